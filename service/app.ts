@@ -1,0 +1,93 @@
+// One process of the service, put together: stores, Socket.IO, the application, HTTP, lifecycle.
+import { createServer } from 'node:http';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createAccess } from './access.ts';
+import type { Application, Services } from './application.ts';
+import chat from './chat/chat.ts';
+import type { Config } from './config.ts';
+import { createApi } from './http/api.ts';
+import { createPage, type ReadyMadeToken } from './http/page.ts';
+import { type Handler, listen, listenerOf, problem } from './http/router.ts';
+import { drain } from './lifecycle/drain.ts';
+import { createReadiness } from './lifecycle/readiness.ts';
+import type { Log } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { createPublish } from './publish.ts';
+import { createReport } from './report.ts';
+import { createHandle } from './request.ts';
+import { createSocketServer } from './sockets/server.ts';
+import { openStores } from './stores/open.ts';
+import { createTokenVerifier } from './token.ts';
+
+export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a worker needs
+
+/** @param tokens offered by the page for signing in; for development only */
+export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken[] = []) {
+  const metrics = createMetrics();
+  const report = createReport(log, metrics);
+  const stores = openStores(config, metrics, report);
+  const { broadcast, history, presence } = stores;
+  const recovers = broadcast.recovers && config.recoveryMsMax > 0;
+
+  const page = config.page === 'on' ? createPage(config.podName, tokens) : noPage;
+  const httpServer = createServer(listenerOf(page, (error) => report('page', error)));
+  const readiness = createReadiness(() => io.engine.clientsCount >= config.connectionsMax);
+  const sockets = createSocketServer(httpServer, {
+    config,
+    adapter: broadcast.adapter,
+    recovers,
+    verify: createTokenVerifier(config),
+    refuseHandshake: () => readiness.state().reason,
+    metrics,
+    report,
+  });
+  const { io } = sockets;
+  const publish = createPublish(broadcast.publish, metrics);
+
+  const services: Services = {
+    history,
+    presence,
+    access: createAccess(config, report),
+    publish,
+    handle: createHandle(metrics),
+    log,
+    metrics,
+    limits: config,
+    recoveryMs: recovers ? config.recoveryMsMax : 0,
+  };
+  const application = config.application ? await load(config.application) : chat;
+  const closeApplication = await application(io, services);
+  stores.ready.then(readiness.running, (error) => report('stores', error));
+
+  return {
+    io,
+    api: createApi({ apiKey: config.apiKey, io, history, publish }),
+    metrics: metrics.text,
+    snapshot: metrics.snapshot,
+    readiness: readiness.state,
+    listen: () => listen(httpServer, config.port, config.host),
+    async drain() {
+      readiness.draining();
+      metrics.draining(true);
+      log.info({ connections: io.engine.clientsCount }, 'draining');
+      await drain({ ...config, connections: sockets.connections });
+    },
+    /** In this order: sockets may still write to the stores while they close. */
+    async close() {
+      await sockets.close();
+      await closeApplication?.();
+      await stores.close();
+    },
+  };
+}
+
+const noPage: Handler = async ({ url }) => problem(404, 'There is nothing here', url);
+
+async function load(path: string): Promise<Application> {
+  const module = await import(pathToFileURL(resolve(path)).href);
+  if (typeof module.default !== 'function') {
+    throw new TypeError(`APPLICATION ${path} must export a function (io, services) as default`);
+  }
+  return module.default;
+}

@@ -1,0 +1,10 @@
+// What an administrator says to everybody.
+import type { Services } from '../application.ts';
+import type { MooringServer, Reply } from '../protocol.ts';
+
+export function announce(io: MooringServer, { publish }: Services) {
+  return async (message: unknown, reply: (reply: Reply) => void) => {
+    await publish(io.of('/'), 'announcement', message);
+    reply({ ok: true });
+  };
+}

@@ -1,0 +1,38 @@
+// Sending to a room, and reading what was sent.
+import type { z } from 'zod';
+import type { Services } from '../application.ts';
+import {
+  type MooringServer,
+  type MooringSocket,
+  type payloads,
+  type Reply,
+  refusal,
+  roomName,
+} from '../protocol.ts';
+
+type Payload<E extends keyof typeof payloads> = z.output<(typeof payloads)[E]>;
+type Answer = (reply: Reply) => void;
+
+export function sendMessage(
+  io: MooringServer,
+  socket: MooringSocket,
+  { history, publish, limits }: Services,
+) {
+  return async (payload: Payload<'send_message'>, reply: Answer) => {
+    const room = roomName(payload.roomId);
+    if (!socket.rooms.has(room)) return reply(refusal('not_in_room'));
+    if (Buffer.byteLength(payload.text) > limits.messageBytesMax) {
+      return reply(refusal('invalid_payload', `text has over ${limits.messageBytesMax} bytes`));
+    }
+    const { message, first } = await history.append({ ...payload, userId: socket.data.user.id });
+    if (first) await publish(io.to(room), 'new_message', message);
+    reply({ ok: true, message });
+  };
+}
+
+export function readHistory(socket: MooringSocket, { history }: Services) {
+  return async ({ roomId, ...query }: Payload<'history'>, reply: Answer) => {
+    if (!socket.rooms.has(roomName(roomId))) return reply(refusal('not_in_room'));
+    reply({ ok: true, ...(await history.read(roomId, query)) });
+  };
+}

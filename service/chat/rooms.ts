@@ -1,0 +1,95 @@
+// Joining and leaving rooms, and who the others there see come and go.
+import type { Services } from '../application.ts';
+import {
+  type MooringServer,
+  type MooringSocket,
+  type Reply,
+  refusal,
+  roomName,
+} from '../protocol.ts';
+import { createDepartures } from './departures.ts';
+
+const joinHistoryMax = 100;
+
+type Answer = (reply: Reply) => void;
+
+export function createRooms(io: MooringServer, services: Services) {
+  const { access, history, presence, limits, log } = services;
+  const left = (roomId: string, userId: string) => {
+    io.to(roomName(roomId)).emit('user_left', { roomId, userId });
+  };
+  const departures = createDepartures(services, left);
+
+  return {
+    join: (socket: MooringSocket) => async (roomId: string, reply: Answer) => {
+      const room = roomName(roomId);
+      const { user } = socket.data;
+      const allowed = await access(user, roomId);
+      if (!allowed.ok) return reply(allowed);
+      const joined = socket.rooms.has(room);
+      if (!joined && joinedRooms(socket).length >= limits.roomsPerSocketMax) {
+        return reply(refusal('too_many_rooms'));
+      }
+      if (!joined) await enter(socket, roomId, services);
+      const [{ messages }, members] = await Promise.all([
+        history.read(roomId, { limit: joinHistoryMax }),
+        presence.members(roomId),
+      ]);
+      socket.emit('room_history', messages);
+      reply({ ok: true, roomId, history: messages, members });
+      if (!joined) socket.to(room).emit('user_joined', { roomId, userId: user.id });
+    },
+
+    leave: (socket: MooringSocket) => async (roomId: string, reply: Answer) => {
+      if (!socket.rooms.has(roomName(roomId))) return reply(refusal('not_in_room'));
+      await socket.leave(roomName(roomId));
+      departures.now(roomId, socket.data.user.id);
+      reply({ ok: true, roomId });
+    },
+
+    typing:
+      (socket: MooringSocket) =>
+      ({ roomId }: { roomId: string }, reply: Answer) => {
+        const room = roomName(roomId);
+        if (!socket.rooms.has(room)) return reply(refusal('not_in_room'));
+        const typing = { roomId, userId: socket.data.user.id };
+        socket.to(room).volatile.emit('user_typing', typing);
+        reply({ ok: true });
+      },
+
+    disconnected(socket: MooringSocket, reason: string) {
+      for (const roomId of joinedRooms(socket)) {
+        departures.after(reason, roomId, socket.data.user.id);
+      }
+    },
+
+    /** The old socket's departure is still to come: count this one first. */
+    recovered(socket: MooringSocket) {
+      for (const roomId of joinedRooms(socket)) {
+        presence.enter(roomId, socket.data.user.id).catch((error: unknown) => {
+          log.warn({ err: error, socketId: socket.id }, 'presence misses a recovered socket');
+        });
+      }
+    },
+
+    close: departures.close,
+  };
+}
+
+/** In the room and counted there, or neither. */
+async function enter(socket: MooringSocket, roomId: string, { presence }: Services) {
+  await socket.join(roomName(roomId)); // before the history is read: what comes now is live
+  try {
+    await presence.enter(roomId, socket.data.user.id);
+  } catch (error) {
+    await socket.leave(roomName(roomId));
+    throw error;
+  }
+}
+
+function joinedRooms(socket: MooringSocket): string[] {
+  const prefix = roomName('');
+  return [...socket.rooms].flatMap((room) =>
+    room.startsWith(prefix) ? room.slice(prefix.length) : [],
+  );
+}

@@ -1,0 +1,93 @@
+// Calls over the channel between the primary and a worker, each with an answer or a timeout.
+import type { Worker } from 'node:cluster';
+import type { HttpRequest, HttpResponse } from '../http/router.ts';
+import type { Snapshot } from '../metrics.ts';
+
+/** What the primary may ask of a worker. */
+export interface WorkerMethods {
+  /** Sent every second; a worker that does not answer is frozen. */
+  beat(): { ready: boolean; reason?: string };
+  snapshot(): Promise<Snapshot>;
+  api(request: HttpRequest): Promise<HttpResponse>;
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type Method = keyof WorkerMethods;
+type Argument<M extends Method> = Parameters<WorkerMethods[M]>[0];
+type Answer<M extends Method> = Awaited<ReturnType<WorkerMethods[M]>>;
+
+interface CallMessage {
+  type: 'mooring:call';
+  id: number;
+  method: Method;
+  argument: unknown;
+}
+
+interface AnswerMessage {
+  type: 'mooring:answer';
+  id: number;
+  value?: unknown;
+  error?: string;
+}
+
+export type Call = <M extends Method>(
+  method: M,
+  msMax: number,
+  ...argument: Argument<M> extends undefined ? [] : [Argument<M>]
+) => Promise<Answer<M>>;
+
+/** The primary's side: rejects after `msMax` without an answer, and when the worker exits. */
+export function callWorker(worker: Worker): Call {
+  const waiting = new Map<number, (answer: AnswerMessage) => void>();
+  let lastId = 0;
+  const settle = (answer: AnswerMessage) => {
+    waiting.get(answer.id)?.(answer);
+    waiting.delete(answer.id);
+  };
+  worker.on('message', (message: AnswerMessage) => {
+    if (message.type === 'mooring:answer') settle(message);
+  });
+  worker.once('exit', () => {
+    for (const id of waiting.keys()) settle({ type: 'mooring:answer', id, error: 'it exited' });
+  });
+  return (method, msMax, ...[argument]) =>
+    new Promise((resolve, reject) => {
+      lastId += 1;
+      const id = lastId;
+      const fail = (why: string) => reject(new Error(`worker ${worker.id}, ${method}: ${why}`));
+      const timer = setTimeout(
+        () => settle({ type: 'mooring:answer', id, error: `no answer in ${msMax} ms` }),
+        msMax,
+      );
+      waiting.set(id, ({ value, error }) => {
+        clearTimeout(timer);
+        if (error === undefined) resolve(value as never);
+        else fail(error);
+      });
+      const message: CallMessage = { type: 'mooring:call', id, method, argument };
+      worker.send(message, (error) => {
+        if (error) settle({ type: 'mooring:answer', id, error: error.message });
+      });
+    });
+}
+
+interface Channel {
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  send?(message: unknown, callback: () => void): unknown;
+}
+
+/** The worker's side. */
+export function answerPrimary(channel: Channel, methods: WorkerMethods): void {
+  channel.on('message', async (message) => {
+    const { type, id, method, argument } = message as CallMessage;
+    if (type !== 'mooring:call') return;
+    const answer: AnswerMessage = { type: 'mooring:answer', id };
+    try {
+      answer.value = await methods[method](argument as never);
+    } catch (error) {
+      answer.error = String(error);
+    }
+    channel.send?.(answer, () => {}); // the primary may be gone: then this process ends too
+  });
+}

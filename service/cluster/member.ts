@@ -1,0 +1,80 @@
+// One place among the workers: forks a process, watches it, and forks another when it is gone.
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import type { Log } from '../log.ts';
+import type { Snapshot } from '../metrics.ts';
+import { type Call, callWorker } from './call.ts';
+
+const beatMs = 1_000;
+const frozenMsMax = 5_000; // without an answer to a beat
+const startMsMax = 30_000; // the same for the first beat, which waits for the start
+const snapshotMsMax = 500;
+const closeMsMax = 5_000;
+const shortLifeMs = 5_000;
+const backoffMsMax = 5_000;
+
+export type Member = ReturnType<typeof startMember>;
+
+/** @param departed told the last figures of a process that is gone */
+export function startMember(log: Log, departed: (last: Snapshot) => void) {
+  let state: { ready: boolean; reason?: string } = { ready: false, reason: 'starting' };
+  let last: Snapshot = [];
+  let closing = false;
+  let backoffMs = 0;
+  let worker: Worker;
+  let call: Call;
+  let bornAt: number;
+
+  const start = () => {
+    bornAt = Date.now();
+    worker = cluster.fork();
+    call = callWorker(worker);
+    worker.once('exit', replace);
+    void watch(worker, startMsMax);
+  };
+  const replace = (code: number | null, signal: string | null) => {
+    state = { ready: false, reason: 'starting' };
+    departed(last);
+    last = [];
+    if (closing) return;
+    backoffMs = Date.now() - bornAt < shortLifeMs ? Math.min(backoffMsMax, 2 * backoffMs + 100) : 0;
+    log.error({ worker: worker.id, code, signal, backoffMs }, 'worker gone, starting another');
+    setTimeout(() => closing || start(), backoffMs);
+  };
+  const watch = async (watched: Worker, msMax: number): Promise<void> => {
+    try {
+      state = await call('beat', msMax);
+      last = await call('snapshot', frozenMsMax);
+    } catch (error) {
+      if (watched.isDead() || closing) return;
+      log.error({ worker: watched.id, err: error }, 'worker frozen, killing it');
+      watched.process.kill('SIGKILL');
+      return;
+    }
+    setTimeout(() => watched.isDead() || void watch(watched, frozenMsMax), beatMs);
+  };
+  start();
+
+  return {
+    readiness: () => state,
+    call: ((...args) => call(...args)) as Call,
+    /** The figures of now, or the last ones when the worker does not answer. */
+    async snapshot(): Promise<Snapshot> {
+      if (state.ready) last = await call('snapshot', snapshotMsMax).catch(() => last);
+      return last;
+    },
+    async drain(msMax: number) {
+      closing = true;
+      await call('drain', msMax).catch((error) => log.error({ err: error }, 'drain'));
+    },
+    async close() {
+      closing = true;
+      if (worker.isDead()) return;
+      const exited = once(worker, 'exit');
+      const timer = setTimeout(() => worker.process.kill('SIGKILL'), closeMsMax);
+      call('close', closeMsMax).catch(() => {});
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}

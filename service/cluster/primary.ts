@@ -1,0 +1,60 @@
+// Several workers behind one port: the primary owns the port, the probes and the shutdown, hands
+// each connection to the worker that holds its session, and serves no client itself.
+import cluster from 'node:cluster';
+import { createServer } from 'node:http';
+import { setupMaster } from '@socket.io/sticky';
+import type { Config } from '../config.ts';
+import { listen, problem } from '../http/router.ts';
+import type { Log } from '../log.ts';
+import { createProcessMetrics, type Snapshot, sumMetrics, withoutGauges } from '../metrics.ts';
+import type { Pod } from '../pod.ts';
+import { startMember } from './member.ts';
+
+const apiMsMax = 5_000;
+const drainMsMargin = 10_000;
+
+export function startPrimary(config: Config, log: Log): Pod {
+  // Without advanced serialization the sticky messages lose their binary data, silently.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  const httpServer = createServer();
+  setupMaster(httpServer, { loadBalancingMethod: 'least-connection' });
+
+  const own = createProcessMetrics();
+  let departed = Promise.resolve<Snapshot>([]); // so that no sum goes down with a worker
+  const depart = (last: Snapshot) => {
+    departed = departed.then((sum) => sumMetrics([sum, withoutGauges(last)]).snapshot());
+  };
+  const members = Array.from({ length: config.workers }, () => startMember(log, depart));
+  const ready = () => members.filter((member) => member.readiness().ready);
+  let draining = false;
+  let turn = 0;
+
+  return {
+    listen: () => listen(httpServer, config.port, config.host),
+    readiness() {
+      if (draining) return { ready: false, reason: 'draining' };
+      const [first] = ready();
+      return first ? { ready: true } : (members[0]?.readiness() ?? { ready: false });
+    },
+    async metrics() {
+      const workers = await Promise.all(members.map((member) => member.snapshot()));
+      return sumMetrics([await own.snapshot(), await departed, ...workers]).text();
+    },
+    async api(request) {
+      turn += 1;
+      const able = ready();
+      const member = able[turn % able.length];
+      if (!member) return problem(503, 'Unavailable', 'No worker is ready', { retryable: true });
+      return member.call('api', apiMsMax, request);
+    },
+    async drain() {
+      draining = true;
+      const msMax = config.endpointDelayMs + config.drainMsMax + drainMsMargin;
+      await Promise.all(members.map((member) => member.drain(msMax)));
+    },
+    async close() {
+      httpServer.close();
+      await Promise.all(members.map((member) => member.close()));
+    },
+  };
+}

@@ -1,0 +1,19 @@
+// A worker: the same app as a single process, fed with connections by the primary.
+import { setupWorker } from '@socket.io/sticky';
+import type { App } from '../app.ts';
+import { answerPrimary } from './call.ts';
+
+/** @param exit ends the process once everything is closed */
+export function serveAsWorker(app: App, channel: NodeJS.Process, exit: () => void): void {
+  setupWorker(app.io);
+  answerPrimary(channel, {
+    beat: app.readiness,
+    snapshot: app.snapshot,
+    api: app.api,
+    drain: app.drain,
+    async close() {
+      await app.close();
+      setImmediate(exit); // after the answer
+    },
+  });
+}

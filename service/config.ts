@@ -1,0 +1,202 @@
+// The environment: one schema, read once, every problem reported at once by name, never by value.
+import { createPublicKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { availableParallelism, hostname } from 'node:os';
+import { z } from 'zod';
+
+const count = (text: string, fallback: number, min = 1, max = 2 ** 31 - 1) =>
+  z.coerce
+    .number('must be a whole number')
+    .int('must be a whole number')
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`)
+    .default(fallback)
+    .describe(text);
+const port = (text: string, fallback: number) => count(text, fallback, 0, 65_535);
+const choice = <const T extends readonly [string, ...string[]]>(text: string, options: T) =>
+  z
+    .enum(options, `must be one of ${options.join(', ')}`)
+    .default(options[0] as never)
+    .describe(text);
+const url = (text: string, protocols: string[]) =>
+  z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+      message: `must be a URL that starts with ${protocols.map((name) => `${name}//`).join(' or ')}`,
+    })
+    .optional()
+    .describe(text);
+const list = (text: string) =>
+  z
+    .string()
+    .default('')
+    .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
+    .describe(text);
+const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value;
+const isPublicKey = (pem: string) => {
+  try {
+    return ['rsa', 'ec'].includes(createPublicKey(pem).asymmetricKeyType ?? '');
+  } catch {
+    return false;
+  }
+};
+
+/** Variables that also take a file: `NAME_FILE` holds a path to the value. */
+export const secrets = ['REDIS_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY', 'API_KEY'] as const;
+
+const algorithms = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512'].concat(
+  ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'], // the asymmetric ones jsonwebtoken has
+);
+
+/** One entry a variable, in the order of the documentation. */
+export const settings = z.object({
+  PORT: port('port for clients (Socket.IO and the page); 0 picks a free one', 3000),
+  OPERATIONS_PORT: port('port for probes, metrics and the back-end API; keep it private', 3001),
+  HOST: z.string().min(1).optional().describe('address to listen on; empty: every address'),
+  POD_NAME: z.string().min(1).default(hostname()).describe('name of this replica'),
+  REDIS_URL: url('Redis that joins the replicas; empty: in memory', ['redis:', 'rediss:']),
+  REDIS_MODE: choice('how Redis is run', ['single', 'sentinel', 'cluster']),
+  JWT_SECRET: z
+    .string()
+    .refine((value) => Buffer.byteLength(value) >= 32, 'must be at least 32 bytes long')
+    .optional()
+    .describe('HMAC secret of the tokens, at least 32 bytes'),
+  JWT_PUBLIC_KEY: z
+    .string()
+    .refine(isPublicKey, 'must be a PEM public key, RSA or EC')
+    .optional()
+    .describe('PEM public key of the tokens, instead of a secret'),
+  JWT_JWKS_URL: url('address of a JSON Web Key Set, instead of a secret', ['https:', 'http:']),
+  JWT_ISSUER: z.string().min(1).optional().describe('required `iss` of the tokens'),
+  JWT_AUDIENCE: z.string().min(1).optional().describe('required `aud` of the tokens'),
+  JWT_ALGORITHMS: list('accepted algorithms; empty: HS256, or RS256 and ES256 with keys').refine(
+    (names) => names.every((name) => algorithms.includes(name)),
+    `must be from ${algorithms.join(', ')}`,
+  ),
+  CORS_ORIGINS: list('origins of pages that may connect; empty: the same origin only').refine(
+    (origins) => origins.every(isOrigin),
+    'must be exact origins such as https://app.example.com, separated by commas',
+  ),
+  API_KEY: z
+    .string()
+    .min(16, 'must be at least 16 characters long')
+    .optional()
+    .describe('bearer key of the back-end API; empty: that API answers 403'),
+  RECOVERY_MS_MAX: count('how long a lost connection can be recovered', 120_000, 0),
+  HISTORY_MESSAGES_MAX: count('messages kept per room', 100, 1, 100_000),
+  HISTORY_MS_MAX: count('how long messages are kept', 86_400_000),
+  ROOM_ACCESS: choice('who may join a room', ['open', 'claims', 'webhook']),
+  ROOM_ACCESS_URL: url('asked before a room is joined, with webhook', ['https:', 'http:']),
+  WORKERS: count('processes per replica; 0: one per core; more than 1 needs REDIS_URL', 1, 0, 256),
+  DRAIN_MS_MAX: count('over how long connections are closed at shutdown', 12_000, 0),
+  ENDPOINT_DELAY_MS: count('wait between not ready and the first close at shutdown', 5_000, 0),
+  CONNECTIONS_MAX: count('connections per process; above it handshakes answer 503', 10_000),
+  MESSAGE_BYTES_MAX: count('largest message from a client', 131_072, 1_024),
+  ROOMS_PER_SOCKET_MAX: count('rooms one socket may be in', 100),
+  EVENTS_PER_SECOND_MAX: count('events per second from one socket, after a burst', 100),
+  LOG_LEVEL: choice('least level that is logged', ['info', 'debug', 'warn', 'error', 'silent']),
+  PAGE: choice('whether the test page is served on PORT', ['off', 'on']),
+  APPLICATION: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('module that replaces the built-in application'),
+});
+
+type Settings = z.infer<typeof settings>;
+type CamelCase<T extends string> = T extends `${infer A}_${infer B}`
+  ? `${Lowercase<A>}${Capitalize<CamelCase<B>>}`
+  : Lowercase<T>;
+export type Config = Readonly<{ [K in keyof Settings as CamelCase<K>]: Settings[K] }>;
+
+/** Thrown by `parseConfig`; the message lists every problem, a line each. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+type ReadFile = (path: string) => string;
+
+/**
+ * Turns environment variables into the frozen configuration.
+ * @throws {ConfigError} naming every variable that is missing or wrong
+ */
+export function parseConfig(
+  env: Record<string, string | undefined>,
+  readFile: ReadFile = (path) => readFileSync(path, 'utf8'),
+): Config {
+  const problems: string[] = [];
+  const given = readVariables(env, readFile, problems);
+  const parsed = settings.safeParse(given);
+  for (const issue of parsed.error?.issues ?? []) {
+    problems.push(`${issue.path.join('.')} ${issue.message}`);
+  }
+  const values = parsed.data;
+  if (values) problems.push(...contradictions(values));
+  if (!values || problems.length > 0) {
+    throw new ConfigError(['The configuration is not usable:', ...problems].join('\n  '));
+  }
+  if (values.WORKERS === 0) values.WORKERS = availableParallelism();
+  if (values.JWT_ALGORITHMS.length === 0) {
+    values.JWT_ALGORITHMS = values.JWT_SECRET ? ['HS256'] : ['RS256', 'ES256'];
+  }
+  const entries = Object.entries(values).map(([name, value]) => [camelCase(name), value]);
+  return Object.freeze(Object.fromEntries(entries));
+}
+
+/** The variables of the schema that are set and not empty, files read. */
+function readVariables(
+  env: Record<string, string | undefined>,
+  readFile: ReadFile,
+  problems: string[],
+) {
+  const given: Record<string, string> = {};
+  for (const name of Object.keys(settings.shape)) {
+    const value = env[name]?.trim();
+    if (value) given[name] = value;
+  }
+  for (const name of secrets) {
+    const path = env[`${name}_FILE`]?.trim();
+    if (!path) continue;
+    if (given[name]) problems.push(`${name} and ${name}_FILE are both set; keep one`);
+    try {
+      given[name] = readFile(path).trim();
+    } catch {
+      problems.push(`${name}_FILE cannot be read; check the path and its permissions`);
+    }
+  }
+  return given;
+}
+
+/** Variables that are fine alone and wrong together. */
+function contradictions(values: Settings): string[] {
+  const problems: string[] = [];
+  const keys = [values.JWT_SECRET, values.JWT_PUBLIC_KEY, values.JWT_JWKS_URL].filter(Boolean);
+  const symmetric = values.JWT_ALGORITHMS.filter((name) => name.startsWith('HS'));
+  if (keys.length !== 1) {
+    problems.push(
+      'JWT_SECRET is the usual way to check tokens: set exactly one of JWT_SECRET ' +
+        '(32 bytes or more, e.g. from `openssl rand -base64 48`), JWT_PUBLIC_KEY, JWT_JWKS_URL',
+    );
+  } else if (values.JWT_SECRET && symmetric.length < values.JWT_ALGORITHMS.length) {
+    problems.push('JWT_ALGORITHMS must be HS256, HS384 or HS512 with JWT_SECRET');
+  } else if (!values.JWT_SECRET && symmetric.length > 0) {
+    problems.push('JWT_ALGORITHMS must not hold HS256, HS384 or HS512 with a public key');
+  }
+  if (values.WORKERS !== 1 && !values.REDIS_URL) {
+    problems.push('WORKERS other than 1 needs REDIS_URL: workers reach each other through Redis');
+  }
+  if (values.REDIS_MODE !== 'single') {
+    problems.push('REDIS_MODE can only be single in this version');
+  }
+  if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
+    problems.push('ROOM_ACCESS_URL is needed with ROOM_ACCESS=webhook');
+  }
+  if (values.PORT === values.OPERATIONS_PORT && values.PORT !== 0) {
+    problems.push('OPERATIONS_PORT must differ from PORT');
+  }
+  return problems;
+}
+
+function camelCase(name: string): string {
+  return name.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,59 @@
+// The reference of the environment, from the schema that reads it.
+import { hostname } from 'node:os';
+import type { z } from 'zod';
+import { secrets, settings } from './config.ts';
+
+interface Variable {
+  name: string;
+  fallback: string;
+  text: string;
+}
+
+const usage = `Mooring: Socket.IO that keeps its connections.
+
+  node service/main.ts                        start, configured by the environment
+  node service/main.ts --development          start with a secret, tokens and the page, on loopback
+  node service/main.ts token --sub USER [--role ROLE] [--rooms PATTERN,...] [--ttl SECONDS]
+                                              print a token signed with JWT_SECRET
+  node service/main.ts --help                 this text; --help=markdown: docs/configuration.md
+`;
+
+/** For the terminal. */
+export function helpText(): string {
+  const width = Math.max(...variables().map(({ name }) => name.length));
+  const lines = variables().map(({ name, fallback, text }) => {
+    const shown = fallback && ` [${fallback}]`;
+    return `  ${name.padEnd(width)}  ${text}${shown}`;
+  });
+  const files = `${secrets.join(', ')} also take a file: NAME_FILE.`;
+  return [usage, 'Environment [default]:', ...lines, '', files].join('\n');
+}
+
+/** For docs/configuration.md. */
+export function helpMarkdown(): string {
+  const rows = variables().map(({ name, fallback, text }) => {
+    const shown = name === 'POD_NAME' ? 'host name' : fallback && `\`${fallback}\``;
+    return `| \`${name}\` | ${shown} | ${text} |`;
+  });
+  return `# Configuration
+
+Generated from \`service/config.ts\` by \`npm run docs\`; a test compares the two.
+
+Every variable is read once, at the start. A missing or wrong value ends the start with one message
+that lists every problem by name. ${secrets.map((name) => `\`${name}\``).join(', ')} also take a
+file: \`NAME_FILE\` holds the path to the value.
+
+| variable | default | what it is |
+|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function variables(): Variable[] {
+  return Object.entries(settings.shape).map(([name, schema]) => {
+    const empty = (schema as z.ZodType).safeParse(undefined);
+    const fallback = empty.success ? String(empty.data ?? '') : '';
+    const text = (schema as z.ZodType).description ?? '';
+    return { name, fallback: fallback === hostname() ? '' : fallback, text };
+  });
+}

@@ -1,0 +1,38 @@
+// The back-end API: what other services may ask of this one, with the API key.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { History, Publish } from '../application.ts';
+import { type MooringServer, Unavailable } from '../protocol.ts';
+import { publishRoute } from './publish.ts';
+import { createRoutes, type Handler, problem } from './router.ts';
+
+interface Parts {
+  apiKey: string | undefined;
+  io: MooringServer;
+  history: History;
+  publish: Publish;
+}
+
+export function createApi({ apiKey, ...parts }: Parts): Handler {
+  const routes = createRoutes({
+    'POST /v1/publish': publishRoute(parts),
+  });
+  return async (request) => {
+    if (!apiKey) return problem(403, 'Forbidden', 'Set API_KEY to open the back-end API');
+    if (!isBearer(request.headers.authorization, apiKey)) {
+      return problem(401, 'Unauthorized', 'Send the API key as Authorization: Bearer <key>');
+    }
+    try {
+      return await routes(request);
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      const answer = problem(503, 'Unavailable', 'Redis is away: try again', { retryable: true });
+      return { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } };
+    }
+  };
+}
+
+function isBearer(authorization: string | string[] | undefined, apiKey: string): boolean {
+  const digest = (value: string) => createHash('sha256').update(value).digest();
+  const [scheme = '', given = ''] = String(authorization ?? '').split(' ');
+  return /^bearer$/i.test(scheme) && timingSafeEqual(digest(given), digest(apiKey));
+}

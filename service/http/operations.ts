@@ -1,0 +1,30 @@
+// The operations port: probes, metrics and the back-end API. Never exposed to clients.
+import { createServer, type Server } from 'node:http';
+import { createRoutes, type Handler, json, listenerOf } from './router.ts';
+
+export interface OperationsParts {
+  /** Whether clients may be sent here, with the reason if not. */
+  readiness(): { ready: boolean; reason?: string };
+  /** The Prometheus text format. */
+  metrics(): Promise<string>;
+  api: Handler;
+  failed(error: unknown): void;
+}
+
+export function createOperations({ readiness, metrics, api, failed }: OperationsParts): Server {
+  const routes = createRoutes({
+    // The process works, whatever Redis does: a restart would not bring Redis back.
+    'GET /healthz': () => json(200, { ok: true }),
+    'GET /readyz': () => {
+      const state = readiness();
+      return json(state.ready ? 200 : 503, state);
+    },
+    'GET /metrics': async () => ({
+      status: 200,
+      headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' },
+      body: await metrics(),
+    }),
+  });
+  const all: Handler = (request) => (request.url.startsWith('/v1/') ? api : routes)(request);
+  return createServer(listenerOf(all, failed));
+}

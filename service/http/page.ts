@@ -1,0 +1,41 @@
+// The test page, served as it lies in service/page: no build step, nothing from elsewhere.
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { createRoutes, type Handler, json, type Route } from './router.ts';
+
+const folder = new URL('../page/', import.meta.url);
+
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+const security = {
+  'Content-Security-Policy':
+    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; " +
+    "form-action 'self'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cache-Control': 'no-cache',
+};
+
+export interface ReadyMadeToken {
+  userId: string;
+  role: string;
+  token: string;
+}
+
+/** @param tokens offered on the page for signing in; for development only */
+export function createPage(pod: string, tokens: ReadyMadeToken[]): Handler {
+  const routes: Record<string, Route> = { 'GET /page.json': () => json(200, { pod, tokens }) };
+  for (const name of readdirSync(folder)) {
+    const type = types[extname(name)];
+    if (!type) continue;
+    const body = readFileSync(new URL(name, folder), 'utf8');
+    const headers = { ...security, 'Content-Type': type };
+    routes[`GET /${name === 'index.html' ? '' : name}`] = () => ({ status: 200, headers, body });
+  }
+  return createRoutes(routes);
+}

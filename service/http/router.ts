@@ -1,0 +1,103 @@
+// Routes over node:http: requests and responses are plain objects, so that they can also travel
+// between the processes of a replica.
+import { once } from 'node:events';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { addRoute, createRouter, findRoute } from 'rou3';
+
+export interface HttpRequest {
+  method: string;
+  /** Path and query, as on the request line. */
+  url: string;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+export interface HttpResponse {
+  status: number;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+type Params = Record<string, string>;
+export type Route = (request: HttpRequest, params: Params) => HttpResponse | Promise<HttpResponse>;
+export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
+
+const bodyBytesMax = 1024 * 1024;
+
+/** @param routes by method and path, such as `GET /v1/users/:id` */
+export function createRoutes(routes: Record<string, Route>): Handler {
+  const router = createRouter<Route>();
+  for (const [name, route] of Object.entries(routes)) {
+    const [method, path = ''] = name.split(' ');
+    addRoute(router, method, path, route);
+  }
+  return async (request) => {
+    const [path = ''] = request.url.split('?', 1);
+    const found = findRoute(router, request.method, path);
+    if (!found) return problem(404, 'There is nothing here', `${request.method} ${path}`);
+    return found.data(request, (found.params ?? {}) as Params);
+  };
+}
+
+/** An error as RFC 9457 problem details. */
+export function problem(
+  status: number,
+  title: string,
+  detail: string,
+  extensions: object = {},
+): HttpResponse {
+  return {
+    status,
+    headers: { 'Content-Type': 'application/problem+json' },
+    body: JSON.stringify({ type: 'about:blank', title, status, detail, ...extensions }),
+  };
+}
+
+export function json(status: number, value: unknown): HttpResponse {
+  const headers = { 'Content-Type': 'application/json' };
+  return { status, headers, body: JSON.stringify(value) };
+}
+
+/** A listener for node:http; what a handler throws is answered with 500 and handed to `failed`. */
+export function listenerOf(handler: Handler, failed: (error: unknown) => void): RequestListener {
+  return async (message, response) => {
+    try {
+      const body = await readBody(message);
+      if (body === undefined) {
+        const detail = `The body has over ${bodyBytesMax} bytes`;
+        return send(response, problem(413, 'Body too large', detail));
+      }
+      const { method = 'GET', url = '/', headers } = message;
+      send(response, await handler({ method, url, headers, body }));
+    } catch (error) {
+      if (message.destroyed && !message.complete) return; // the client has gone
+      failed(error);
+      if (response.headersSent) response.destroy();
+      else send(response, problem(500, 'Internal error', 'It was logged; try again later'));
+    }
+  };
+}
+
+async function readBody(message: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bodyBytesMax) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function send(response: ServerResponse, { status, headers = {}, body = '' }: HttpResponse): void {
+  response.writeHead(status, { 'Content-Length': Buffer.byteLength(body), ...headers });
+  response.end(body);
+}
+
+/** Resolves to the port once the server listens there; 0 picks a free one. */
+export async function listen(server: Server, port: number, host?: string): Promise<number> {
+  server.listen({ port, host });
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,159 @@
+// The process: arguments, environment, signals and exit. Everything else is given to others.
+import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { createTerminus } from '@godaddy/terminus';
+import { createApp } from './app.ts';
+import { startPrimary } from './cluster/primary.ts';
+import { serveAsWorker } from './cluster/worker.ts';
+import { type Config, ConfigError, parseConfig } from './config.ts';
+import { helpMarkdown, helpText } from './help.ts';
+import { createOperations } from './http/operations.ts';
+import { listen } from './http/router.ts';
+import { createLog, type Log } from './log.ts';
+import type { Pod } from './pod.ts';
+import { mintToken } from './token.ts';
+
+const signals = { SIGTERM: 15, SIGINT: 2 };
+const operationsStopMsMax = 500;
+const readyMadeSeconds = 86_400;
+
+type Environment = Record<string, string | undefined>;
+
+/** One process on loopback that needs nothing: what `make start` runs. */
+const development: Environment = {
+  HOST: '127.0.0.1',
+  PAGE: 'on',
+  ENDPOINT_DELAY_MS: '0',
+  DRAIN_MS_MAX: '1000',
+  LOG_LEVEL: 'warn',
+};
+
+async function main(args: string[], env: Environment): Promise<void> {
+  const { values: options, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      development: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+      markdown: { type: 'boolean', default: false },
+      sub: { type: 'string' },
+      role: { type: 'string' },
+      rooms: { type: 'string' },
+      ttl: { type: 'string', default: '3600' },
+    },
+  });
+  if (options.help) return print(options.markdown ? helpMarkdown() : helpText());
+  if (positionals[0] === 'token') return print(tokenFor(options, env));
+  if (positionals[0] && positionals[0] !== 'start') {
+    throw new UsageError(`There is no command ${positionals[0]}; see --help`);
+  }
+  await start(options.development ? inDevelopment(env) : env, options.development);
+}
+
+class UsageError extends Error {}
+
+async function start(env: Environment, isDevelopment: boolean): Promise<void> {
+  const config = parseConfig(env);
+  const log = createLog(config.logLevel, config.podName);
+  outliveRejections(log);
+  if (cluster.isWorker) {
+    for (const signal of Object.keys(signals)) process.on(signal, () => {}); // the primary's
+    return serveAsWorker(await createApp(config, log), process, () => process.exit(0));
+  }
+  const tokens = isDevelopment ? readyMadeTokens(config) : [];
+  const pod = config.workers > 1 ? startPrimary(config, log) : await createApp(config, log, tokens);
+  const failed = (error: unknown) => log.error({ err: error }, 'operations request failed');
+  const operations = createOperations({ ...pod, failed });
+  superviseShutdown(operations, pod, log);
+  const operationsPort = await listen(operations, config.operationsPort, config.host);
+  const port = await pod.listen();
+  log.info({ port, operationsPort, workers: config.workers }, 'listening');
+  if (isDevelopment) welcome(port, tokens);
+}
+
+/** SIGTERM or SIGINT: drain, close, exit 0. A second signal ends the process at once. */
+function superviseShutdown(
+  operations: Parameters<typeof createTerminus>[0],
+  pod: Pod,
+  log: Log,
+): void {
+  let signalled = false;
+  for (const [signal, number] of Object.entries(signals)) {
+    process.on(signal, () => {
+      if (signalled) process.exit(128 + number);
+      signalled = true;
+    });
+  }
+  createTerminus(operations, {
+    signals: Object.keys(signals),
+    useExit0: true, // as PID 1 a signal sent to oneself does nothing
+    timeout: operationsStopMsMax,
+    beforeShutdown: pod.drain, // terminus would cut every connection before onSignal
+    onSignal: pod.close,
+    logger: (message, error) => log.error({ err: error }, message),
+  });
+}
+
+/** A rejection that nobody handles, in a user's module say, is a bug to log, not an outage. */
+function outliveRejections(log: Log): void {
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
+}
+
+function inDevelopment(env: Environment): Environment {
+  const keyed = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'].some(
+    (name) => env[name] || env[`${name}_FILE`],
+  );
+  const secret = keyed ? {} : { JWT_SECRET: randomBytes(32).toString('base64url') };
+  return Object.assign(process.env, { ...development, ...secret, ...env }); // workers inherit it
+}
+
+const readyMadeUsers = [
+  { userId: 'alice', role: 'user' },
+  { userId: 'bob', role: 'user' },
+  { userId: 'admin', role: 'admin' },
+];
+
+function readyMadeTokens({ jwtSecret }: Config) {
+  if (!jwtSecret) return [];
+  return readyMadeUsers.map(({ userId, role }) => ({
+    userId,
+    role,
+    token: mintToken(jwtSecret, { sub: userId, role }, readyMadeSeconds),
+  }));
+}
+
+function welcome(port: number, tokens: ReturnType<typeof readyMadeTokens>): void {
+  print(`\nMooring is up:  http://localhost:${port}\n`);
+  if (tokens.length > 0) print('Tokens for a day, to sign in on the page or with any client:');
+  for (const { userId, token } of tokens) print(`  ${userId.padEnd(6)} ${token}`);
+  print('\nCtrl-C stops it.');
+}
+
+function tokenFor(
+  options: { sub?: string; role?: string; rooms?: string; ttl: string },
+  env: Environment,
+): string {
+  const { jwtSecret } = parseConfig(env);
+  const { sub, role, rooms } = options;
+  if (!jwtSecret) throw new UsageError('token signs with JWT_SECRET; with keys, use your issuer');
+  if (!sub) throw new UsageError('token needs --sub USER');
+  const ttlSeconds = Number(options.ttl);
+  if (!(ttlSeconds > 0)) throw new UsageError('--ttl must be a number of seconds above 0');
+  const claims = { sub, ...(role && { role }), ...(rooms && { rooms: rooms.split(',') }) };
+  return mintToken(jwtSecret, claims, ttlSeconds);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+main(process.argv.slice(2), process.env).catch((error: Error & { code?: string }) => {
+  const expected =
+    error instanceof ConfigError ||
+    error instanceof UsageError ||
+    error.code?.startsWith('ERR_PARSE_ARGS') ||
+    error.code === 'EADDRINUSE';
+  process.stderr.write(`${expected ? error.message : error.stack}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,124 @@
+// Everything that is counted, as verbs of the domain; the only file that knows prom-client.
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  Registry,
+} from 'prom-client';
+import type { RefusalCode } from './protocol.ts';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** How an attempt to recover a connection ended. */
+export type RecoveryResult = 'recovered' | 'expired' | 'trimmed' | 'refused' | 'unknown';
+
+const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const namespacesMax = 20; // dynamic namespaces must not become labels without end
+
+/** The metrics of one process, each process with a registry of its own. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const counter = <const L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: L[] = [],
+  ) => new Counter({ name: `mooring_${name}`, help, labelNames, registers: [registry] });
+  const gauge = <const L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: L[] = [],
+    aggregator: 'sum' | 'max' | 'min' = 'sum',
+  ) => new Gauge({ name: `mooring_${name}`, help, labelNames, aggregator, registers: [registry] });
+  const histogram = (name: string, help: string) =>
+    new Histogram({ name: `mooring_${name}`, help, buckets: seconds, registers: [registry] });
+
+  const connections = gauge('connections', 'Open connections', ['namespace', 'transport']);
+  const connects = counter('connects_total', 'Connects to a namespace', ['result']);
+  const disconnects = counter('disconnects_total', 'Disconnects', ['reason']);
+  const recoveries = counter('recoveries_total', 'Attempts to recover a session', ['result']);
+  const received = counter('messages_received_total', 'Events from clients', ['event']);
+  const published = counter('messages_published_total', 'Messages handed to the adapter');
+  const delivered = counter('messages_delivered_total', 'Messages written to a socket');
+  const publishSeconds = histogram('publish_duration_seconds', 'From request to Redis done');
+  const delaySeconds = histogram('delivery_delay_seconds', 'From published to written');
+  const refused = counter('refusals_total', 'Requests and connects refused', ['code']);
+  const slowConsumers = counter(
+    'slow_consumers_total',
+    'Connections closed for reading too slowly',
+  );
+  const redisUp = gauge('redis_up', '1 while Redis answers', [], 'min');
+  const redisReconnects = counter('redis_reconnects_total', 'Connections to Redis made anew');
+  counter('catch_up_messages_total', 'Messages read from the log after a Redis outage');
+  const draining = gauge('draining', '1 while this replica closes its connections', [], 'max');
+  const rooms = gauge('rooms', 'Rooms with a member on this replica');
+  const failures = counter('background_failures_total', 'Failures outside requests', ['stage']);
+
+  const namespaces = new Set<string>();
+  const labelOf = (namespace: string) => {
+    if (namespaces.size < namespacesMax) namespaces.add(namespace);
+    return namespaces.has(namespace) ? namespace : 'other';
+  };
+  return {
+    connected(namespace: string, transport: string) {
+      connections.inc({ namespace: labelOf(namespace), transport });
+      connects.inc({ result: 'accepted' });
+    },
+    upgraded(namespace: string, from: string, to: string) {
+      connections.dec({ namespace: labelOf(namespace), transport: from });
+      connections.inc({ namespace: labelOf(namespace), transport: to });
+    },
+    disconnected(namespace: string, transport: string, reason: string) {
+      connections.dec({ namespace: labelOf(namespace), transport });
+      disconnects.inc({ reason: reason.replaceAll(' ', '_') });
+    },
+    /** A handshake or a connect to a namespace that was turned away. */
+    connectRefused(code: string) {
+      connects.inc({ result: code });
+      refused.inc({ code });
+    },
+    requestRefused: (code: RefusalCode) => refused.inc({ code }),
+    recoveryEnded: (result: RecoveryResult) => recoveries.inc({ result }),
+    messageReceived: (event: string) => received.inc({ event }),
+    /** Times are seconds since the request. */
+    messagePublished(writtenSeconds: number, doneSeconds: number) {
+      published.inc();
+      delaySeconds.observe(writtenSeconds);
+      publishSeconds.observe(doneSeconds);
+    },
+    messageDelivered: () => delivered.inc(),
+    slowConsumerClosed: () => slowConsumers.inc(),
+    redisUp: (up: boolean) => redisUp.set(up ? 1 : 0),
+    redisReconnected: () => redisReconnects.inc(),
+    draining: (on: boolean) => draining.set(on ? 1 : 0),
+    roomCreated: () => rooms.inc(),
+    roomDeleted: () => rooms.dec(),
+    backgroundFailed: (stage: string) => failures.inc({ stage }),
+    /** The Prometheus text format, version 0.0.4. */
+    text: () => registry.metrics(),
+    snapshot: (): Promise<Snapshot> => registry.getMetricsAsJSON(),
+  };
+}
+
+/** The figures of one process, to be summed with those of others. */
+export type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/** The default metrics alone, for a process that serves no client. */
+export function createProcessMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return { snapshot: (): Promise<Snapshot> => registry.getMetricsAsJSON() };
+}
+
+/** Adds up processes, each metric by its own rule: sum, greatest or least. */
+export function sumMetrics(snapshots: Snapshot[]) {
+  const sum = AggregatorRegistry.aggregate(snapshots);
+  return { text: () => sum.metrics(), snapshot: (): Promise<Snapshot> => sum.getMetricsAsJSON() };
+}
+
+/** What a process that is gone has counted; what it measured last is no longer true. */
+export function withoutGauges(snapshot: Snapshot): Snapshot {
+  return snapshot.filter(({ type }) => String(type) !== 'gauge');
+}

@@ -1,0 +1,94 @@
+// Authentication on every namespace, present and future: the token decides who a socket is.
+import type { Metrics } from '../metrics.ts';
+import {
+  type MooringNamespace,
+  type MooringSocket,
+  payloads,
+  type RefusalCode,
+  refusal,
+  type User,
+  userRoom,
+} from '../protocol.ts';
+import { replyTo } from '../request.ts';
+import type { Verdict } from '../token.ts';
+
+type Verify = (token: unknown) => Promise<Verdict>;
+type Report = (stage: string, error: unknown) => void;
+type Next = (error?: Error) => void;
+
+/**
+ * The middleware that verifies `auth.token`. `accepted` sees every socket that passed, before any
+ * other middleware or handler does.
+ */
+export function createAuthentication(parts: {
+  verify: Verify;
+  metrics: Metrics;
+  report: Report;
+  accepted: (socket: MooringSocket) => void;
+}) {
+  const { verify, metrics, report, accepted } = parts;
+  return async function authenticate(socket: MooringSocket, next: Next): Promise<void> {
+    const { auth } = socket.handshake;
+    const verdict = await verify(auth.token).catch((error: unknown) => {
+      report('authentication', error);
+      return undefined;
+    });
+    delete auth.token; // fetchSockets() would hand it to every replica
+    if (!verdict) {
+      // A refusal would be final for the client; a closed transport makes it try again.
+      socket.conn.close();
+      return next();
+    }
+    const code = verdict.ok ? adminOnly(socket.nsp.name, verdict.data.user) : verdict.code;
+    if (!verdict.ok || code) return next(refuseConnect(code ?? 'invalid_token', metrics));
+    Object.assign(socket.data, verdict.data);
+    await socket.join(userRoom(verdict.data.user.id));
+    accepted(socket);
+    acceptRefresh(socket, verify, metrics);
+    next();
+  };
+}
+
+type Middleware = ReturnType<typeof createAuthentication>;
+
+/**
+ * Puts a middleware in front of all others: the children of a dynamic namespace copy their
+ * parent's middlewares before they are announced, and `io.use()` runs for `/` alone.
+ */
+export function useFirst(namespace: MooringNamespace, middleware: Middleware): void {
+  namespace.use(middleware);
+  const middlewares: unknown = Reflect.get(namespace, '_fns'); // private, hence the check
+  if (!Array.isArray(middlewares) || middlewares.at(-1) !== middleware) {
+    throw new Error('this version of socket.io keeps its middlewares elsewhere; use 4.8');
+  }
+  middlewares.unshift(middlewares.pop());
+}
+
+function refuseConnect(code: RefusalCode, metrics: Metrics): Error {
+  metrics.connectRefused(code);
+  const { message, ...data } = refusal(code).error;
+  return Object.assign(new Error(message), { data });
+}
+
+function adminOnly(namespace: string, { role }: User): RefusalCode | undefined {
+  return namespace === '/admin' && role !== 'admin' ? 'admin_only' : undefined;
+}
+
+/** `refresh_token`: the socket lives until the new token ends. */
+function acceptRefresh(socket: MooringSocket, verify: Verify, metrics: Metrics): void {
+  socket.on('refresh_token', async (...args: unknown[]) => {
+    const reply = replyTo(socket, 'refresh_token', args, metrics);
+    const token = payloads.refresh_token.safeParse(args[0]);
+    if (!token.success) return reply(refusal('invalid_payload', 'must be a token'));
+    const verdict = await verify(token.data);
+    if (!verdict.ok) return reply(refusal(verdict.code));
+    const { user, expiresAt } = verdict.data;
+    if (user.id !== socket.data.user.id) {
+      return reply(refusal('invalid_token', 'it belongs to another user'));
+    }
+    const code = adminOnly(socket.nsp.name, user);
+    if (code) return reply(refusal(code));
+    Object.assign(socket.data, { user, expiresAt });
+    reply({ ok: true, expiresAt });
+  });
+}

@@ -1,0 +1,31 @@
+// What connections and rooms there are, counted as they come and go.
+import type { Metrics } from '../metrics.ts';
+import type { MooringNamespace, MooringSocket } from '../protocol.ts';
+
+export function observeSocket(socket: MooringSocket, metrics: Metrics, recovers: boolean): void {
+  const namespace = socket.nsp.name;
+  const { conn } = socket;
+  let transport = conn.transport.name;
+  metrics.connected(namespace, transport);
+  if (recovers && socket.recovered) metrics.recoveryEnded('recovered');
+  else if (recovers && socket.handshake.auth.pid) metrics.recoveryEnded('unknown');
+  const upgraded = () => {
+    metrics.upgraded(namespace, transport, conn.transport.name);
+    transport = conn.transport.name;
+  };
+  conn.on('upgrade', upgraded);
+  socket.on('disconnect', (reason) => {
+    conn.off('upgrade', upgraded);
+    metrics.disconnected(namespace, transport, reason);
+  });
+}
+
+/** Counts rooms, without the room that Socket.IO makes for each socket. */
+export function observeRooms({ adapter }: MooringNamespace, metrics: Metrics): void {
+  adapter.on('create-room', (room) => {
+    if (!adapter.sids.has(room)) metrics.roomCreated();
+  });
+  adapter.on('delete-room', (room) => {
+    if (!adapter.sids.has(room)) metrics.roomDeleted();
+  });
+}

@@ -1,0 +1,102 @@
+// The Socket.IO server with everything the platform does for an application.
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import { Server, type ServerOptions } from 'socket.io';
+import type { Config } from '../config.ts';
+import type { Metrics } from '../metrics.ts';
+import {
+  type MooringNamespace,
+  type MooringServer,
+  type MooringSocket,
+  pingIntervalMs,
+  pingTimeoutMs,
+} from '../protocol.ts';
+import type { Verdict } from '../token.ts';
+import { interposeAdmission } from './admission.ts';
+import { createAuthentication, useFirst } from './authentication.ts';
+import { closeExpired } from './expiry.ts';
+import { guardHandlers } from './handlers.ts';
+import { closeSlowConsumers, limitEvents } from './limits.ts';
+import { observeRooms, observeSocket } from './observation.ts';
+
+const connectTimeoutMs = 10_000; // from the handshake to the first namespace
+
+interface Parts {
+  config: Config;
+  adapter: ServerOptions['adapter'] | undefined;
+  /** Whether the adapter keeps sessions, so that a lost connection can come back whole. */
+  recovers: boolean;
+  verify: (token: unknown) => Promise<Verdict>;
+  /** Why no new connection is taken now, if so. */
+  refuseHandshake: () => string | undefined;
+  metrics: Metrics;
+  report: (stage: string, error: unknown, details?: object) => void;
+}
+
+export function createSocketServer(httpServer: HttpServer, parts: Parts) {
+  const { config, metrics, report } = parts;
+  const io: MooringServer = new Server(httpServer, socketOptions(parts));
+
+  const authenticate = createAuthentication({
+    verify: parts.verify,
+    metrics,
+    report,
+    accepted(socket) {
+      guardHandlers(socket, metrics, report);
+      limitEvents(socket, config.eventsPerSecondMax, metrics);
+    },
+  });
+  const prepare = (namespace: MooringNamespace) => {
+    useFirst(namespace, authenticate);
+    observeRooms(namespace, metrics);
+    namespace.prependListener('connect', (socket: MooringSocket) => {
+      observeSocket(socket, metrics, parts.recovers);
+      const { user, expiresAt } = socket.data;
+      const { id: userId, role } = user;
+      socket.emit('welcome', { userId, role, pod: config.podName, expiresAt });
+    });
+  };
+  prepare(io.of('/'));
+  io.on('new_namespace', prepare);
+  closeSlowConsumers(io, metrics);
+  interposeAdmission(httpServer, parts.refuseHandshake, metrics.connectRefused);
+  const expiry = closeExpired(io);
+
+  return {
+    io,
+    /** The open Engine.IO connections, whatever namespaces they carry. */
+    connections: (): MooringSocket['conn'][] => Object.values(Reflect.get(io.engine, 'clients')),
+    async close() {
+      expiry.close();
+      await io.close();
+    },
+  };
+}
+
+function socketOptions({ config, adapter, recovers }: Parts): Partial<ServerOptions> {
+  return {
+    pingInterval: pingIntervalMs,
+    pingTimeout: pingTimeoutMs,
+    connectTimeout: connectTimeoutMs,
+    maxHttpBufferSize: config.messageBytesMax,
+    serveClient: config.page === 'on',
+    cleanupEmptyChildNamespaces: true,
+    allowRequest: (request, answer) => answer(null, originAllowed(request, config.corsOrigins)),
+    ...(adapter && { adapter }),
+    ...(config.corsOrigins.length > 0 && {
+      cors: { origin: config.corsOrigins, credentials: true },
+    }),
+    ...(recovers && {
+      connectionStateRecovery: {
+        maxDisconnectionDuration: config.recoveryMsMax,
+        skipMiddlewares: false,
+      },
+    }),
+  };
+}
+
+/** CORS does not cover WebSockets: the origin is checked here for every transport. */
+export function originAllowed({ headers }: IncomingMessage, origins: string[]): boolean {
+  const { origin, host } = headers;
+  if (!origin || origins.includes(origin)) return true; // no origin: not a browser
+  return URL.canParse(origin) && new URL(origin).host === host;
+}

@@ -1,0 +1,107 @@
+// The connections to Redis: they fail fast, reconnect for ever, and never end the process.
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from 'redis';
+import type { Metrics } from '../metrics.ts';
+import { Unavailable } from '../protocol.ts';
+
+const commandMsMax = 1_500;
+const connectMsMax = 2_000;
+const closeMsMax = 1_000;
+const backoffMsMax = 2_000;
+const pingMs = 3_000; // node-redis sends nothing by itself when idle
+const silenceMsMax = 10_000;
+const queuedCommandsMax = 10_000;
+
+type Client = ReturnType<typeof connectionTo>;
+type Report = (stage: string, error: unknown) => void;
+
+export interface Redis {
+  /** For commands; refuses at once while Redis is away. */
+  client: Client;
+  /** For the adapter's subscriptions; its commands wait for Redis. */
+  subscriber: Client;
+  /** Runs a command. Rejects with `Unavailable` when Redis is away, refuses or takes too long. */
+  run<T>(command: (client: Client) => Promise<T>): Promise<T>;
+  /** Runs a Lua script by its digest, as a whole when Redis has not seen it. */
+  script(lua: string, keys: string[], args: (string | number)[]): Promise<unknown>;
+  /** Resolves when both connections are first ready. */
+  ready: Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export function openRedis(url: string, metrics: Metrics, report: Report): Redis {
+  const client = connectionTo(url);
+  const subscriber = client.duplicate({ disableOfflineQueue: false });
+  observe(client, metrics, report);
+  subscriber.on('error', (error) => report('redis_connection', error));
+
+  const run = async <T>(command: (client: Client) => Promise<T>): Promise<T> => {
+    if (!client.isReady) throw new Unavailable('Redis is away');
+    return bounded(command(client), commandMsMax);
+  };
+  return {
+    client,
+    subscriber,
+    run,
+    script(lua, keys, args) {
+      const options = { keys, arguments: args.map(String) };
+      const digest = createHash('sha1').update(lua).digest('hex');
+      return run((redis) =>
+        redis.evalSha(digest, options).catch((error: Error) => {
+          if (!error.message.startsWith('NOSCRIPT')) throw error;
+          return redis.eval(lua, options);
+        }),
+      );
+    },
+    ready: Promise.all([client.connect(), subscriber.connect()]),
+    async close() {
+      const closed = Promise.allSettled([subscriber.close(), client.close()]);
+      await Promise.race([closed, sleep(closeMsMax)]); // what is under way may end first
+      for (const open of [subscriber, client]) if (open.isOpen) open.destroy();
+    },
+  };
+}
+
+function connectionTo(url: string) {
+  return createClient({
+    url,
+    pingInterval: pingMs,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: queuedCommandsMax,
+    socket: {
+      connectTimeout: connectMsMax,
+      socketTimeout: silenceMsMax,
+      reconnectStrategy: (retries) =>
+        Math.min(backoffMsMax, 50 * 2 ** Math.min(retries, 10)) * (0.5 + Math.random() / 2),
+    },
+  });
+}
+
+function observe(client: Client, metrics: Metrics, report: Report): void {
+  let connected = false;
+  client.on('ready', () => {
+    if (connected) metrics.redisReconnected();
+    connected = true;
+    metrics.redisUp(true);
+  });
+  client.on('error', (error) => {
+    metrics.redisUp(false);
+    report('redis_connection', error);
+  });
+}
+
+/** What goes wrong with a command, in time or in answer, is one thing to the caller. */
+async function bounded<T>(command: Promise<T>, msMax: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${msMax} ms`)), msMax);
+  });
+  try {
+    return await Promise.race([command, timeout]);
+  } catch (cause) {
+    throw new Unavailable('Redis did not do it', { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}

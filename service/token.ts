@@ -1,0 +1,104 @@
+// JSON Web Tokens: who a client is. The only file that knows jsonwebtoken.
+import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
+import { createRemoteJWKSet, errors } from 'jose';
+import jwt from 'jsonwebtoken';
+import { z } from 'zod';
+import { nameSchema, type RefusalCode, type SocketData, Unavailable } from './protocol.ts';
+
+const jwksTimeoutMs = 3_000;
+const jwksCacheMsMax = 600_000;
+const jwksCooldownMs = 30_000; // an unknown `kid` fetches anew, at most this often
+
+interface TokenConfig {
+  jwtSecret?: string | undefined;
+  jwtPublicKey?: string | undefined;
+  jwtJwksUrl?: string | undefined;
+  jwtIssuer?: string | undefined;
+  jwtAudience?: string | undefined;
+  jwtAlgorithms: string[];
+}
+
+export type Verdict =
+  | { ok: true; data: SocketData }
+  | { ok: false; code: Extract<RefusalCode, `${string}token${string}` | `auth${string}`> };
+
+const claimsSchema = z.object({
+  sub: nameSchema,
+  exp: z.number(),
+  role: z.string().max(128).optional(),
+  rooms: z.array(z.string().min(1).max(128)).max(1000).optional(),
+});
+
+/**
+ * Makes the check that every namespace runs on `auth.token`. Keys are prepared once: a string
+ * secret would be imported anew at each connect.
+ * The check rejects with `Unavailable` when the key set cannot be fetched.
+ */
+export function createTokenVerifier(config: TokenConfig) {
+  const keyOf = createKeySource(config);
+  const options: jwt.VerifyOptions & { complete: false } = {
+    algorithms: config.jwtAlgorithms as jwt.Algorithm[],
+    complete: false,
+    ...(config.jwtIssuer && { issuer: config.jwtIssuer }),
+    ...(config.jwtAudience && { audience: config.jwtAudience }),
+  };
+  return async function verify(token: unknown): Promise<Verdict> {
+    if (typeof token !== 'string' || token === '') {
+      return { ok: false, code: 'authentication_required' };
+    }
+    const key = await keyOf(token);
+    if (!key) return { ok: false, code: 'invalid_token' };
+    try {
+      const claims = claimsSchema.safeParse(jwt.verify(token, key, options));
+      return claims.success
+        ? { ok: true, data: toSocketData(claims.data) }
+        : { ok: false, code: 'invalid_token' };
+    } catch (error) {
+      const expired = error instanceof jwt.TokenExpiredError;
+      return { ok: false, code: expired ? 'token_expired' : 'invalid_token' };
+    }
+  };
+}
+
+/** A token for development and tests, signed with the HMAC secret; `ttlSeconds` from now. */
+export function mintToken(
+  secret: string,
+  claims: { sub: string; role?: string; rooms?: string[] },
+  ttlSeconds: number,
+): string {
+  return jwt.sign(claims, createSecretKey(Buffer.from(secret)), { expiresIn: ttlSeconds });
+}
+
+function toSocketData(claims: z.infer<typeof claimsSchema>): SocketData {
+  const { sub, exp, role, rooms } = claims;
+  return {
+    user: { id: sub, ...(role && { role }), ...(rooms && { rooms }) },
+    expiresAt: exp * 1000,
+  };
+}
+
+/** Resolves to the key for a token, to `undefined` when none fits. */
+function createKeySource(config: TokenConfig): (token: string) => Promise<KeyObject | undefined> {
+  if (!config.jwtJwksUrl) {
+    const key = config.jwtSecret
+      ? createSecretKey(Buffer.from(config.jwtSecret))
+      : createPublicKey(config.jwtPublicKey ?? '');
+    return async () => key;
+  }
+  const keySet = createRemoteJWKSet(new URL(config.jwtJwksUrl), {
+    timeoutDuration: jwksTimeoutMs,
+    cacheMaxAge: jwksCacheMsMax,
+    cooldownDuration: jwksCooldownMs,
+  });
+  return async (token) => {
+    const header = jwt.decode(token, { complete: true })?.header;
+    if (!header || !config.jwtAlgorithms.includes(header.alg)) return undefined;
+    try {
+      return KeyObject.from(await keySet(header as { alg: string }));
+    } catch (error) {
+      const unfit = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];
+      if (unfit.some((kind) => error instanceof kind)) return undefined;
+      throw new Unavailable('the JSON Web Key Set cannot be fetched', { cause: error });
+    }
+  };
+}
