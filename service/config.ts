@@ -1,45 +1,8 @@
 // The environment: one schema, read once, every problem reported at once by name, never by value.
-import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { z } from 'zod';
-
-const count = (text: string, fallback: number, min = 1, max = 2 ** 31 - 1) =>
-  z.coerce
-    .number('must be a whole number')
-    .int('must be a whole number')
-    .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`)
-    .default(fallback)
-    .describe(text);
-const port = (text: string, fallback: number) => count(text, fallback, 0, 65_535);
-const choice = <const T extends readonly [string, ...string[]]>(text: string, options: T) =>
-  z
-    .enum(options, `must be one of ${options.join(', ')}`)
-    .default(options[0] as never)
-    .describe(text);
-const url = (text: string, protocols: string[]) =>
-  z
-    .string()
-    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
-      message: `must be a URL that starts with ${protocols.map((name) => `${name}//`).join(' or ')}`,
-    })
-    .optional()
-    .describe(text);
-const list = (text: string) =>
-  z
-    .string()
-    .default('')
-    .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
-    .describe(text);
-const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value;
-const isPublicKey = (pem: string) => {
-  try {
-    return ['rsa', 'ec'].includes(createPublicKey(pem).asymmetricKeyType ?? '');
-  } catch {
-    return false;
-  }
-};
+import { choice, count, isOrigin, isPublicKey, list, port, url } from './variable.ts';
 
 /** Variables that also take a file: `NAME_FILE` holds a path to the value. */
 export const secrets = ['REDIS_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY', 'API_KEY'] as const;

@@ -1,12 +1,12 @@
 // The process: arguments, environment, signals and exit. Everything else is given to others.
 import cluster from 'node:cluster';
-import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
 import { createApp } from './app.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
-import { type Config, ConfigError, parseConfig } from './config.ts';
+import { ConfigError, parseConfig } from './config.ts';
+import { inDevelopment, readyMadeTokens, welcomeText } from './development.ts';
 import { helpMarkdown, helpText } from './help.ts';
 import { createOperations } from './http/operations.ts';
 import { listen } from './http/router.ts';
@@ -16,18 +16,8 @@ import { mintToken } from './token.ts';
 
 const signals = { SIGTERM: 15, SIGINT: 2 };
 const operationsStopMsMax = 500;
-const readyMadeSeconds = 86_400;
 
 type Environment = Record<string, string | undefined>;
-
-/** One process on loopback that needs nothing: what `make start` runs. */
-const development: Environment = {
-  HOST: '127.0.0.1',
-  PAGE: 'on',
-  ENDPOINT_DELAY_MS: '0',
-  DRAIN_MS_MAX: '1000',
-  LOG_LEVEL: 'warn',
-};
 
 async function main(args: string[], env: Environment): Promise<void> {
   const { values: options, positionals } = parseArgs({
@@ -48,7 +38,8 @@ async function main(args: string[], env: Environment): Promise<void> {
   if (positionals[0] && positionals[0] !== 'start') {
     throw new UsageError(`There is no command ${positionals[0]}; see --help`);
   }
-  await start(options.development ? inDevelopment(env) : env, options.development);
+  if (options.development) Object.assign(env, inDevelopment(env)); // workers inherit it
+  await start(env, options.development);
 }
 
 class UsageError extends Error {}
@@ -57,11 +48,11 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const config = parseConfig(env);
   const log = createLog(config.logLevel, config.podName);
   outliveRejections(log);
+  const tokens = isDevelopment ? readyMadeTokens(config.jwtSecret) : [];
   if (cluster.isWorker) {
     for (const signal of Object.keys(signals)) process.on(signal, () => {}); // the primary's
-    return serveAsWorker(await createApp(config, log), process, () => process.exit(0));
+    return serveAsWorker(await createApp(config, log, tokens), process, () => process.exit(0));
   }
-  const tokens = isDevelopment ? readyMadeTokens(config) : [];
   const pod = config.workers > 1 ? startPrimary(config, log) : await createApp(config, log, tokens);
   const failed = (error: unknown) => log.error({ err: error }, 'operations request failed');
   const operations = createOperations({ ...pod, failed });
@@ -69,7 +60,7 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const operationsPort = await listen(operations, config.operationsPort, config.host);
   const port = await pod.listen();
   log.info({ port, operationsPort, workers: config.workers }, 'listening');
-  if (isDevelopment) welcome(port, tokens);
+  if (isDevelopment) print(welcomeText(port, tokens));
 }
 
 /** SIGTERM or SIGINT: drain, close, exit 0. A second signal ends the process at once. */
@@ -100,36 +91,6 @@ function outliveRejections(log: Log): void {
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
 }
 
-function inDevelopment(env: Environment): Environment {
-  const keyed = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'].some(
-    (name) => env[name] || env[`${name}_FILE`],
-  );
-  const secret = keyed ? {} : { JWT_SECRET: randomBytes(32).toString('base64url') };
-  return Object.assign(process.env, { ...development, ...secret, ...env }); // workers inherit it
-}
-
-const readyMadeUsers = [
-  { userId: 'alice', role: 'user' },
-  { userId: 'bob', role: 'user' },
-  { userId: 'admin', role: 'admin' },
-];
-
-function readyMadeTokens({ jwtSecret }: Config) {
-  if (!jwtSecret) return [];
-  return readyMadeUsers.map(({ userId, role }) => ({
-    userId,
-    role,
-    token: mintToken(jwtSecret, { sub: userId, role }, readyMadeSeconds),
-  }));
-}
-
-function welcome(port: number, tokens: ReturnType<typeof readyMadeTokens>): void {
-  print(`\nMooring is up:  http://localhost:${port}\n`);
-  if (tokens.length > 0) print('Tokens for a day, to sign in on the page or with any client:');
-  for (const { userId, token } of tokens) print(`  ${userId.padEnd(6)} ${token}`);
-  print('\nCtrl-C stops it.');
-}
-
 function tokenFor(
   options: { sub?: string; role?: string; rooms?: string; ttl: string },
   env: Environment,
@@ -145,7 +106,7 @@ function tokenFor(
 }
 
 function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${text.trimEnd()}\n`);
 }
 
 main(process.argv.slice(2), process.env).catch((error: Error & { code?: string }) => {

@@ -21,41 +21,8 @@ const namespacesMax = 20; // dynamic namespaces must not become labels without e
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const counter = <const L extends string = never>(
-    name: string,
-    help: string,
-    labelNames: L[] = [],
-  ) => new Counter({ name: `mooring_${name}`, help, labelNames, registers: [registry] });
-  const gauge = <const L extends string = never>(
-    name: string,
-    help: string,
-    labelNames: L[] = [],
-    aggregator: 'sum' | 'max' | 'min' = 'sum',
-  ) => new Gauge({ name: `mooring_${name}`, help, labelNames, aggregator, registers: [registry] });
-  const histogram = (name: string, help: string) =>
-    new Histogram({ name: `mooring_${name}`, help, buckets: seconds, registers: [registry] });
-
-  const connections = gauge('connections', 'Open connections', ['namespace', 'transport']);
-  const connects = counter('connects_total', 'Connects to a namespace', ['result']);
-  const disconnects = counter('disconnects_total', 'Disconnects', ['reason']);
-  const recoveries = counter('recoveries_total', 'Attempts to recover a session', ['result']);
-  const received = counter('messages_received_total', 'Events from clients', ['event']);
-  const published = counter('messages_published_total', 'Messages handed to the adapter');
-  const delivered = counter('messages_delivered_total', 'Messages written to a socket');
-  const publishSeconds = histogram('publish_duration_seconds', 'From request to Redis done');
-  const delaySeconds = histogram('delivery_delay_seconds', 'From published to written');
-  const refused = counter('refusals_total', 'Requests and connects refused', ['code']);
-  const slowConsumers = counter(
-    'slow_consumers_total',
-    'Connections closed for reading too slowly',
-  );
-  const redisUp = gauge('redis_up', '1 while Redis answers', [], 'min');
-  const redisReconnects = counter('redis_reconnects_total', 'Connections to Redis made anew');
-  counter('catch_up_messages_total', 'Messages read from the log after a Redis outage');
-  const draining = gauge('draining', '1 while this replica closes its connections', [], 'max');
-  const rooms = gauge('rooms', 'Rooms with a member on this replica');
-  const failures = counter('background_failures_total', 'Failures outside requests', ['stage']);
-
+  const metrics = register(registry);
+  const { connections, connects, refused, published, delaySeconds, publishSeconds } = metrics;
   const namespaces = new Set<string>();
   const labelOf = (namespace: string) => {
     if (namespaces.size < namespacesMax) namespaces.add(namespace);
@@ -72,7 +39,7 @@ export function createMetrics() {
     },
     disconnected(namespace: string, transport: string, reason: string) {
       connections.dec({ namespace: labelOf(namespace), transport });
-      disconnects.inc({ reason: reason.replaceAll(' ', '_') });
+      metrics.disconnects.inc({ reason: reason.replaceAll(' ', '_') });
     },
     /** A handshake or a connect to a namespace that was turned away. */
     connectRefused(code: string) {
@@ -80,25 +47,62 @@ export function createMetrics() {
       refused.inc({ code });
     },
     requestRefused: (code: RefusalCode) => refused.inc({ code }),
-    recoveryEnded: (result: RecoveryResult) => recoveries.inc({ result }),
-    messageReceived: (event: string) => received.inc({ event }),
+    recoveryEnded: (result: RecoveryResult) => metrics.recoveries.inc({ result }),
+    messageReceived: (event: string) => metrics.received.inc({ event }),
     /** Times are seconds since the request. */
     messagePublished(writtenSeconds: number, doneSeconds: number) {
       published.inc();
       delaySeconds.observe(writtenSeconds);
       publishSeconds.observe(doneSeconds);
     },
-    messageDelivered: () => delivered.inc(),
-    slowConsumerClosed: () => slowConsumers.inc(),
-    redisUp: (up: boolean) => redisUp.set(up ? 1 : 0),
-    redisReconnected: () => redisReconnects.inc(),
-    draining: (on: boolean) => draining.set(on ? 1 : 0),
-    roomCreated: () => rooms.inc(),
-    roomDeleted: () => rooms.dec(),
-    backgroundFailed: (stage: string) => failures.inc({ stage }),
+    messageDelivered: () => metrics.delivered.inc(),
+    slowConsumerClosed: () => metrics.slowConsumers.inc(),
+    redisUp: (up: boolean) => metrics.redisUp.set(up ? 1 : 0),
+    redisReconnected: () => metrics.redisReconnects.inc(),
+    draining: (on: boolean) => metrics.draining.set(on ? 1 : 0),
+    roomCreated: () => metrics.rooms.inc(),
+    roomDeleted: () => metrics.rooms.dec(),
+    backgroundFailed: (stage: string) => metrics.failures.inc({ stage }),
     /** The Prometheus text format, version 0.0.4. */
     text: () => registry.metrics(),
     snapshot: (): Promise<Snapshot> => registry.getMetricsAsJSON(),
+  };
+}
+
+/** Every metric, with its help and labels; none of them a user, a room or a socket. */
+function register(registry: Registry) {
+  const counter = <const L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: L[] = [],
+  ) => new Counter({ name: `mooring_${name}`, help, labelNames, registers: [registry] });
+  const gauge = <const L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: L[] = [],
+    aggregator: 'sum' | 'max' | 'min' = 'sum',
+  ) => new Gauge({ name: `mooring_${name}`, help, labelNames, aggregator, registers: [registry] });
+  const histogram = (name: string, help: string) =>
+    new Histogram({ name: `mooring_${name}`, help, buckets: seconds, registers: [registry] });
+
+  return {
+    connections: gauge('connections', 'Open connections', ['namespace', 'transport']),
+    connects: counter('connects_total', 'Connects to a namespace', ['result']),
+    disconnects: counter('disconnects_total', 'Disconnects', ['reason']),
+    recoveries: counter('recoveries_total', 'Attempts to recover a session', ['result']),
+    received: counter('messages_received_total', 'Events from clients', ['event']),
+    published: counter('messages_published_total', 'Messages handed to the adapter'),
+    delivered: counter('messages_delivered_total', 'Messages written to a socket'),
+    publishSeconds: histogram('publish_duration_seconds', 'From request to Redis done'),
+    delaySeconds: histogram('delivery_delay_seconds', 'From published to written'),
+    refused: counter('refusals_total', 'Requests and connects refused', ['code']),
+    slowConsumers: counter('slow_consumers_total', 'Connections closed for reading too slowly'),
+    redisUp: gauge('redis_up', '1 while Redis answers', [], 'min'),
+    redisReconnects: counter('redis_reconnects_total', 'Connections to Redis made anew'),
+    catchUp: counter('catch_up_messages_total', 'Messages read from the log after a Redis outage'),
+    draining: gauge('draining', '1 while this replica closes its connections', [], 'max'),
+    rooms: gauge('rooms', 'Rooms with a member on this replica'),
+    failures: counter('background_failures_total', 'Failures outside requests', ['stage']),
   };
 }
 

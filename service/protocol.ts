@@ -2,7 +2,7 @@
 import type { DefaultEventsMap, Namespace, Server, Socket } from 'socket.io';
 import { z } from 'zod';
 
-/** Engine.IO heartbeat; proxies must wait longer than the two together (docs, nginx.conf, chart). */
+/** Engine.IO's heartbeat; a proxy must wait longer than the two together. */
 export const pingIntervalMs = 25_000;
 export const pingTimeoutMs = 20_000;
 
@@ -40,6 +40,26 @@ export const nameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_\-.:@]{1,128}$/, 'must be 1-128 letters, digits or any of _ - . : @');
 
+const depthMax = 100; // encoders recurse: deeper data would overflow the stack
+
+const jsonSchema = z.custom<unknown>(
+  (value) => value !== undefined && isShallow(value),
+  `must be JSON, at most ${depthMax} levels deep`,
+);
+
+function isShallow(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth <= depthMax; depth += 1) {
+    level = level.flatMap((item) =>
+      typeof item === 'object' && item !== null && !ArrayBuffer.isView(item)
+        ? Object.values(item)
+        : [],
+    );
+    if (level.length === 0) return true;
+  }
+  return false;
+}
+
 const idSchema = z.string().min(1).max(128);
 const roomSchema = z.object({ roomId: nameSchema });
 
@@ -55,7 +75,10 @@ export const payloads = {
     limit: z.int().min(1).max(1000).default(50),
   }),
   refresh_token: z.string().min(1),
-  broadcast_announcement: z.union([z.string().min(1), z.record(z.string(), z.json())]),
+  broadcast_announcement: jsonSchema.refine(
+    (message) => message !== '' && ['string', 'object'].includes(typeof message),
+    'must be a text or an object',
+  ),
 };
 
 /** What `POST /v1/publish` takes. */
@@ -69,7 +92,7 @@ export const publishSchema = z
       .min(1)
       .max(128)
       .refine((event) => !reservedEvents.has(event), 'is a name that Socket.IO keeps to itself'),
-    data: z.json(),
+    data: jsonSchema,
     id: idSchema.optional(),
   })
   .refine((body) => (body.everyone ? !(body.rooms || body.users) : body.rooms || body.users), {

@@ -7,7 +7,8 @@ import { nameSchema, type RefusalCode, type SocketData, Unavailable } from './pr
 
 const jwksTimeoutMs = 3_000;
 const jwksCacheMsMax = 600_000;
-const jwksCooldownMs = 30_000; // an unknown `kid` fetches anew, at most this often
+const refetchesMax = 3; // for an unknown `kid`, in a row
+const refetchMs = 10_000; // until another one is allowed
 
 interface TokenConfig {
   jwtSecret?: string | undefined;
@@ -88,17 +89,40 @@ function createKeySource(config: TokenConfig): (token: string) => Promise<KeyObj
   const keySet = createRemoteJWKSet(new URL(config.jwtJwksUrl), {
     timeoutDuration: jwksTimeoutMs,
     cacheMaxAge: jwksCacheMsMax,
-    cooldownDuration: jwksCooldownMs,
+    cooldownDuration: Number.MAX_SAFE_INTEGER, // fetched anew below, where a burst is bounded
   });
+  const mayRefetch = createAllowance(refetchesMax, refetchMs);
   return async (token) => {
-    const header = jwt.decode(token, { complete: true })?.header;
+    const header = jwt.decode(token, { complete: true })?.header as { alg: string } | undefined;
     if (!header || !config.jwtAlgorithms.includes(header.alg)) return undefined;
+    const find = () => keySet(header).then(KeyObject.from, unlessUnfit);
     try {
-      return KeyObject.from(await keySet(header as { alg: string }));
+      const key = await find();
+      if (key) return key;
+      if (!mayRefetch()) throw new Error('too many tokens with an unknown kid');
+      await keySet.reload();
+      return await find();
     } catch (error) {
-      const unfit = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];
-      if (unfit.some((kind) => error instanceof kind)) return undefined;
       throw new Unavailable('the JSON Web Key Set cannot be fetched', { cause: error });
     }
+  };
+}
+
+function unlessUnfit(error: unknown): undefined {
+  const unfit = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];
+  if (!unfit.some((kind) => error instanceof kind)) throw error;
+}
+
+/** True at most `max` times in a row, and once more every `refillMs`. */
+function createAllowance(max: number, refillMs: number): () => boolean {
+  let left = max;
+  let filledAt = Date.now();
+  return () => {
+    const refills = Math.floor((Date.now() - filledAt) / refillMs);
+    left = Math.min(max, left + refills);
+    filledAt += refills * refillMs;
+    if (left === 0) return false;
+    left -= 1;
+    return true;
   };
 }

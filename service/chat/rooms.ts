@@ -14,37 +14,22 @@ const joinHistoryMax = 100;
 type Answer = (reply: Reply) => void;
 
 export function createRooms(io: MooringServer, services: Services) {
-  const { access, history, presence, limits, log } = services;
+  const { presence, log } = services;
   const left = (roomId: string, userId: string) => {
     io.to(roomName(roomId)).emit('user_left', { roomId, userId });
   };
   const departures = createDepartures(services, left);
 
   return {
-    join: (socket: MooringSocket) => async (roomId: string, reply: Answer) => {
-      const room = roomName(roomId);
-      const { user } = socket.data;
-      const allowed = await access(user, roomId);
-      if (!allowed.ok) return reply(allowed);
-      const joined = socket.rooms.has(room);
-      if (!joined && joinedRooms(socket).length >= limits.roomsPerSocketMax) {
-        return reply(refusal('too_many_rooms'));
-      }
-      if (!joined) await enter(socket, roomId, services);
-      const [{ messages }, members] = await Promise.all([
-        history.read(roomId, { limit: joinHistoryMax }),
-        presence.members(roomId),
-      ]);
-      socket.emit('room_history', messages);
-      reply({ ok: true, roomId, history: messages, members });
-      if (!joined) socket.to(room).emit('user_joined', { roomId, userId: user.id });
-    },
+    join: (socket: MooringSocket) => (roomId: string, reply: Answer) =>
+      join(socket, roomId, reply, services),
 
     leave: (socket: MooringSocket) => async (roomId: string, reply: Answer) => {
-      if (!socket.rooms.has(roomName(roomId))) return reply(refusal('not_in_room'));
-      await socket.leave(roomName(roomId));
-      departures.now(roomId, socket.data.user.id);
+      const room = roomName(roomId);
+      const joined = socket.rooms.has(room);
+      await socket.leave(room);
       reply({ ok: true, roomId });
+      if (joined) await departures.now(roomId, socket.data.user.id);
     },
 
     typing:
@@ -74,6 +59,26 @@ export function createRooms(io: MooringServer, services: Services) {
 
     close: departures.close,
   };
+}
+
+async function join(socket: MooringSocket, roomId: string, reply: Answer, services: Services) {
+  const { access, history, presence, limits } = services;
+  const room = roomName(roomId);
+  const { user } = socket.data;
+  const allowed = await access(user, roomId);
+  if (!allowed.ok) return reply(allowed);
+  const joined = socket.rooms.has(room);
+  if (!joined && joinedRooms(socket).length >= limits.roomsPerSocketMax) {
+    return reply(refusal('too_many_rooms'));
+  }
+  if (!joined) await enter(socket, roomId, services);
+  const [{ messages }, members] = await Promise.all([
+    history.read(roomId, { limit: joinHistoryMax }),
+    presence.members(roomId),
+  ]);
+  socket.emit('room_history', messages);
+  reply({ ok: true, roomId, history: messages, members });
+  if (!joined) socket.to(room).emit('user_joined', { roomId, userId: user.id });
 }
 
 /** In the room and counted there, or neither. */

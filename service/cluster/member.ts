@@ -1,9 +1,10 @@
 // One place among the workers: forks a process, watches it, and forks another when it is gone.
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Snapshot } from '../metrics.ts';
-import { type Call, callWorker } from './call.ts';
+import { type Call, callWorker, type WorkerMethods } from './call.ts';
 
 const beatMs = 1_000;
 const frozenMsMax = 5_000; // without an answer to a beat
@@ -13,11 +14,12 @@ const closeMsMax = 5_000;
 const shortLifeMs = 5_000;
 const backoffMsMax = 5_000;
 
+type Readiness = ReturnType<WorkerMethods['beat']>;
 export type Member = ReturnType<typeof startMember>;
 
 /** @param departed told the last figures of a process that is gone */
 export function startMember(log: Log, departed: (last: Snapshot) => void) {
-  let state: { ready: boolean; reason?: string } = { ready: false, reason: 'starting' };
+  let state: Readiness = { ready: false, reason: 'starting' };
   let last: Snapshot = [];
   let closing = false;
   let backoffMs = 0;
@@ -30,7 +32,15 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
     worker = cluster.fork();
     call = callWorker(worker);
     worker.once('exit', replace);
-    void watch(worker, startMsMax);
+    void watch(worker, call, startMsMax, (now, figures) => {
+      state = now;
+      last = figures ?? last;
+    }).catch(frozen);
+  };
+  const frozen = (error: unknown) => {
+    if (worker.isDead() || closing) return;
+    log.error({ worker: worker.id, err: error }, 'worker frozen, killing it');
+    worker.process.kill('SIGKILL');
   };
   const replace = (code: number | null, signal: string | null) => {
     state = { ready: false, reason: 'starting' };
@@ -40,18 +50,6 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
     backoffMs = Date.now() - bornAt < shortLifeMs ? Math.min(backoffMsMax, 2 * backoffMs + 100) : 0;
     log.error({ worker: worker.id, code, signal, backoffMs }, 'worker gone, starting another');
     setTimeout(() => closing || start(), backoffMs);
-  };
-  const watch = async (watched: Worker, msMax: number): Promise<void> => {
-    try {
-      state = await call('beat', msMax);
-      last = await call('snapshot', frozenMsMax);
-    } catch (error) {
-      if (watched.isDead() || closing) return;
-      log.error({ worker: watched.id, err: error }, 'worker frozen, killing it');
-      watched.process.kill('SIGKILL');
-      return;
-    }
-    setTimeout(() => watched.isDead() || void watch(watched, frozenMsMax), beatMs);
   };
   start();
 
@@ -77,4 +75,19 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
       clearTimeout(timer);
     },
   };
+}
+
+/** Asks the worker every second; rejects when it does not answer in time. */
+async function watch(
+  worker: Worker,
+  call: Call,
+  startMsMax: number,
+  seen: (state: Readiness, figures?: Snapshot) => void,
+): Promise<void> {
+  for (let msMax = startMsMax; !worker.isDead(); msMax = frozenMsMax) {
+    const state = await call('beat', msMax);
+    if (state.ready) seen(state, await call('snapshot', frozenMsMax));
+    else seen(state);
+    await sleep(beatMs);
+  }
 }

@@ -13,6 +13,10 @@ import { startMember } from './member.ts';
 const apiMsMax = 5_000;
 const drainMsMargin = 10_000;
 
+const unavailable = problem(503, 'Unavailable', 'No worker answered: try again', {
+  retryable: true,
+});
+
 export function startPrimary(config: Config, log: Log): Pod {
   // Without advanced serialization the sticky messages lose their binary data, silently.
   cluster.setupPrimary({ serialization: 'advanced' });
@@ -26,6 +30,7 @@ export function startPrimary(config: Config, log: Log): Pod {
   };
   const members = Array.from({ length: config.workers }, () => startMember(log, depart));
   const ready = () => members.filter((member) => member.readiness().ready);
+  const noAnswer = (error: unknown) => log.error({ err: error }, 'api call failed');
   let draining = false;
   let turn = 0;
 
@@ -44,8 +49,7 @@ export function startPrimary(config: Config, log: Log): Pod {
       turn += 1;
       const able = ready();
       const member = able[turn % able.length];
-      if (!member) return problem(503, 'Unavailable', 'No worker is ready', { retryable: true });
-      return member.call('api', apiMsMax, request);
+      return (await member?.call('api', apiMsMax, request).catch(noAnswer)) || unavailable;
     },
     async drain() {
       draining = true;

@@ -33,6 +33,6 @@ export function createApi({ apiKey, ...parts }: Parts): Handler {
 
 function isBearer(authorization: string | string[] | undefined, apiKey: string): boolean {
   const digest = (value: string) => createHash('sha256').update(value).digest();
-  const [scheme = '', given = ''] = String(authorization ?? '').split(' ');
-  return /^bearer$/i.test(scheme) && timingSafeEqual(digest(given), digest(apiKey));
+  const given = /^bearer (.*)$/i.exec(String(authorization ?? ''))?.[1] ?? '';
+  return timingSafeEqual(digest(given), digest(apiKey));
 }

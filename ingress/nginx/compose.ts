@@ -1,0 +1,75 @@
+// The same fleet by `docker compose`, for machines with Docker and without Redis and nginx.
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Problem } from './problem.ts';
+import type { Secrets } from './replica.ts';
+import { projectFolder, type Settings } from './settings.ts';
+
+// Remembers that `up` took this way, so that `down` touches containers only then.
+const marker = (stateFolder: string) => join(stateFolder, 'compose');
+const compose = ['compose', '--file', join(projectFolder, 'compose.yaml')];
+
+/** Whether an engine answers and has compose; the client alone is not enough. */
+export function dockerRuns(): boolean {
+  return [['info'], ['compose', 'version']].every(
+    (args) => spawnSync('docker', args, { stdio: 'ignore', timeout: 10_000 }).status === 0,
+  );
+}
+
+export const composeIsUp = (stateFolder: string) => existsSync(marker(stateFolder));
+
+export async function startCompose(settings: Settings, aborted: AbortSignal): Promise<Secrets> {
+  const { stateFolder, ports, environment } = settings;
+  if (composeIsUp(stateFolder)) {
+    throw new Problem('It is already running in containers; `make down` stops it.');
+  }
+  const secrets = {
+    jwtSecret: randomBytes(32).toString('base64url'),
+    apiKey: randomBytes(24).toString('base64url'),
+  };
+  mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+  writeFileSync(marker(stateFolder), '');
+  const variables = {
+    JWT_SECRET: secrets.jwtSecret,
+    API_KEY: secrets.apiKey,
+    FLEET_PORT: String(ports.proxy),
+    FLEET_OPERATIONS_PORT: String(ports.operations[0]),
+    ...environment,
+  };
+  const up = ['up', '--detach', '--wait', '--remove-orphans'];
+  const status = await docker(up, variables, aborted);
+  if (status === 0) return secrets;
+  await stopCompose(stateFolder);
+  throw new Problem('`docker compose up` failed; see above.');
+}
+
+export async function followCompose(stopped: AbortSignal): Promise<void> {
+  await docker(['logs', '--follow', '--since', '1s'], {}, stopped);
+}
+
+export async function stopCompose(stateFolder: string): Promise<void> {
+  if ((await docker(['down', '--remove-orphans'])) === 0) rmSync(marker(stateFolder));
+}
+
+function docker(
+  args: string[],
+  variables: Record<string, string> = {},
+  stopped?: AbortSignal,
+): Promise<number | null> {
+  // compose.yaml refuses to be read without its secrets, also by verbs that need none.
+  const env = { JWT_SECRET: '-', API_KEY: '-', ...process.env, ...variables };
+  return new Promise((resolve, reject) => {
+    // A group of its own: Ctrl-C is for us to answer, in our order.
+    const child = spawn('docker', [...compose, ...args], {
+      env,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    });
+    const kill = () => child.kill();
+    if (stopped?.aborted) kill();
+    else stopped?.addEventListener('abort', kill);
+    child.once('error', reject).once('exit', resolve);
+  });
+}

@@ -1,0 +1,56 @@
+// The logs of all processes as one stream, each line with the name of its process in front.
+import { closeSync, openSync, readSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import pinoPretty from 'pino-pretty';
+import { listRunning, logFile } from './processes.ts';
+
+const pollMs = 200;
+const readBytesMax = 65_536;
+
+/** Follows until `stopped` says so, or nothing runs any more (`make down` elsewhere). */
+export async function followLogs(
+  stateFolder: string,
+  names: string[],
+  stopped: AbortSignal,
+  print: (line: string) => void,
+): Promise<void> {
+  const colorize = process.stdout.isTTY === true;
+  const pretty = pinoPretty.prettyFactory({ colorize, singleLine: true, ignore: 'pod' });
+  const width = Math.max(...names.map((name) => name.length));
+  const tails = names.map((name) => ({
+    read: tail(logFile(stateFolder, name)),
+    show: (line: string) => {
+      const text = line.startsWith('{') ? pretty(line).trimEnd() : line;
+      if (text) print(`${name.padEnd(width)} | ${text}`);
+    },
+  }));
+  try {
+    for (;;) {
+      const over = stopped.aborted || listRunning(stateFolder).length === 0;
+      for (const { read, show } of tails) read().forEach(show);
+      if (over) return;
+      await delay(pollMs, undefined, { signal: stopped }).catch(() => {});
+    }
+  } finally {
+    for (const { read } of tails) read.close();
+  }
+}
+
+/** The lines that a file has got since the last call. */
+function tail(path: string) {
+  const file = openSync(path, 'r');
+  const buffer = Buffer.alloc(readBytesMax);
+  let unfinished = Buffer.alloc(0);
+  const read = (): string[] => {
+    const lines: string[] = [];
+    for (;;) {
+      const bytes = readSync(file, buffer, 0, readBytesMax, null);
+      if (bytes === 0) return lines;
+      const text = Buffer.concat([unfinished, buffer.subarray(0, bytes)]);
+      const end = text.lastIndexOf('\n') + 1;
+      unfinished = text.subarray(end);
+      if (end > 0) lines.push(...text.toString('utf8', 0, end - 1).split('\n'));
+    }
+  };
+  return Object.assign(read, { close: () => closeSync(file) });
+}

@@ -1,0 +1,81 @@
+// Redis and nginx as programs of this machine: found, or installed where that is ours to do.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { Problem } from './problem.ts';
+
+export interface Programs {
+  redis: string;
+  nginx: string;
+}
+
+// Debian keeps nginx where only root's PATH looks.
+const furtherFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
+const packages = {
+  'redis-server': { debian: 'redis-server', brew: 'redis' },
+  nginx: { debian: 'nginx-light', brew: 'nginx' },
+} as const;
+type Program = keyof typeof packages;
+const programs = Object.keys(packages) as Program[];
+
+export function missingPrograms(): Program[] {
+  return programs.filter((program) => !findProgram(program));
+}
+
+/** Where both are; a missing one is installed, or named with the command that installs it. */
+export async function requirePrograms(unattended: boolean): Promise<Programs> {
+  const missing = missingPrograms();
+  if (missing.length > 0 && (await mayInstall(missing, unattended))) install(missing);
+  const redis = findProgram('redis-server');
+  const nginx = findProgram('nginx');
+  if (!redis || !nginx) throw new Problem(howToInstall(missingPrograms()));
+  return { redis, nginx };
+}
+
+function findProgram(name: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).concat(furtherFolders);
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+async function mayInstall(missing: Program[], unattended: boolean): Promise<boolean> {
+  if (process.getuid?.() !== 0 || !isExecutable('/usr/bin/apt-get')) return false;
+  if (unattended) return true;
+  if (!process.stdin.isTTY) return false;
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const question = `Missing: ${missing.join(', ')}. Install with apt-get now? [y/N] `;
+  const answer = await terminal.question(question);
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+function install(missing: Program[]) {
+  const names = missing.map((program) => packages[program].debian);
+  // Runlevel 1 keeps Debian from starting the packages' own services on their usual ports.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const options = { env, stdio: ['ignore', 'inherit', 'inherit'] as const };
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...names]]) {
+    const { status } = spawnSync('/usr/bin/apt-get', args, { ...options, stdio: 'inherit' });
+    if (status !== 0) throw new Problem(`apt-get ${args.join(' ')} failed; see above.`);
+  }
+}
+
+function howToInstall(missing: Program[]): string {
+  const debian = missing.map((program) => packages[program].debian).join(' ');
+  const brew = missing.map((program) => packages[program].brew).join(' ');
+  return [
+    `${missing.join(' and ')} not found. Install and try again:`,
+    `  Debian, Ubuntu  apt-get install -y ${debian}   (as root; sudo elsewhere)`,
+    `  macOS           brew install ${brew}`,
+    'Or start Docker: then it runs in containers.',
+  ].join('\n');
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

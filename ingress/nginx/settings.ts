@@ -1,0 +1,72 @@
+// The environment of `make up`, read once: every port can be moved out of the way.
+import { join } from 'node:path';
+import { Problem } from './problem.ts';
+
+export interface Ports {
+  proxy: number;
+  redis: number;
+  /** Where each replica serves clients; nginx is in front. */
+  replicas: [number, number, number];
+  /** Each replica's operations port, in the same order. */
+  operations: [number, number, number];
+}
+
+export interface FleetOptions {
+  /** Everything the fleet writes is below this folder. */
+  stateFolder: string;
+  ports: Ports;
+  /** More variables for the replicas, e.g. WORKERS or LOG_LEVEL. */
+  environment?: Record<string, string>;
+}
+
+export interface Settings extends Required<FleetOptions> {
+  detach: boolean;
+  /** Install missing programs without asking. */
+  unattended: boolean;
+}
+
+export const projectFolder = join(import.meta.dirname, '../..');
+
+// Unless set from outside, replicas on one machine drain fast: no endpoint list has to spread.
+// nginx.conf leaves a refusing replica alone for longer than the two together.
+export const drainEnvironment = { ENDPOINT_DELAY_MS: '500', DRAIN_MS_MAX: '3000' };
+
+/** Which variable moves which port, for the message about a port that is taken. */
+export const portVariables = {
+  proxy: 'FLEET_PORT',
+  redis: 'FLEET_REDIS_PORT',
+  replicas: 'FLEET_REPLICA_PORT',
+  operations: 'FLEET_OPERATIONS_PORT',
+} as const satisfies Record<keyof Ports, string>;
+
+export function readSettings(env: Record<string, string | undefined>, flags: string[]): Settings {
+  const passedOn = ['WORKERS', 'LOG_LEVEL'] as const;
+  return {
+    stateFolder: env.FLEET_STATE || join(projectFolder, '.mooring'),
+    ports: {
+      proxy: readPort(env, portVariables.proxy, 8080),
+      redis: readPort(env, portVariables.redis, 6390),
+      replicas: threeFrom(readPort(env, portVariables.replicas, 3100)),
+      operations: threeFrom(readPort(env, portVariables.operations, 3200)),
+    },
+    environment: Object.fromEntries(
+      passedOn.flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
+    ),
+    detach: flags.includes('--detach') || isOn(env.FLEET_DETACH),
+    unattended: isOn(env.CI),
+  };
+}
+
+function readPort(env: Record<string, string | undefined>, name: string, fallback: number) {
+  const port = Number(env[name] || fallback);
+  if (Number.isInteger(port) && port >= 1 && port <= 65_533) return port;
+  throw new Problem(`${name} must be a port from 1 to 65533, not "${env[name]}".`);
+}
+
+function threeFrom(first: number): [number, number, number] {
+  return [first, first + 1, first + 2];
+}
+
+function isOn(value: string | undefined): boolean {
+  return value !== undefined && !['', '0', 'false'].includes(value);
+}

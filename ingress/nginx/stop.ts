@@ -1,0 +1,25 @@
+// Stops exactly what the pid files name, in the order that lets clients leave in peace.
+import { awaitEnd, listRunning, type Running, removePidFiles, signal } from './processes.ts';
+import { drainEnvironment } from './settings.ts';
+
+const { ENDPOINT_DELAY_MS, DRAIN_MS_MAX } = drainEnvironment;
+const replicaMsMax = Number(ENDPOINT_DELAY_MS) + Number(DRAIN_MS_MAX) + 10_000;
+const otherMsMax = 5_000;
+
+/** nginx takes no newcomers, replicas drain, then Redis; returns what was running. */
+export async function stopFleet(stateFolder: string): Promise<Running[]> {
+  const running = listRunning(stateFolder);
+  const nginx = running.filter(({ name }) => name === 'nginx');
+  const redis = running.filter(({ name }) => name === 'redis');
+  const replicas = running.filter((one) => !nginx.includes(one) && !redis.includes(one));
+  const end = (some: Running[], msMax: number) =>
+    Promise.all(some.map((one) => awaitEnd(one, msMax)));
+
+  for (const one of nginx) signal(one, 'SIGQUIT'); // It ends by itself once the drain is over.
+  for (const one of replicas) signal(one, 'SIGTERM');
+  await end(replicas, replicaMsMax);
+  for (const one of [...nginx, ...redis]) signal(one, 'SIGTERM');
+  await end([...nginx, ...redis], otherMsMax);
+  removePidFiles(stateFolder);
+  return running;
+}

@@ -1,0 +1,49 @@
+// What `make start` adds: a secret, tokens to sign in with, and an address on loopback only.
+import { randomBytes } from 'node:crypto';
+import { mintToken } from './token.ts';
+
+const readyMadeSeconds = 86_400;
+
+type Environment = Record<string, string | undefined>;
+
+/** One process on loopback that needs nothing: what `make start` runs. */
+const development: Environment = {
+  HOST: '127.0.0.1',
+  PAGE: 'on',
+  ENDPOINT_DELAY_MS: '0',
+  DRAIN_MS_MAX: '1000',
+  LOG_LEVEL: 'warn',
+};
+
+/** What `--development` adds to the environment: everything that is not given. */
+export function inDevelopment(env: Environment): Environment {
+  const keyed = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'].some(
+    (name) => env[name] || env[`${name}_FILE`],
+  );
+  const secret = keyed ? {} : { JWT_SECRET: randomBytes(32).toString('base64url') };
+  const given = Object.entries(env).filter(([, value]) => value);
+  return { ...development, ...secret, ...Object.fromEntries(given) };
+}
+
+const readyMadeUsers = [
+  { userId: 'alice', role: 'user' },
+  { userId: 'bob', role: 'user' },
+  { userId: 'admin', role: 'admin' },
+];
+
+/** None where tokens are signed by somebody else's key. */
+export function readyMadeTokens(jwtSecret: string | undefined) {
+  if (!jwtSecret) return [];
+  return readyMadeUsers.map(({ userId, role }) => ({
+    userId,
+    role,
+    token: mintToken(jwtSecret, { sub: userId, role }, readyMadeSeconds),
+  }));
+}
+
+export function welcomeText(port: number, tokens: ReturnType<typeof readyMadeTokens>): string {
+  const lines = tokens.map(({ userId, token }) => `  ${userId.padEnd(6)} ${token}`);
+  if (lines.length > 0) lines.unshift('Tokens for a day, for the page or any client:');
+  const address = `Mooring is up:  http://localhost:${port}`;
+  return ['', address, '', ...lines, '', 'Ctrl-C stops it.'].join('\n');
+}

@@ -1,0 +1,18 @@
+// Brings a list element in line with its entries, keeping the nodes whose key stays.
+
+export function reconcile(list, entries, { create, update }) {
+  const nodes = new Map([...list.children].map((node) => [node.dataset.key, node]));
+  const wanted = new Set(entries.map((entry) => entry.key));
+  for (const [key, node] of nodes) if (!wanted.has(key)) node.remove();
+  let place = list.firstElementChild;
+  for (const entry of entries) {
+    let node = nodes.get(entry.key);
+    if (node === undefined) {
+      node = create(entry);
+      node.dataset.key = entry.key;
+    }
+    update?.(node, entry);
+    if (node === place) place = place.nextElementSibling;
+    else list.insertBefore(node, place);
+  }
+}

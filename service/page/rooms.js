@@ -1,0 +1,123 @@
+// What one tab knows of a room: its messages in the server's order, once each, and its members.
+
+export const roomPattern = /^[\w.:@-]{1,128}$/;
+
+export function createRoom(id) {
+  return {
+    id,
+    joined: false,
+    refusal: '',
+    messages: [],
+    outgoing: [],
+    marks: [],
+    members: new Set(),
+    typing: new Map(),
+    unread: 0,
+    more: false,
+    loading: false,
+    arrivedFrom: 0,
+    broken: undefined,
+  };
+}
+
+export function addMessage(room, message) {
+  if (room.messages.some((known) => known.id === message.id)) return false;
+  room.messages.push(message);
+  room.typing.delete(message.userId);
+  settle(room);
+  return true;
+}
+
+// Messages that arrive while a join is on its way may be newer than the history it answers with.
+export function beginJoin(room) {
+  room.arrivedFrom = room.messages.length;
+}
+
+// The server's page is the truth for its span; what is older stays only when the two overlap,
+// because a hole in the middle could not be seen.
+export function mergeHistory(room, page) {
+  if (page.length === 0) return;
+  const ids = new Set(page.map((message) => message.id));
+  const older = room.messages.slice(0, room.arrivedFrom);
+  const overlap = older.findIndex((message) => ids.has(message.id));
+  const before = overlap < 0 ? [] : older.slice(0, overlap);
+  const arrived = room.messages.slice(room.arrivedFrom).filter(({ id }) => !ids.has(id));
+  room.messages = [...before, ...page, ...arrived];
+  room.arrivedFrom = before.length + page.length;
+  if (overlap < 0) room.more = true;
+  settle(room);
+}
+
+export function prependHistory(room, page, more) {
+  const known = new Set(room.messages.map((message) => message.id));
+  const older = page.filter((message) => !known.has(message.id));
+  room.messages = [...older, ...room.messages];
+  room.arrivedFrom += older.length;
+  room.more = more && older.length > 0;
+}
+
+// An outgoing message leaves its place at the end once the server's order has one for it.
+export function settle(room) {
+  const known = new Set(room.messages.map((message) => message.id));
+  room.outgoing = room.outgoing.filter(({ id, sentId }) => !known.has(id) && !known.has(sentId));
+}
+
+export function markBreak(room, at) {
+  if (room.broken) return;
+  const afterId = room.messages.at(-1)?.id ?? '';
+  room.broken = { at, afterId };
+  room.marks.push({ kind: 'broken', at, afterId });
+}
+
+// A break that cost nothing needs one line in the conversation; otherwise two frame what came late.
+export function markReturn(room, at, recovered) {
+  if (!room.broken) return;
+  const { at: brokenAt, afterId } = room.broken;
+  const caughtUp = room.messages.length - 1 - indexOf(room, afterId);
+  const last = room.messages.at(-1)?.id ?? '';
+  if (caughtUp === 0) room.marks.pop();
+  room.marks.push({
+    kind: 'returned',
+    at,
+    awayMs: at - brokenAt,
+    afterId: last,
+    recovered,
+    caughtUp,
+  });
+  room.broken = undefined;
+}
+
+// Everything the conversation shows, in order: days, messages, breaks, and what is being sent.
+export function timeline(room) {
+  const entries = marksAfter(room, '');
+  let previous;
+  for (const message of room.messages) {
+    const day = new Date(message.at).toDateString();
+    const newDay = day !== previous?.day;
+    if (newDay) entries.push({ key: `day ${day}`, kind: 'day', at: message.at });
+    const follows =
+      !newDay &&
+      previous.message.userId === message.userId &&
+      message.at - previous.message.at < followMsMax &&
+      entries.at(-1).kind === 'message';
+    entries.push({ key: `message ${message.id}`, kind: 'message', message, follows });
+    entries.push(...marksAfter(room, message.id));
+    previous = { day, message };
+  }
+  for (const delivery of room.outgoing) {
+    entries.push({ key: `message ${delivery.id}`, kind: 'outgoing', delivery });
+  }
+  return entries;
+}
+
+const followMsMax = 5 * 60_000;
+
+function indexOf(room, id) {
+  return room.messages.findIndex((message) => message.id === id);
+}
+
+function marksAfter(room, id) {
+  return room.marks
+    .filter((mark) => mark.afterId === id)
+    .map((mark) => ({ key: `${mark.kind} ${mark.at}`, kind: mark.kind, mark }));
+}

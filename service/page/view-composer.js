@@ -1,0 +1,28 @@
+// The place to write: Enter sends, and others see that someone is typing.
+import { byId } from './element.js';
+
+const typingMsMin = 2000;
+
+export function createComposerView({ send, typing }) {
+  const form = byId('composer');
+  const message = byId('message');
+  let typedAt = 0;
+  form.addEventListener('submit', (submit) => {
+    submit.preventDefault();
+    const text = message.value.trim();
+    if (text !== '') send(text);
+    message.value = '';
+    typedAt = 0;
+    message.focus();
+  });
+  message.addEventListener('keydown', (key) => {
+    if (key.key !== 'Enter' || key.shiftKey || key.isComposing) return;
+    key.preventDefault();
+    form.requestSubmit();
+  });
+  message.addEventListener('input', () => {
+    if (message.value.trim() === '' || Date.now() - typedAt < typingMsMin) return;
+    typedAt = Date.now();
+    typing();
+  });
+}

@@ -1,0 +1,41 @@
+// The kinds of environment variables, each with the sentence that says what it must be.
+import { createPublicKey } from 'node:crypto';
+import { z } from 'zod';
+
+export const count = (text: string, fallback: number, min = 1, max = 2 ** 31 - 1) =>
+  z.coerce
+    .number('must be a whole number')
+    .int('must be a whole number')
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`)
+    .default(fallback)
+    .describe(text);
+export const port = (text: string, fallback: number) => count(text, fallback, 0, 65_535);
+export const choice = <const T extends readonly [string, ...string[]]>(text: string, options: T) =>
+  z
+    .enum(options, `must be one of ${options.join(', ')}`)
+    .default(options[0] as never)
+    .describe(text);
+export const url = (text: string, protocols: string[]) =>
+  z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+      `must be a URL that starts with ${protocols.join('// or ')}//`,
+    )
+    .optional()
+    .describe(text);
+export const list = (text: string) =>
+  z
+    .string()
+    .default('')
+    .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
+    .describe(text);
+export const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value;
+export const isPublicKey = (pem: string) => {
+  try {
+    return ['rsa', 'ec'].includes(createPublicKey(pem).asymmetricKeyType ?? '');
+  } catch {
+    return false;
+  }
+};

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { recording, startChat } from './harness/chat.ts';
+import { next } from './harness/service.ts';
+
+describe('rooms', () => {
+  it('tell who joins, show the newcomer the history, and answer with members', async () => {
+    const { member, user } = await startChat();
+    const alice = await member('alice');
+    await alice.emitWithAck('send_message', { roomId: 'lobby', text: 'hello' });
+    const bob = await user('bob');
+    const joined = next(alice, 'user_joined');
+    const history = next(bob, 'room_history');
+    const reply = await bob.emitWithAck('join_room', 'lobby');
+    expect(reply).toMatchObject({ ok: true, roomId: 'lobby', members: ['alice', 'bob'] });
+    expect(reply.history).toMatchObject([{ text: 'hello', userId: 'alice', roomId: 'lobby' }]);
+    expect((await history)[0]).toEqual(reply.history);
+    expect((await joined)[0]).toEqual({ roomId: 'lobby', userId: 'bob' });
+  });
+
+  it("work in the seed's form, without acknowledgements", async () => {
+    const { user } = await startChat();
+    const [alice, bob] = [await user('alice'), await user('bob')];
+    alice.emit('join_room', 'lobby');
+    await next(alice, 'room_history');
+    const joined = next(alice, 'user_joined');
+    bob.emit('join_room', 'lobby');
+    await joined;
+    const message = next(alice, 'new_message');
+    bob.emit('send_message', { roomId: 'lobby', text: 'hi' });
+    expect((await message)[0]).toMatchObject({ text: 'hi', userId: 'bob' });
+    const left = next(alice, 'user_left');
+    bob.emit('leave_room', 'lobby');
+    expect((await left)[0]).toEqual({ roomId: 'lobby', userId: 'bob' });
+  });
+
+  it('announce a departure once the last socket of the user has gone', async () => {
+    const { member } = await startChat();
+    const alice = await member('alice');
+    const [tab, otherTab] = [await member('bob'), await member('bob')];
+    const departures = recording(alice, 'user_left');
+    await tab.emitWithAck('leave_room', 'lobby');
+    const left = next(alice, 'user_left');
+    otherTab.disconnect();
+    await left;
+    expect(departures).toEqual([{ roomId: 'lobby', userId: 'bob' }]);
+  });
+
+  it('announce a lost connection only when it can no longer come back', async () => {
+    const { member } = await startChat({ RECOVERY_MS_MAX: '1000' });
+    const alice = await member('alice');
+    const bob = await member('bob');
+    bob.io.reconnection(false);
+    const lostAt = Date.now();
+    const left = next(alice, 'user_left');
+    bob.io.engine.close();
+    await left;
+    expect(Date.now() - lostAt).toBeGreaterThanOrEqual(1000);
+  });
+
+  it('say nothing of a connection that came back', async () => {
+    const { member } = await startChat({ RECOVERY_MS_MAX: '3000' });
+    const [alice, bob, carol] = [await member('alice'), await member('bob'), await member('carol')];
+    const departures = recording(alice, 'user_left');
+    bob.io.engine.close();
+    await next(bob, 'connect');
+    expect(bob.recovered).toBe(true);
+    carol.io.reconnection(false);
+    const left = next(alice, 'user_left');
+    carol.io.engine.close(); // after bob: when her time is over, so is his
+    await left;
+    expect(departures).toEqual([{ roomId: 'lobby', userId: 'carol' }]);
+    const reply = await alice.emitWithAck('join_room', 'lobby');
+    expect(reply.members).toEqual(['alice', 'bob']);
+  });
+
+  it('are limited in number per socket', async () => {
+    const { user } = await startChat({ ROOMS_PER_SOCKET_MAX: '2' });
+    const alice = await user('alice');
+    for (const room of ['a', 'b', 'a']) {
+      expect(await alice.emitWithAck('join_room', room)).toMatchObject({ ok: true });
+    }
+    const third = await alice.emitWithAck('join_room', 'c');
+    expect(third).toMatchObject({ ok: false, error: { code: 'too_many_rooms' } });
+    await alice.emitWithAck('leave_room', 'a');
+    expect(await alice.emitWithAck('join_room', 'c')).toMatchObject({ ok: true });
+  });
+});
