@@ -85,7 +85,9 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
 const noPage: Handler = async ({ url }) => problem(404, 'There is nothing here', url);
 
 async function load(path: string): Promise<Application> {
-  const module = await import(pathToFileURL(resolve(path)).href);
+  const module = await import(pathToFileURL(resolve(path)).href).catch((cause: unknown) => {
+    throw new Error(`APPLICATION ${path} cannot be loaded`, { cause });
+  });
   if (typeof module.default !== 'function') {
     throw new TypeError(`APPLICATION ${path} must export a function (io, services) as default`);
   }

@@ -1,6 +1,6 @@
 // The process: arguments, environment, signals and exit. Everything else is given to others.
 import cluster from 'node:cluster';
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
 import { createApp } from './app.ts';
 import { startPrimary } from './cluster/primary.ts';
@@ -115,6 +115,6 @@ main(process.argv.slice(2), process.env).catch((error: Error & { code?: string }
     error instanceof UsageError ||
     error.code?.startsWith('ERR_PARSE_ARGS') ||
     error.code === 'EADDRINUSE';
-  process.stderr.write(`${expected ? error.message : error.stack}\n`);
+  process.stderr.write(`${expected ? error.message : inspect(error)}\n`);
   process.exit(1);
 });

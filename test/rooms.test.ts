@@ -33,6 +33,14 @@ describe('rooms', () => {
     expect((await left)[0]).toEqual({ roomId: 'lobby', userId: 'bob' });
   });
 
+  it('miss nothing that a client sends before it is connected', async () => {
+    const { connect } = await startChat();
+    const client = connect('alice');
+    const replies = ['a', 'b', 'c'].map((room) => client.emitWithAck('join_room', room));
+    expect(client.connected).toBe(false);
+    for (const reply of await Promise.all(replies)) expect(reply).toMatchObject({ ok: true });
+  });
+
   it('announce a departure once the last socket of the user has gone', async () => {
     const { member } = await startChat();
     const alice = await member('alice');

@@ -124,7 +124,8 @@ describe('workers', () => {
 
   it('survive a Ctrl-C that reaches every process of the group', async () => {
     const service = await startWorkers({ ENDPOINT_DELAY_MS: '500' });
-    const client = await connected(service.connect('alice', { reconnection: false }));
+    const options = { reconnection: false, transports: ['websocket'] };
+    const client = await connected(service.connect('alice', options));
     const signalledAt = Date.now();
     const closed = next(client, 'disconnect');
     for (const pid of [service.child.pid as number, ...childrenOf(service.child.pid)]) {
