@@ -15,7 +15,7 @@ start: node_modules/.package-lock.json ## Starts one process in memory, with a p
 	@exec $(NODE) service/main.ts --development
 
 test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and runs every test
-	@$(NODE) ingress/nginx/fleet.ts install redis-server nginx chromium
+	@$(NODE) test/programs.ts
 	@npm test --silent
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs

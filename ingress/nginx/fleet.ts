@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { composeIsUp, dockerRuns, followCompose, startCompose, stopCompose } from './compose.ts';
 import { followLogs } from './follow.ts';
 import { Problem } from './problem.ts';
-import { missingPrograms } from './programs.ts';
+import { fleetPrograms, missingPrograms } from './programs.ts';
 import { makeToken } from './replica.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { type Fleet, startFleet } from './start.ts';
@@ -18,7 +18,7 @@ async function main([verb, ...flags]: string[]) {
   if (verb !== 'up') throw new Problem(usage);
   const stopped = stopSignal();
   try {
-    const inContainers = missingPrograms().length > 0 && dockerRuns();
+    const inContainers = missingPrograms(fleetPrograms).length > 0 && dockerRuns();
     await (inContainers ? upInContainers(settings, stopped) : up(settings, stopped));
   } catch (error) {
     if (stopped.aborted) return print('Stopped before it was ready.');

@@ -1,36 +1,34 @@
-// Redis and nginx as programs of this machine: found, or installed where that is ours to do.
+// Programs of this machine: found, or installed where that is ours to do.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Problem } from './problem.ts';
 
-export interface Programs {
-  redis: string;
-  nginx: string;
-}
-
 // Debian keeps nginx where only root's PATH looks.
 const furtherFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 const packages = {
   'redis-server': { debian: 'redis-server', brew: 'redis' },
   nginx: { debian: 'nginx-light', brew: 'nginx' },
+  chromium: { debian: 'chromium', brew: 'chromium' },
 } as const;
-type Program = keyof typeof packages;
-const programs = Object.keys(packages) as Program[];
+export type Program = keyof typeof packages;
+export const fleetPrograms = ['redis-server', 'nginx'] as const;
 
-export function missingPrograms(): Program[] {
+export function missingPrograms(programs: readonly Program[]): Program[] {
   return programs.filter((program) => !findProgram(program));
 }
 
-/** Where both are; a missing one is installed, or named with the command that installs it. */
-export async function requirePrograms(unattended: boolean): Promise<Programs> {
-  const missing = missingPrograms();
+/** Where they are; a missing one is installed, or named with the command that installs it. */
+export async function requirePrograms<P extends Program>(
+  programs: readonly P[],
+  unattended: boolean,
+): Promise<Record<P, string>> {
+  const missing = missingPrograms(programs);
   if (missing.length > 0 && (await mayInstall(missing, unattended))) install(missing);
-  const redis = findProgram('redis-server');
-  const nginx = findProgram('nginx');
-  if (!redis || !nginx) throw new Problem(howToInstall(missingPrograms()));
-  return { redis, nginx };
+  const found = programs.map((program) => [program, findProgram(program)] as const);
+  if (found.some(([, path]) => !path)) throw new Problem(howToInstall(missingPrograms(programs)));
+  return Object.fromEntries(found) as Record<P, string>;
 }
 
 function findProgram(name: string): string | undefined {
@@ -67,7 +65,7 @@ function howToInstall(missing: Program[]): string {
     `${missing.join(' and ')} not found. Install and try again:`,
     `  Debian, Ubuntu  apt-get install -y ${debian}   (as root; sudo elsewhere)`,
     `  macOS           brew install ${brew}`,
-    'Or start Docker: then it runs in containers.',
+    'Or start Docker: then `make up` runs in containers.',
   ].join('\n');
 }
 

@@ -6,7 +6,7 @@ import { answersOk, createMember, type Member } from './member.ts';
 import { requireFreePorts } from './ports.ts';
 import { Problem } from './problem.ts';
 import { listRunning, removePidFiles } from './processes.ts';
-import { requirePrograms } from './programs.ts';
+import { fleetPrograms, requirePrograms } from './programs.ts';
 import { proxyCommand } from './proxy.ts';
 import { redisAnswers, redisCommand } from './redis.ts';
 import { makeToken, replicaCommand, type Secrets } from './replica.ts';
@@ -42,7 +42,7 @@ export async function startFleet(options: StartOptions): Promise<Fleet> {
   if (listRunning(stateFolder).length > 0) {
     throw new Problem(`It is already running (${stateFolder}); \`make down\` stops it.`);
   }
-  const programs = await requirePrograms(options.unattended ?? false);
+  const programs = await requirePrograms(fleetPrograms, options.unattended ?? false);
   await requireFreePorts(options.ports);
   rmSync(join(stateFolder, 'logs'), { recursive: true, force: true });
   removePidFiles(stateFolder); // Of processes that are gone: a reboot, say.
@@ -60,7 +60,9 @@ export async function startFleet(options: StartOptions): Promise<Fleet> {
   }
 }
 
-function describeFleet(options: FleetOptions, programs: { redis: string; nginx: string }): Fleet {
+type FleetPrograms = Record<(typeof fleetPrograms)[number], string>;
+
+function describeFleet(options: FleetOptions, programs: FleetPrograms): Fleet {
   const { stateFolder, ports } = options;
   const address = `http://127.0.0.1:${ports.proxy}`;
   const secrets = {
@@ -77,8 +79,10 @@ function describeFleet(options: FleetOptions, programs: { redis: string; nginx: 
   return {
     ...secrets,
     address,
-    redis: createMember(stateFolder, redisCommand(stateFolder, programs.redis, ports.redis), () =>
-      redisAnswers(ports.redis),
+    redis: createMember(
+      stateFolder,
+      redisCommand(stateFolder, programs['redis-server'], ports.redis),
+      () => redisAnswers(ports.redis),
     ),
     replicas: [replica(0), replica(1), replica(2)],
     proxy: createMember(stateFolder, proxyCommand(stateFolder, programs.nginx, ports), () =>

@@ -1,0 +1,11 @@
+// What the tests need beside Node: found, or installed where that is ours to do.
+import { Problem } from '../ingress/nginx/problem.ts';
+import { fleetPrograms, requirePrograms } from '../ingress/nginx/programs.ts';
+
+try {
+  await requirePrograms([...fleetPrograms, 'chromium'], Boolean(process.env.CI));
+} catch (error) {
+  if (!(error instanceof Problem)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
