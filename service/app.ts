@@ -16,6 +16,7 @@ import { createMetrics } from './metrics.ts';
 import { createPublish } from './publish.ts';
 import { createReport } from './report.ts';
 import { createHandle } from './request.ts';
+import { verifyOnce } from './sockets/authentication.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { openStores } from './stores/open.ts';
 import { createTokenVerifier } from './token.ts';
@@ -26,9 +27,10 @@ export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a wo
 export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken[] = []) {
   const metrics = createMetrics();
   const report = createReport(log, metrics);
-  const stores = openStores(config, metrics, report);
+  const verify = createTokenVerifier(config);
+  const verifyAuth = verifyOnce(verify);
+  const stores = openStores(config, verifyAuth, metrics, report);
   const { broadcast, history, presence } = stores;
-  const recovers = broadcast.recovers && config.recoveryMsMax > 0;
 
   const page = config.page === 'on' ? createPage(config.podName, tokens) : noPage;
   const httpServer = createServer(listenerOf(page, (error) => report('page', error)));
@@ -36,8 +38,8 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
   const sockets = createSocketServer(httpServer, {
     config,
     adapter: broadcast.adapter,
-    recovers,
-    verify: createTokenVerifier(config),
+    verify,
+    verifyAuth,
     refuseHandshake: () => readiness.state().reason,
     metrics,
     report,
@@ -54,11 +56,11 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     log,
     metrics,
     limits: config,
-    recoveryMs: recovers ? config.recoveryMsMax : 0,
+    recoveryMs: config.recoveryMsMax,
   };
   const application = config.application ? await load(config.application) : chat;
   const closeApplication = await application(io, services);
-  stores.ready.then(readiness.running, (error) => report('stores', error));
+  stores.ready().then(readiness.running, (error) => report('stores', error));
 
   return {
     io,

@@ -49,12 +49,12 @@ export function createMetrics() {
     requestRefused: (code: RefusalCode) => refused.inc({ code }),
     recoveryEnded: (result: RecoveryResult) => metrics.recoveries.inc({ result }),
     messageReceived: (event: string) => metrics.received.inc({ event }),
-    /** Times are seconds since the request. */
-    messagePublished(writtenSeconds: number, doneSeconds: number) {
+    messagePublished(seconds: number) {
       published.inc();
-      delaySeconds.observe(writtenSeconds);
-      publishSeconds.observe(doneSeconds);
+      publishSeconds.observe(seconds);
     },
+    deliveryDelayed: (seconds: number) => delaySeconds.observe(seconds),
+    caughtUp: (messages: number) => metrics.catchUp.inc(messages),
     messageDelivered: () => metrics.delivered.inc(),
     slowConsumerClosed: () => metrics.slowConsumers.inc(),
     redisUp: (up: boolean) => metrics.redisUp.set(up ? 1 : 0),

@@ -50,7 +50,10 @@ describe('imports', () => {
         const folder = folderOf(target);
         const allowed = !target.startsWith('service/') || ['', folderOf(path)].includes(folder);
         // The primary answers on the operations port's terms before any worker does.
-        const exception = path === 'service/cluster/primary.ts' && folder === 'http';
+        // The adapter stands on its own; stores bring it into the service.
+        const exception =
+          (path === 'service/cluster/primary.ts' && folder === 'http') ||
+          (folderOf(path) === 'stores' && folder === 'adapter');
         if (!typeOnly && !exception) expect(`${path} -> ${target}: ${allowed}`).toMatch(/true$/);
       }
     }
@@ -71,8 +74,8 @@ describe('imports', () => {
   });
 
   it.each([
-    ['redis', /^service\/stores\//],
-    ['@socket.io/redis-adapter', /^service\/stores\//],
+    ['redis', /^service\/(stores|adapter)\//],
+    ['@socket.io/redis-adapter', /^service\/adapter\//],
     ['jsonwebtoken', /^service\/token\.ts$/],
     ['jose', /^service\/token\.ts$/],
     ['prom-client', /^service\/metrics\.ts$/],
@@ -90,9 +93,20 @@ describe('imports', () => {
   it('of process.env, signals and exit stay in main.ts', () => {
     const offenders = service.filter(
       (path) =>
-        path !== 'service/main.ts' && /process\.(env|exit|on)\b/.test(sources.get(path) as string),
+        path !== 'service/main.ts' &&
+        /\bprocess\.(env|exit|on)\b/.test(sources.get(path) as string),
     );
     expect(offenders).toEqual([]);
+  });
+});
+
+describe('the adapter', () => {
+  it('imports nothing of Mooring', () => {
+    for (const path of service.filter((path) => folderOf(path) === 'adapter')) {
+      for (const { target } of importsOf(path)) {
+        expect(`${path} -> ${target}`).not.toMatch(/-> service\/(?!adapter\/)/);
+      }
+    }
   });
 });
 

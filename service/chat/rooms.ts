@@ -67,6 +67,7 @@ async function join(socket: MooringSocket, roomId: string, reply: Answer, servic
   const { user } = socket.data;
   const allowed = await access(user, roomId);
   if (!allowed.ok) return reply(allowed);
+  if (!socket.connected) return; // it left while access was asked for
   const joined = socket.rooms.has(room);
   if (!joined && joinedRooms(socket).length >= limits.roomsPerSocketMax) {
     return reply(refusal('too_many_rooms'));

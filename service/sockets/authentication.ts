@@ -13,6 +13,7 @@ import { replyTo } from '../request.ts';
 import type { Verdict } from '../token.ts';
 
 type Verify = (token: unknown) => Promise<Verdict>;
+type VerifyAuth = (auth: Record<string, unknown>) => Promise<Verdict>;
 type Report = (stage: string, error: unknown) => void;
 type Next = (error?: Error) => void;
 
@@ -22,14 +23,15 @@ type Next = (error?: Error) => void;
  */
 export function createAuthentication(parts: {
   verify: Verify;
+  verifyAuth: VerifyAuth;
   metrics: Metrics;
   report: Report;
   accepted: (socket: MooringSocket) => void;
 }) {
-  const { verify, metrics, report, accepted } = parts;
+  const { verify, verifyAuth, metrics, report, accepted } = parts;
   return async function authenticate(socket: MooringSocket, next: Next): Promise<void> {
     const { auth } = socket.handshake;
-    const verdict = await verify(auth.token).catch((error: unknown) => {
+    const verdict = await verifyAuth(auth).catch((error: unknown) => {
       report('authentication', error);
       return undefined;
     });
@@ -46,6 +48,19 @@ export function createAuthentication(parts: {
     accepted(socket);
     acceptRefresh(socket, verify, metrics);
     next();
+  };
+}
+
+/**
+ * The verdict on a CONNECT packet's payload, made once: the adapter asks before it restores a
+ * session, the middleware asks for every namespace.
+ */
+export function verifyOnce(verify: Verify): VerifyAuth {
+  const verdicts = new WeakMap<object, Promise<Verdict>>();
+  return (auth) => {
+    const verdict = verdicts.get(auth) ?? verify(auth.token);
+    verdicts.set(auth, verdict);
+    return verdict;
   };
 }
 

@@ -2,13 +2,11 @@
 import type { Metrics } from '../metrics.ts';
 import type { MooringNamespace, MooringSocket } from '../protocol.ts';
 
-export function observeSocket(socket: MooringSocket, metrics: Metrics, recovers: boolean): void {
+export function observeSocket(socket: MooringSocket, metrics: Metrics): void {
   const namespace = socket.nsp.name;
   const { conn } = socket;
   let transport = conn.transport.name;
   metrics.connected(namespace, transport);
-  if (recovers && socket.recovered) metrics.recoveryEnded('recovered');
-  else if (recovers && socket.handshake.auth.pid) metrics.recoveryEnded('unknown');
   const upgraded = () => {
     metrics.upgraded(namespace, transport, conn.transport.name);
     transport = conn.transport.name;

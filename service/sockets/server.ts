@@ -22,10 +22,9 @@ const connectTimeoutMs = 10_000; // from the handshake to the first namespace
 
 interface Parts {
   config: Config;
-  adapter: ServerOptions['adapter'] | undefined;
-  /** Whether the adapter keeps sessions, so that a lost connection can come back whole. */
-  recovers: boolean;
+  adapter: ServerOptions['adapter'];
   verify: (token: unknown) => Promise<Verdict>;
+  verifyAuth: (auth: Record<string, unknown>) => Promise<Verdict>;
   /** Why no new connection is taken now, if so. */
   refuseHandshake: () => string | undefined;
   metrics: Metrics;
@@ -38,6 +37,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
 
   const authenticate = createAuthentication({
     verify: parts.verify,
+    verifyAuth: parts.verifyAuth,
     metrics,
     report,
     accepted(socket) {
@@ -48,8 +48,9 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   const prepare = (namespace: MooringNamespace) => {
     useFirst(namespace, authenticate);
     observeRooms(namespace, metrics);
-    namespace.prependListener('connect', (socket: MooringSocket) => {
-      observeSocket(socket, metrics, parts.recovers);
+    // After the adapter's own listener, which replays, and before any of `connection`.
+    namespace.on('connect', (socket: MooringSocket) => {
+      observeSocket(socket, metrics);
       const { user, expiresAt } = socket.data;
       const { id: userId, role } = user;
       socket.emit('welcome', { userId, role, pod: config.podName, expiresAt });
@@ -72,7 +73,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   };
 }
 
-function socketOptions({ config, adapter, recovers }: Parts): Partial<ServerOptions> {
+function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
   return {
     pingInterval: pingIntervalMs,
     pingTimeout: pingTimeoutMs,
@@ -81,11 +82,11 @@ function socketOptions({ config, adapter, recovers }: Parts): Partial<ServerOpti
     serveClient: config.page === 'on',
     cleanupEmptyChildNamespaces: true,
     allowRequest: (request, answer) => answer(null, originAllowed(request, config.corsOrigins)),
-    ...(adapter && { adapter }),
+    adapter,
     ...(config.corsOrigins.length > 0 && {
       cors: { origin: config.corsOrigins, credentials: true },
     }),
-    ...(recovers && {
+    ...(config.recoveryMsMax > 0 && {
       connectionStateRecovery: {
         maxDisconnectionDuration: config.recoveryMsMax,
         skipMiddlewares: false,

@@ -1,71 +1,81 @@
 // How replicas reach each other's clients: the one seam between the service and its adapter.
-import { createAdapter } from '@socket.io/redis-adapter';
 import type { ServerOptions } from 'socket.io';
-import { Unavailable } from '../protocol.ts';
+import { RedisUnavailable } from '../adapter/connections.ts';
+import { createAdapter } from '../adapter/create.ts';
+import type { Metrics, RecoveryResult } from '../metrics.ts';
+import { type SocketData, Unavailable } from '../protocol.ts';
+import { createMemoryAdapter } from './adapter.memory.ts';
 import type { Redis } from './redis.ts';
 
+/** Who connects, by the payload of its CONNECT packet. */
+export type Identify = (
+  auth: Record<string, unknown>,
+) => Promise<{ ok: true; data: SocketData } | { ok: false }>;
+
 export interface Broadcast {
-  /** For the `adapter` option of Socket.IO; `undefined`: its own, in memory. */
-  adapter: ServerOptions['adapter'] | undefined;
-  /** Whether sessions are kept, so that lost connections come back whole. */
-  recovers: boolean;
+  /** For the `adapter` option of Socket.IO. */
+  adapter: ServerOptions['adapter'];
   /** Runs `emit` and resolves when what it published is in Redis, else with `Unavailable`. */
   publish(emit: () => void): Promise<void>;
+  /** Resolves when lost connections can be recovered; to be asked once the server is there. */
+  ready(): Promise<void>;
 }
 
-type Report = (stage: string, error: unknown) => void;
-
-export const memoryBroadcast: Broadcast = {
-  adapter: undefined,
-  recovers: true,
-  publish: async (emit) => emit(),
-};
-
-/**
- * The stock Redis adapter. It drops the promises of `publish` and `subscribe`, and a rejection
- * that nobody handles would end the process: the clients it gets catch them.
- */
-export function redisBroadcast(redis: Redis, report: Report): Broadcast {
-  const underWay = new Set<Promise<unknown>>();
-  const publisher = intercept(redis.client, {
-    publish(channel: string, message: string | Buffer) {
-      const sent = redis.run((client) => client.publish(channel, message));
-      underWay.add(sent);
-      sent.catch((error) => report('adapter_publish', error)).finally(() => underWay.delete(sent));
-      return sent;
-    },
-  });
-  const caught =
-    (method: 'subscribe' | 'pSubscribe' | 'unsubscribe' | 'pUnsubscribe') =>
-    (...args: never[]) =>
-      (redis.subscriber[method] as (...args: never[]) => Promise<unknown>)(...args).catch((error) =>
-        report('adapter_subscribe', error),
-      );
-  const subscriber = intercept(redis.subscriber, {
-    subscribe: caught('subscribe'),
-    pSubscribe: caught('pSubscribe'),
-    unsubscribe: caught('unsubscribe'),
-    pUnsubscribe: caught('pUnsubscribe'),
-  });
+export function memoryBroadcast(identify: Identify, metrics: Metrics): Broadcast {
   return {
-    adapter: createAdapter(publisher, subscriber),
-    recovers: false,
+    adapter: createMemoryAdapter(identify, metrics.recoveryEnded),
     async publish(emit) {
-      if (!redis.client.isReady) throw new Unavailable('Redis is away');
-      const before = new Set(underWay);
+      const startedAt = performance.now();
       emit();
-      await Promise.all([...underWay].filter((sent) => !before.has(sent)));
+      metrics.deliveryDelayed((performance.now() - startedAt) / 1000);
     },
+    ready: async () => {},
   };
 }
 
-/** The object with some methods replaced; the others keep their own `this`. */
-function intercept<T extends object>(target: T, methods: Record<string, unknown>): T {
-  return new Proxy(target, {
-    get(_, name) {
-      if (typeof name === 'string' && name in methods) return methods[name];
-      const value = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+const resultNames = {
+  recovered: 'recovered',
+  expired: 'expired',
+  trimmed: 'trimmed',
+  too_much: 'trimmed',
+  refused: 'refused',
+  unknown: 'unknown',
+  future: 'unknown',
+} as const satisfies Record<string, RecoveryResult>;
+
+export function redisBroadcast(
+  redis: Redis,
+  identify: Identify,
+  metrics: Metrics,
+  report: (stage: string, error: unknown) => void,
+): Broadcast {
+  const adapter = createAdapter(redis.client, {
+    key: 'mooring',
+    async identify(auth) {
+      const who = await identify(auth);
+      return who.ok ? who.data.user.id : undefined;
+    },
+    observer: {
+      restoreEnded(result) {
+        if (result !== 'postponed') metrics.recoveryEnded(resultNames[result]);
+      },
+      delivered: (_, at) => metrics.deliveryDelayed(Math.max(0, Date.now() - at) / 1000),
+      caughtUp: metrics.caughtUp,
+      overflowed: (buffer) => report(`overflow_${buffer}`, new Error('a buffer is full')),
+      failed: (stage, error) => report(`adapter_${stage}`, error),
     },
   });
+  return {
+    adapter: adapter as unknown as ServerOptions['adapter'],
+    async publish(emit) {
+      if (!redis.client.isReady) throw new Unavailable('Redis is away');
+      try {
+        await adapter.publish(emit);
+      } catch (cause) {
+        if (!(cause instanceof RedisUnavailable)) throw cause;
+        throw new Unavailable('Redis did not take it', { cause });
+      }
+    },
+    ready: adapter.ready,
+  };
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { History, Presence } from '../application.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
-import { type Broadcast, memoryBroadcast, redisBroadcast } from './adapter.ts';
+import { type Broadcast, type Identify, memoryBroadcast, redisBroadcast } from './adapter.ts';
 import { createMemoryHistory } from './history.memory.ts';
 import { createRedisHistory } from './history.redis.ts';
 import { createMemoryPresence } from './presence.memory.ts';
@@ -16,13 +16,14 @@ export interface Stores {
   history: History;
   presence: Presence;
   broadcast: Broadcast;
-  /** Resolves when the stores first work. */
-  ready: Promise<unknown>;
+  /** Resolves when the stores first work; to be asked once the server is there. */
+  ready(): Promise<unknown>;
   close(): Promise<void>;
 }
 
 export function openStores(
   config: Config,
+  identify: Identify,
   metrics: Metrics,
   report: (stage: string, error: unknown) => void,
 ): Stores {
@@ -32,18 +33,19 @@ export function openStores(
     return {
       history: createMemoryHistory(limits),
       presence: createMemoryPresence(),
-      broadcast: memoryBroadcast,
-      ready: Promise.resolve(),
+      broadcast: memoryBroadcast(identify, metrics),
+      ready: async () => {},
       close: async () => {},
     };
   }
   const redis = openRedis(config.redisUrl, metrics, report);
+  const broadcast = redisBroadcast(redis, identify, metrics, report);
   const goneMs = Math.max(config.recoveryMsMax, goneMsMin);
   return {
     history: createRedisHistory(redis, limits),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
-    broadcast: redisBroadcast(redis, report),
-    ready: redis.ready,
+    broadcast,
+    ready: () => Promise.all([redis.ready, broadcast.ready()]),
     close: redis.close,
   };
 }

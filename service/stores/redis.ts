@@ -17,24 +17,20 @@ type Client = ReturnType<typeof connectionTo>;
 type Report = (stage: string, error: unknown) => void;
 
 export interface Redis {
-  /** For commands; refuses at once while Redis is away. */
+  /** Refuses commands at once while Redis is away. */
   client: Client;
-  /** For the adapter's subscriptions; its commands wait for Redis. */
-  subscriber: Client;
   /** Runs a command. Rejects with `Unavailable` when Redis is away, refuses or takes too long. */
   run<T>(command: (client: Client) => Promise<T>): Promise<T>;
   /** Runs a Lua script by its digest, as a whole when Redis has not seen it. */
   script(lua: string, keys: string[], args: (string | number)[]): Promise<unknown>;
-  /** Resolves when both connections are first ready. */
+  /** Resolves when the connection is first ready. */
   ready: Promise<unknown>;
   close(): Promise<void>;
 }
 
 export function openRedis(url: string, metrics: Metrics, report: Report): Redis {
   const client = connectionTo(url);
-  const subscriber = client.duplicate({ disableOfflineQueue: false });
   observe(client, metrics, report);
-  subscriber.on('error', (error) => report('redis_connection', error));
 
   const run = async <T>(command: (client: Client) => Promise<T>): Promise<T> => {
     if (!client.isReady) throw new Unavailable('Redis is away');
@@ -42,7 +38,6 @@ export function openRedis(url: string, metrics: Metrics, report: Report): Redis 
   };
   return {
     client,
-    subscriber,
     run,
     script(lua, keys, args) {
       const options = { keys, arguments: args.map(String) };
@@ -54,11 +49,11 @@ export function openRedis(url: string, metrics: Metrics, report: Report): Redis 
         }),
       );
     },
-    ready: Promise.all([client.connect(), subscriber.connect()]),
+    ready: client.connect(),
     async close() {
-      const closed = Promise.allSettled([subscriber.close(), client.close()]);
+      const closed = client.close().catch(() => {});
       await Promise.race([closed, sleep(closeMsMax)]); // what is under way may end first
-      for (const open of [subscriber, client]) if (open.isOpen) open.destroy();
+      if (client.isOpen) client.destroy();
     },
   };
 }

@@ -1,0 +1,197 @@
+// An adapter for Socket.IO 4.8 on Redis with connection state recovery on any process.
+import { RedisAdapter } from '@socket.io/redis-adapter';
+import type { Namespace, Socket } from 'socket.io';
+import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+import { type Channels, everyone, openChannels } from './channels.ts';
+import { RedisUnavailable } from './connections.ts';
+import { goLive } from './delivery.ts';
+import { type Flags, noId, type PacketEncoder, requireDefaultParser } from './entry.ts';
+import { currentHandshake, forgetUnconnected, type Handshake, hookHandshake } from './handshake.ts';
+import type { Hub } from './hub.ts';
+import { createKeeper, type Keeper } from './keeper.ts';
+import { type Message, toMessage } from './publish.ts';
+import { restore } from './restore.ts';
+import { newSession, type Session } from './sessions.ts';
+
+interface Packet {
+  type: number;
+  nsp?: string;
+  data: unknown[];
+  id?: number;
+}
+
+type Publish = (message: Message) => Promise<unknown>;
+type BaseClient = ConstructorParameters<typeof RedisAdapter>[1];
+
+/**
+ * Requests between servers (`fetchSockets`, `serverSideEmit`, acknowledgements, ...) are the base
+ * class's; broadcasts, rooms and sessions are handled here.
+ */
+export class RecoveringAdapter extends RedisAdapter {
+  readonly sessions = new Map<string, Session>();
+  readonly hub: Hub;
+  readonly channels: Channels;
+  readonly #publish: Publish;
+  readonly #keeper: Keeper;
+  readonly #encoder: PacketEncoder;
+  readonly #users = new WeakMap<Socket, string>();
+
+  constructor(nsp: Namespace, hub: Hub, base: BaseClient, publish: Publish) {
+    super(nsp, base, base, { key: `${hub.options.key}-requests` });
+    this.#encoder = Reflect.get(nsp.server, 'encoder');
+    requireDefaultParser(this.#encoder);
+    this.hub = hub;
+    this.#publish = publish;
+    this.#keeper = createKeeper(hub, nsp.name, (session) => this.retire(session));
+    this.channels = openChannels(hub, this);
+    const encodeBase = Reflect.get(Adapter.prototype, '_encode'); // of local and emitters' messages
+    Reflect.set(this, '_encode', (packet: Packet, options: object) =>
+      encodeBase.call(this, this.#withOffset(packet), options),
+    );
+    const identify = (auth: Record<string, unknown>) => hub.options.identify(auth, nsp.name);
+    hookHandshake(nsp, identify, (socket, handshake) => this.#created(socket, handshake));
+    nsp.on('connect', (socket) => this.#connected(socket)); // before any listener of the user's
+  }
+
+  /** Resolves when the session knows of the rooms: an acknowledged join survives this process. */
+  override addAll(sid: string, rooms: Set<string>): Promise<void> {
+    let session = this.sessions.get(sid);
+    if (!session) {
+      session = newSession(sid);
+      session.joined.set(everyone, this.hub.lastSeen());
+      this.sessions.set(sid, session);
+    }
+    const fresh = [...rooms].filter((room) => !this.sids.get(sid)?.has(room));
+    super.addAll(sid, rooms);
+    for (const room of fresh) this.channels.enter(session, room);
+    return fresh.length > 0 && session.socket ? this.#keeper.save(session) : Promise.resolve();
+  }
+
+  override del(sid: string, room: string): void {
+    super.del(sid, room);
+    const session = this.sessions.get(sid);
+    session?.joined.delete(room);
+    if (session?.socket) void this.#keeper.save(session);
+    this.channels.left(room);
+  }
+
+  override delAll(sid: string): void {
+    const rooms = [...(this.sids.get(sid) ?? [])];
+    super.delAll(sid);
+    const session = this.sessions.get(sid);
+    if (session) this.#ended(session);
+    for (const room of rooms) this.channels.left(room);
+  }
+
+  #created(socket: Socket, { user = '', session }: Handshake): boolean {
+    this.#users.set(socket, user);
+    if (!session || !socket.recovered) return true;
+    if (this.sessions.get(socket.id) !== session) return false; // claimed again meanwhile
+    session.socket = socket;
+    return true;
+  }
+
+  #connected(socket: Socket): void {
+    const session = this.sessions.get(socket.id);
+    if (!session) return;
+    Object.assign(session, { socket, client: socket.client, data: socket.data, phase: 'open' });
+    session.user = this.#users.get(socket) ?? '';
+    const pid = Reflect.get(socket, 'pid');
+    if (typeof pid === 'string') session.pid = pid;
+    goLive(this, session);
+    void this.#keeper.save(session);
+  }
+
+  /** Everything again: after Redis was away, and before keys end. */
+  saveAll(): void {
+    for (const session of this.sessions.values()) {
+      if (session.socket) void this.#keeper.save(session);
+    }
+  }
+
+  override persistSession({ sid, data }: { sid: string; data: unknown }): void {
+    const session = this.sessions.get(sid);
+    if (!session || session.phase === 'lost') return;
+    session.phase = 'closed';
+    session.data = data;
+    this.#keeper.release(session);
+  }
+
+  override restoreSession(pid: string, offset: string): Promise<never> {
+    const handshake = currentHandshake();
+    if (!handshake) return Promise.resolve(null as never);
+    return restore(this, pid, offset, handshake) as Promise<unknown> as Promise<never>;
+  }
+
+  /** A newer connection has the session: this one goes, without a DISCONNECT, which is final. */
+  retire(session: Session): void {
+    const { socket, client, phase } = session;
+    if (phase === 'lost') return;
+    session.phase = 'lost';
+    if (socket?.connected) {
+      Reflect.get(socket.client, 'close').call(socket.client);
+      return;
+    }
+    this.delAll(session.sid);
+    if (socket) forgetUnconnected(this.nsp, socket);
+    client?.conn.close();
+  }
+
+  /** Undoes a restore that failed; a `useless` session is deleted, others wait for a next try. */
+  abandon(session: Session, useless: boolean): void {
+    if (this.sessions.get(session.sid) !== session) return;
+    session.phase = useless ? 'open' : 'restoring';
+    this.delAll(session.sid);
+  }
+
+  #ended(session: Session): void {
+    const { phase, socket } = session;
+    this.sessions.delete(session.sid);
+    if (phase === 'closed' || phase === 'lost') return;
+    // Restored, and its transport closed or a middleware refused before it was connected.
+    const unconnected = socket !== undefined && !socket.connected;
+    if (phase === 'restoring' || unconnected) this.#keeper.release(session);
+    else this.#keeper.remove(session);
+  }
+
+  override broadcast(packet: Packet, opts: BroadcastOptions): void {
+    const flags: Flags = opts.flags ?? {};
+    const rooms = [...opts.rooms].map(String);
+    const except = [...(opts.except ?? [])].map(String);
+    const target = rooms.length === 1 && except.length === 0 ? rooms[0] : undefined;
+    const socket = target === undefined ? undefined : this.sessions.get(target)?.socket;
+    if (socket?.connected) this.#direct(socket, packet, flags);
+    else if (flags.local) Adapter.prototype.broadcast.call(this, packet as never, opts);
+    else if (packet.id === undefined) {
+      const shown = this.#withOffset(packet, noId);
+      const message = toMessage(this.#encoder.encode(shown), this.channels, {
+        rooms,
+        except,
+        flags,
+      });
+      this.#publish(message).catch((error: unknown) => {
+        if (!(error instanceof RedisUnavailable)) throw error;
+        this.hub.options.observer.failed('publish', error);
+      });
+    } // else an acknowledgement is awaited from a socket that is not here
+  }
+
+  /** To one live socket of this process: no need for Redis. */
+  #direct(socket: Socket, packet: Packet, { volatile, compress }: Flags): void {
+    Reflect.get(socket, 'notifyOutgoingListeners').call(socket, packet);
+    const shown = this.#withOffset(packet);
+    Reflect.get(socket, 'packet').call(socket, shown, { volatile, compress });
+  }
+
+  /** A copy: others share the packet. Without an offset a trailing text would be taken for one. */
+  #withOffset(packet: Packet, offset = this.hub.lastSeen()): Packet {
+    const data = packet.id === undefined ? [...packet.data, offset] : packet.data;
+    return { ...packet, nsp: this.nsp.name, data };
+  }
+
+  override async close(): Promise<void> {
+    await this.#keeper.close();
+    this.channels.close();
+    super.close();
+  }
+}

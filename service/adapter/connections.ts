@@ -1,0 +1,95 @@
+// The adapter's own connections to Redis: one for publishing, subscribing and sessions, one for
+// reading logs, so that a long read delays no message.
+import { createHash } from 'node:crypto';
+import { type createClient, RESP_TYPES } from 'redis';
+import type { Script } from './scripts.ts';
+
+/** A node-redis client of any flavour; it is duplicated, never used itself. */
+export interface RedisClient {
+  duplicate(overrides?: object): unknown;
+}
+
+type Client = ReturnType<typeof connectionOf>;
+
+export type Connections = ReturnType<typeof openConnections>;
+
+const pingMs = 3_000; // node-redis sends nothing when idle, and would not notice a dead peer
+
+/** Thrown for every command that Redis did not do, or may not have done. */
+export class RedisUnavailable extends Error {
+  override name = 'RedisUnavailable';
+}
+
+/**
+ * @param ready called after each connect, when all subscriptions are acknowledged anew
+ * @param away called on errors, and when the connection is lost
+ */
+export function openConnections(
+  client: RedisClient,
+  commandMsMax: number,
+  { ready, away }: { ready(): void; away(error?: unknown): void },
+) {
+  const main = connectionOf(client);
+  const reader = connectionOf(client);
+  main.on('error', away);
+  main.on('reconnecting', () => away());
+  main.on('ready', ready);
+  reader.on('error', away);
+  const opened = Promise.all([main.connect(), reader.connect()]).then(() => {});
+  opened.catch(() => {}); // each use waits for it, and gets the rejection
+
+  const call = async (connection: Client, { lua }: Script, keys: string[], args: Argument[]) => {
+    const options = { keys, arguments: args };
+    const command = connection.evalSha(digestOf(lua), options).catch((error: Error) => {
+      if (!error.message.startsWith('NOSCRIPT')) throw error;
+      return connection.eval(lua, options);
+    });
+    return bounded(command, commandMsMax);
+  };
+  const buffered = reader.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+
+  return {
+    main,
+    opened,
+    /** Runs a script; replies arrive in the order of the calls and among the messages. */
+    run: (script: Script, keys: string[], args: Argument[]) => call(main, script, keys, args),
+    /** The same on the connection for reading; texts come as Buffers. */
+    read: (script: Script, keys: string[], args: Argument[]) =>
+      call(buffered as unknown as Client, script, keys, args),
+    get: (key: string) => bounded(main.get(key), commandMsMax),
+    async close() {
+      const closed = Promise.allSettled([main.close(), reader.close()]);
+      await bounded(closed, commandMsMax).catch(() => {}); // what is under way may end first
+      for (const connection of [main, reader]) if (connection.isOpen) connection.destroy();
+    },
+  };
+}
+
+type Argument = string | Buffer;
+
+function connectionOf(client: RedisClient) {
+  const overrides = { RESP: 3, disableOfflineQueue: true, pingInterval: pingMs };
+  return client.duplicate(overrides) as ReturnType<typeof createClient>;
+}
+
+const digests = new Map<string, string>(); // of constants: filled once, as scripts are first used
+
+function digestOf(lua: string): string {
+  const digest = digests.get(lua) ?? createHash('sha1').update(lua).digest('hex');
+  digests.set(lua, digest);
+  return digest;
+}
+
+async function bounded<T>(command: Promise<T>, msMax: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${msMax} ms`)), msMax);
+  });
+  try {
+    return await Promise.race([command, timeout]);
+  } catch (cause) {
+    throw new RedisUnavailable('Redis did not do it', { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,66 @@
+// Writes sessions to Redis: what changes in one turn of the event loop at once, what is gone at
+// once, and all of them again before their keys end.
+import type { Hub } from './hub.ts';
+import { remove, type Session, write } from './sessions.ts';
+
+export type Keeper = ReturnType<typeof createKeeper>;
+
+/** @param lost told when another process turns out to have the session */
+export function createKeeper(hub: Hub, namespace: string, lost: (session: Session) => void) {
+  const { observer } = hub.options;
+  const underWay = new Set<Promise<unknown>>();
+  let dirty = new Map<Session, PromiseWithResolvers<void>>();
+
+  const track = async <T>(writing: Promise<T>): Promise<T> => {
+    underWay.add(writing);
+    try {
+      return await writing;
+    } catch (error) {
+      observer.failed('session_write', error);
+      throw error;
+    } finally {
+      underWay.delete(writing);
+    }
+  };
+  const flush = () => {
+    const changed = dirty;
+    dirty = new Map();
+    for (const [session, saved] of changed) {
+      if (session.phase !== 'open') saved.resolve();
+      else {
+        track(write(hub, namespace, session, false)).then((own) => {
+          if (!own) lost(session);
+          saved.resolve();
+        }, saved.reject);
+      }
+    }
+  };
+
+  return {
+    /** Rejects when Redis did not take it; nobody has to wait. */
+    save(session: Session): Promise<void> {
+      if (!session.pid) return Promise.resolve();
+      const known = dirty.get(session);
+      if (known) return known.promise;
+      const saved = Promise.withResolvers<void>();
+      saved.promise.catch(() => {}); // observed already
+      if (dirty.size === 0) setImmediate(flush);
+      dirty.set(session, saved);
+      return saved.promise;
+    },
+    /** Its socket is gone and may come back within the window, anywhere. */
+    release(session: Session): void {
+      track(write(hub, namespace, session, true)).catch(() => {}); // valid while this process is
+    },
+    /** Its socket is gone for good. */
+    remove(session: Session): void {
+      track(remove(hub, namespace, session)).catch(() => {});
+    },
+    /** Resolves when everything is written, or has failed. */
+    async close(): Promise<void> {
+      for (const saved of dirty.values()) saved.resolve();
+      dirty.clear();
+      await Promise.allSettled(underWay);
+    },
+  };
+}

@@ -1,0 +1,78 @@
+// Every limit of the adapter, with its unit in the name, and what a server may be told.
+
+export interface AdapterOptions {
+  /** Prefix of all keys and channels; servers with the same one are one cluster. */
+  key: string;
+  /** Entries that the log of one room keeps, about. */
+  logEntriesMax: number;
+  /** Messages and bytes that one restored session may have missed; more: not recovered. */
+  replayMessagesMax: number;
+  replayBytesMax: number;
+  /** Messages that wait for one socket while it is restored; more: its transport is closed. */
+  heldMessagesMax: number;
+  /** Messages that wait while the process catches up; more: it catches up once more. */
+  gatedMessagesMax: number;
+  /** Messages in one script call; what one turn of the event loop publishes is split by it. */
+  batchMessagesMax: number;
+  /** Messages that wait for a script call; more: publishing is refused. */
+  queuedMessagesMax: number;
+  /** Milliseconds a restore may take; then the transport is closed: the client tries again. */
+  restoreMsMax: number;
+  /** Milliseconds a command may take; later it counts as failed, its outcome unknown. */
+  commandMsMax: number;
+  /** Milliseconds a session's key outlives its last write; written anew in half the time. */
+  sessionMsMax: number;
+  /** Milliseconds a room's channel is kept after its last local member left. */
+  unsubscribeMs: number;
+  /**
+   * Who connects, from the CONNECT packet's payload; only the same one may restore a session.
+   * `undefined` restores nothing. Rejecting closes the transport: the client tries again.
+   */
+  identify(auth: Record<string, unknown>, namespace: string): Promise<string | undefined>;
+  observer: Observer;
+}
+
+/** Told what happens inside, for metrics and logs. */
+export interface Observer {
+  restoreEnded(result: RestoreResult): void;
+  /** Milliseconds from Redis's clock at publishing to the first write on this process. */
+  delivered(sockets: number, publishedAtMs: number): void;
+  caughtUp(messages: number): void;
+  overflowed(buffer: 'held' | 'gated' | 'queued'): void;
+  failed(stage: string, error: unknown): void;
+}
+
+export type RestoreResult =
+  | 'recovered'
+  | 'unknown' // no such session
+  | 'expired'
+  | 'refused' // it belongs to somebody else
+  | 'trimmed' // the log or Redis lost what was missed
+  | 'too_much'
+  | 'future' // the client's offset is ahead of the log
+  | 'postponed'; // Redis is away or slow: the client tries again
+
+const ignore = () => {};
+
+export const defaultOptions: AdapterOptions = {
+  key: 'socket.io',
+  logEntriesMax: 1_000,
+  replayMessagesMax: 1_000,
+  replayBytesMax: 1_048_576,
+  heldMessagesMax: 10_000,
+  gatedMessagesMax: 100_000,
+  batchMessagesMax: 64,
+  queuedMessagesMax: 10_000,
+  restoreMsMax: 5_000,
+  commandMsMax: 1_500,
+  sessionMsMax: 86_400_000,
+  unsubscribeMs: 1_000,
+  identify: async () => '',
+  observer: {
+    restoreEnded: ignore,
+    delivered: ignore,
+    caughtUp: ignore,
+    overflowed: ignore,
+    failed: ignore,
+  },
+};

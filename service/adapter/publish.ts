@@ -1,0 +1,112 @@
+// Publishing: everything one turn of the event loop has to say goes to Redis in one script call.
+
+import { type Channels, everyone, isDirect } from './channels.ts';
+import { RedisUnavailable } from './connections.ts';
+import { encode, type Flags, type Id } from './entry.ts';
+import type { Hub } from './hub.ts';
+import { publish as script } from './scripts.ts';
+
+export interface Message {
+  payload: Buffer;
+  /** Keys of the logs it is kept in, one for each of its rooms. */
+  logs: string[];
+  channels: string[];
+  /** A stream of the application's own that gets an entry in the same step. */
+  record?: { key: string; value: string; entriesMax: number; ms: number };
+  /** A key that makes it happen once within its time; it keeps the id and the record's value. */
+  once?: { key: string; ms: number };
+}
+
+export interface Published {
+  id: Id;
+  /** False: it was published before, and this is what was recorded then. */
+  first: boolean;
+  record: string;
+}
+
+interface Addressed {
+  rooms: string[];
+  except: string[];
+  flags: Flags;
+}
+
+/** An encoded packet with where it goes. */
+export function toMessage(
+  packet: (string | Buffer)[],
+  { logOf, channelOf }: Pick<Channels, 'logOf' | 'channelOf'>,
+  { rooms, except, flags }: Addressed,
+): Message {
+  const targets = rooms.length > 0 ? rooms : [everyone];
+  const to = targets.filter(isDirect);
+  const payload = encode(packet, {
+    ...(except.length > 0 && { except }),
+    ...(to.length > 0 && { to }),
+    ...(flags.volatile && { volatile: true }),
+    ...(flags.compress === false && { compress: false }),
+  });
+  const channels = [...new Set(targets.map(channelOf))];
+  return { payload, logs: flags.volatile ? [] : targets.map(logOf), channels };
+}
+
+interface Waiting {
+  message: Message;
+  settle: { resolve(published: Published): void; reject(error: unknown): void };
+}
+
+const idLength = 16;
+
+/** The returned function rejects with `RedisUnavailable`; then the outcome may be unknown. */
+export function createPublisher(hub: Hub) {
+  const { logEntriesMax, batchMessagesMax, queuedMessagesMax, observer } = hub.options;
+  let queue: Waiting[] = [];
+
+  const send = async (batch: Waiting[]) => {
+    const keys = batch.flatMap(({ message: { logs, record, once } }) => [
+      ...logs,
+      ...(record ? [record.key] : []),
+      ...(once ? [once.key] : []),
+    ]);
+    const args = batch.flatMap(({ message: { payload, logs, channels, record, once } }) => [
+      payload,
+      String(logs.length),
+      String(channels.length),
+      ...(record ? [`${record.entriesMax}`, `${record.ms}`, record.value] : ['', '', '']),
+      once ? String(once.ms) : '',
+      ...channels,
+    ]);
+    const head = [String(logEntriesMax), String(hub.logMs), String(batch.length)];
+    try {
+      const allKeys = [hub.keys.sequence, ...keys];
+      const answers = await hub.connections.run(script, allKeys, [...head, ...args]);
+      for (const [i, { message, settle }] of batch.entries()) {
+        settle.resolve(outcomeOf((answers as string[])[i] as string, message));
+      }
+    } catch (error) {
+      for (const { settle } of batch) settle.reject(error);
+    }
+  };
+  const flush = () => {
+    const waiting = queue;
+    queue = [];
+    for (let i = 0; i < waiting.length; i += batchMessagesMax) {
+      void send(waiting.slice(i, i + batchMessagesMax));
+    }
+  };
+
+  return async function publish(message: Message): Promise<Published> {
+    await hub.connections.opened;
+    if (queue.length >= queuedMessagesMax) {
+      observer.overflowed('queued');
+      throw new RedisUnavailable('too many messages wait for Redis');
+    }
+    return new Promise((resolve, reject) => {
+      if (queue.length === 0) setImmediate(flush);
+      queue.push({ message, settle: { resolve, reject } });
+    });
+  };
+}
+
+function outcomeOf(answer: string, { record }: Message): Published {
+  if (answer.length === idLength) return { id: answer, first: true, record: record?.value ?? '' };
+  return { id: answer.slice(0, idLength), first: false, record: answer.slice(idLength) };
+}

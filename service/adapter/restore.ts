@@ -1,0 +1,120 @@
+// Taking a session over from wherever it was: claim it, hold what arrives, read what was missed.
+
+import type { RecoveringAdapter } from './adapter.ts';
+import { everyone } from './channels.ts';
+import { decode, type Entry, type Id, isId, noId } from './entry.ts';
+import type { Handshake } from './handshake.ts';
+import type { Hub } from './hub.ts';
+import { readLogs } from './log.ts';
+import type { RestoreResult } from './options.ts';
+import { claim, newSession, type Session } from './sessions.ts';
+
+/** What Socket.IO makes a recovered socket of. */
+export interface Restored {
+  sid: string;
+  pid: string;
+  rooms: string[];
+  data: unknown;
+  missedPackets: unknown[][];
+}
+
+/**
+ * Resolves to nothing when the session cannot be recovered. While Redis is away or slow it closes
+ * the transport instead: a fresh session would make the client forget what it has missed.
+ */
+export async function restore(
+  adapter: RecoveringAdapter,
+  pid: string,
+  offset: string,
+  handshake: Handshake,
+): Promise<Restored | null> {
+  const { observer, restoreMsMax } = adapter.hub.options;
+  const { conn } = handshake.client;
+  if (conn.readyState !== 'open') return null;
+  const timer = setTimeout(() => conn.close(), restoreMsMax);
+  let result: RestoreResult;
+  try {
+    result = await attempt(adapter, pid, offset, handshake);
+  } catch (error) {
+    observer.failed('restore', error);
+    result = 'postponed';
+    conn.close();
+  } finally {
+    clearTimeout(timer);
+  }
+  const { session } = handshake;
+  if (result === 'recovered' && conn.readyState !== 'open') result = 'postponed';
+  observer.restoreEnded(result);
+  if (result === 'recovered' && session) {
+    session.phase = 'open';
+    const rooms = [...roomsOf(session)];
+    return { sid: session.sid, pid, rooms, data: session.data, missedPackets: [] };
+  }
+  if (session) adapter.abandon(session, result !== 'postponed');
+  return null;
+}
+
+async function attempt(
+  adapter: RecoveringAdapter,
+  pid: string,
+  offset: string,
+  handshake: Handshake,
+): Promise<RestoreResult> {
+  const { hub, sessions } = adapter;
+  const { client, user = '' } = handshake;
+  await hub.live();
+  if (client.conn.readyState !== 'open') return 'postponed'; // it has waited too long
+  const claimed = await claim(hub, adapter.nsp.name, pid, user);
+  if (!claimed.ok) return claimed.why;
+  const { state, sequence, floor } = claimed;
+  const known = sessions.get(state.sid);
+  if (known) adapter.retire(known);
+
+  const session = newSession(state.sid, user);
+  Object.assign(session, { pid, client, epoch: claimed.epoch, data: state.data });
+  session.phase = 'restoring';
+  session.joined = new Map(state.joined);
+  handshake.session = session;
+  sessions.set(session.sid, session);
+  const position = isId(offset) ? offset : noId;
+  if (position > sequence) return 'future';
+  void adapter.addAll(session.sid, roomsOf(session)); // from here on what arrives is held
+
+  await Promise.all(session.underWay.splice(0));
+  session.cut = (await hub.connections.get(hub.keys.sequence)) ?? noId; // after every SUBSCRIBE
+  const after = (joinedAt: Id) => (joinedAt > position ? joinedAt : position);
+  const joined = [...session.joined];
+  if (joined.some(([, joinedAt]) => after(joinedAt) < floor)) return 'trimmed';
+  const sources = joined.map(([room, joinedAt]) => ({
+    log: adapter.channels.logOf(room),
+    after: after(joinedAt),
+  }));
+  const missed = await missedEntries(hub, sources, session.cut);
+  if (typeof missed === 'string') return missed;
+  session.replay = missed;
+  // Somebody else may have claimed it meanwhile; the newest wins.
+  return sessions.get(session.sid) === session ? 'recovered' : 'postponed';
+}
+
+function roomsOf({ joined }: Session): Set<string> {
+  return new Set([...joined.keys()].filter((room) => room !== everyone));
+}
+
+async function missedEntries(
+  hub: Hub,
+  sources: { log: string; after: Id }[],
+  cut: Id,
+): Promise<Entry[] | 'trimmed' | 'too_much'> {
+  const { replayMessagesMax: messagesMax, replayBytesMax: bytesMax } = hub.options;
+  const read = await readLogs(hub.connections, sources, cut, { messagesMax, bytesMax });
+  const [failed] = read.failed;
+  if (failed) return failed.why;
+  const entries: Entry[] = [];
+  let bytes = 0;
+  for (const { id, payload } of read.entries) {
+    if (entries.at(-1)?.id === id) continue; // of several rooms
+    entries.push(decode(id, payload, id));
+    bytes += payload.length;
+  }
+  return entries.length > messagesMax || bytes > bytesMax ? 'too_much' : entries;
+}

@@ -1,0 +1,40 @@
+// After Redis was away: every room of this process is read from where it stopped, so that live
+// sockets miss nothing and see nothing twice.
+import type { Id } from './entry.ts';
+import { noId } from './entry.ts';
+import type { Hub } from './hub.ts';
+import { readLogs } from './log.ts';
+import { checkLoss } from './scripts.ts';
+
+const messagesMax = 100_000; // of one room
+const bytesMax = 64 * 1024 * 1024; // of one room
+
+export interface CatchUpSource {
+  log: string;
+  receive(id: Id, payload: Buffer): void;
+  /** Its log has lost a part: its sockets must come back as not recovered. */
+  broken(): void;
+}
+
+/** Resolves to the id up to which everything was delivered. */
+export async function catchUp(hub: Hub, sources: CatchUpSource[]): Promise<Id> {
+  const { sequence, floor } = hub.keys;
+  const after = hub.lastSeen();
+  const { id, log } = hub.lastLogged();
+  const args = [after, id, String(hub.logMs)];
+  const upTo = (await hub.connections.run(checkLoss, [sequence, floor, log], args)) as Id;
+  if (after !== noId && upTo > after) {
+    const byLog = new Map(sources.map((source) => [source.log, source]));
+    const positions = [...byLog.keys()].map((log) => ({ log, after }));
+    const limits = { messagesMax, bytesMax };
+    const { entries, failed } = await readLogs(hub.connections, positions, upTo, limits);
+    for (const { log } of failed) byLog.get(log)?.broken();
+    for (const { id, payload, log } of entries) {
+      hub.seen(id, log);
+      byLog.get(log)?.receive(id, payload);
+    }
+    hub.options.observer.caughtUp(entries.length);
+  }
+  hub.seen(upTo, undefined);
+  return upTo;
+}

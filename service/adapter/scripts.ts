@@ -1,0 +1,169 @@
+// What Redis does in one step each. Ids are microseconds by its clock, made from one sequence.
+
+export interface Script {
+  lua: string;
+}
+
+/**
+ * Publishes a batch: an id for each message, an entry in the log of each of its rooms, and the
+ * message on each of its channels.
+ * KEYS: sequence, then the messages' keys in turn: logs, then record, then once.
+ * ARGV: entries max, log ms, messages, then for each message: payload, logs, channels, record max,
+ * record ms, record value, once ms, then the channels' names; '' means none.
+ * Answers an id for each message, or what its `once` key holds.
+ */
+export const publish: Script = {
+  lua: `
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+if now > last then last = now - 1 end
+local key, arg, out = 2, 4, {}
+for message = 1, tonumber(ARGV[3]) do
+  local payload, logs, channels = ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
+  local recordMax, recordMs, record = ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5]
+  local onceMs = ARGV[arg + 6]
+  arg = arg + 7
+  local recordKey, onceKey = key + logs, key + logs + (recordMax ~= '' and 1 or 0)
+  local before = onceMs ~= '' and redis.call('GET', KEYS[onceKey])
+  if before then
+    out[message] = before
+  else
+    local id = '0000000000000000'
+    if logs > 0 then
+      last = last + 1
+      id = string.format('%.0f', last)
+    end
+    for log = key, key + logs - 1 do
+      redis.call('XADD', KEYS[log], 'MAXLEN', '~', ARGV[1], id .. '-0', 'd', payload)
+      redis.call('PEXPIRE', KEYS[log], ARGV[2])
+    end
+    if recordMax ~= '' then
+      redis.call('XADD', KEYS[recordKey], 'MAXLEN', recordMax, id .. '-0', 'd', record)
+      redis.call('PEXPIRE', KEYS[recordKey], recordMs)
+    end
+    if onceMs ~= '' then redis.call('SET', KEYS[onceKey], id .. record, 'PX', onceMs) end
+    for channel = arg, arg + channels - 1 do
+      redis.call('PUBLISH', ARGV[channel], id .. payload)
+    end
+    out[message] = id
+  end
+  key = onceKey + (onceMs ~= '' and 1 or 0)
+  arg = arg + channels
+end
+redis.call('SET', KEYS[1], string.format('%.0f', last))
+return out`,
+};
+
+/**
+ * Writes a session, unless a newer claim has it.
+ * KEYS: session. ARGV: epoch, user, process, state, ms to live, '1' when disconnected now.
+ * Answers 0 when it belongs to somebody else by now.
+ */
+export const saveSession: Script = {
+  lua: `
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
+if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return 0 end
+local gone = ''
+if ARGV[6] == '1' then
+  local time = redis.call('TIME')
+  gone = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'user', ARGV[2], 'process', ARGV[3],
+  'state', ARGV[4], 'gone', gone)
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return 1`,
+};
+
+/** KEYS: session. ARGV: epoch. */
+export const deleteSession: Script = {
+  lua: `
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`,
+};
+
+/**
+ * Takes a session over: the newest claim wins, and the process that held it is told.
+ * KEYS: session, sequence, floor. ARGV: user, process, window in ms, prefix of processes, notice.
+ * Answers the outcome, and with 'ok' the epoch, the state, the sequence and the floor.
+ */
+export const claimSession: Script = {
+  lua: `
+local held = redis.call('HMGET', KEYS[1], 'user', 'process', 'gone', 'state')
+if not held[4] then return {'unknown'} end
+if held[1] ~= ARGV[1] then return {'refused'} end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local expired
+if held[3] ~= '' then expired = now - tonumber(held[3]) > tonumber(ARGV[3])
+else expired = redis.call('EXISTS', ARGV[4] .. held[2]) == 0 end
+if expired then
+  redis.call('DEL', KEYS[1])
+  return {'expired'}
+end
+local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+redis.call('HSET', KEYS[1], 'process', ARGV[2], 'gone', '')
+if held[2] ~= ARGV[2] then
+  redis.call('PUBLISH', ARGV[4] .. held[2], '0000000000000000' .. epoch .. ' ' .. ARGV[5])
+end
+return {'ok', tostring(epoch), held[4], redis.call('GET', KEYS[2]) or '0',
+  redis.call('GET', KEYS[3]) or '0'}`,
+};
+
+/**
+ * Reads a room's log after an id.
+ * KEYS: log. ARGV: after, messages max, bytes max.
+ * Answers 'ok' with ids and payloads in turn, 'trimmed' or 'too_much'.
+ */
+export const readLog: Script = {
+  lua: `
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if not first then return {'ok'} end
+if string.sub(first[1], 1, 16) > ARGV[1] then
+  local info, length, added = redis.call('XINFO', 'STREAM', KEYS[1]), 0, 0
+  for i = 1, #info, 2 do
+    if info[i] == 'length' then length = info[i + 1] end
+    if info[i] == 'entries-added' then added = info[i + 1] end
+  end
+  if added ~= length then return {'trimmed'} end
+end
+local out, after, bytes, count = {'ok'}, ARGV[1], 0, 0
+while true do
+  local entries = redis.call('XRANGE', KEYS[1], '(' .. after .. '-0', '+', 'COUNT', 64)
+  for _, entry in ipairs(entries) do
+    count, bytes = count + 1, bytes + #entry[2][2]
+    if count > tonumber(ARGV[2]) or bytes > tonumber(ARGV[3]) then return {'too_much'} end
+    after = string.sub(entry[1], 1, 16)
+    out[#out + 1] = after
+    out[#out + 1] = entry[2][2]
+  end
+  if #entries < 64 then return out end
+end`,
+};
+
+/**
+ * After a reconnect: did Redis forget what this process has delivered? Then the floor rises, below
+ * which nobody can be restored.
+ * KEYS: sequence, floor, log of a delivered message. ARGV: last id seen, that message's id, log ms.
+ * Answers the sequence.
+ */
+export const checkLoss: Script = {
+  lua: `
+local last = redis.call('GET', KEYS[1]) or '0000000000000000'
+local lost = last < ARGV[1]
+local time = redis.call('TIME')
+local fresh = time[1] * 1000000 + time[2] - ARGV[3] * 1000
+if not lost and KEYS[3] ~= '' and tonumber(ARGV[2]) > fresh then
+  local entries = redis.call('XRANGE', KEYS[3], ARGV[2], ARGV[2])
+  local first = redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1)[1]
+  lost = #entries == 0 and (not first or string.sub(first[1], 1, 16) <= ARGV[2])
+end
+if lost then
+  if last < ARGV[1] then
+    last = ARGV[1]
+    redis.call('SET', KEYS[1], last)
+  end
+  if (redis.call('GET', KEYS[2]) or '') < ARGV[1] then redis.call('SET', KEYS[2], ARGV[1]) end
+end
+return last`,
+};

@@ -1,0 +1,98 @@
+// What Redis knows of each socket, written while it lives, so that any process can take it over.
+import type { Socket } from 'socket.io';
+import type { Entry, Id } from './entry.ts';
+import type { Client } from './handshake.ts';
+import type { Hub } from './hub.ts';
+import type { RestoreResult } from './options.ts';
+import { claimSession, deleteSession, saveSession } from './scripts.ts';
+
+/** One socket of this process. */
+export interface Session {
+  sid: string;
+  user: string;
+  /** Unknown until it is connected, and without recovery for ever. */
+  pid?: string;
+  /** Which claim this is; a process with an older one has lost the session. */
+  epoch: number;
+  /** The position at which each room was joined: nothing before it may be replayed. */
+  joined: Map<string, Id>;
+  /** The last message that was written; strictly rising. */
+  cursor: Id;
+  /** What has arrived while the socket is not connected yet; `undefined`: write at once. */
+  held: Entry[] | undefined;
+  replay: Entry[];
+  /** Up to where `replay` goes. */
+  cut: Id;
+  data: unknown;
+  socket?: Socket;
+  client?: Client;
+  /** Subscriptions and positions that a write has to wait for. */
+  underWay: Promise<unknown>[];
+  /** `lost`: another process or connection has it, and this one must not write any more. */
+  phase: 'restoring' | 'open' | 'closed' | 'lost';
+}
+
+export function newSession(sid: string, user = ''): Session {
+  return {
+    sid,
+    user,
+    epoch: 1,
+    joined: new Map(),
+    cursor: '',
+    held: [],
+    replay: [],
+    cut: '',
+    data: {},
+    underWay: [],
+    phase: 'open',
+  };
+}
+
+export type Claim =
+  | { ok: true; epoch: number; state: State; sequence: Id; floor: Id }
+  | { ok: false; why: Extract<RestoreResult, 'unknown' | 'expired' | 'refused'> };
+
+interface State {
+  sid: string;
+  joined: [string, Id][];
+  data: unknown;
+}
+
+export const sessionKey = (hub: Hub, namespace: string, pid: string) =>
+  `${hub.options.key}:${namespace}:session:${pid}`;
+
+/** Resolves to false when somebody else has claimed the session. */
+export async function write(
+  hub: Hub,
+  namespace: string,
+  session: Session,
+  gone: boolean,
+): Promise<boolean> {
+  if (!session.pid) return true;
+  await Promise.all(session.underWay.splice(0));
+  const { sid, joined, data, pid, epoch, user } = session;
+  const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
+  const ms = gone ? hub.logMs : hub.options.sessionMsMax; // past the window it is known as expired
+  const args = [String(epoch), user, hub.processId, state, String(ms), gone ? '1' : ''];
+  const key = sessionKey(hub, namespace, pid);
+  return (await hub.connections.run(saveSession, [key], args)) === 1;
+}
+
+export async function remove(hub: Hub, namespace: string, session: Session): Promise<void> {
+  if (!session.pid) return;
+  const key = sessionKey(hub, namespace, session.pid);
+  await hub.connections.run(deleteSession, [key], [String(session.epoch)]);
+}
+
+export async function claim(hub: Hub, namespace: string, pid: string, user: string) {
+  const { sequence, floor, processes } = hub.keys;
+  const notice = JSON.stringify({ namespace, pid });
+  const [outcome, epoch, state, last, lowest] = (await hub.connections.run(
+    claimSession,
+    [sessionKey(hub, namespace, pid), sequence, floor],
+    [user, hub.processId, String(hub.windowMs), processes, notice],
+  )) as [string, string, string, Id, Id];
+  if (outcome !== 'ok') return { ok: false, why: outcome } as Claim;
+  const parsed = JSON.parse(state) as State;
+  return { ok: true, epoch: +epoch, state: parsed, sequence: last, floor: lowest } as Claim;
+}

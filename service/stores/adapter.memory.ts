@@ -1,0 +1,51 @@
+// Recovery in one process: Socket.IO's own adapter, with the promises that it does not make. Nobody
+// gets a session before the token is verified, and a client that comes back before its old
+// connection was missed takes it over.
+import type { Namespace, ServerOptions, Socket } from 'socket.io';
+import { SessionAwareAdapter } from 'socket.io-adapter';
+import { hookHandshake } from '../adapter/handshake.ts';
+import type { RecoveryResult } from '../metrics.ts';
+import type { SocketData } from '../protocol.ts';
+import type { Identify } from './adapter.ts';
+
+interface Session {
+  data: SocketData;
+}
+
+/** @param ended told how each attempt to recover a session went */
+export function createMemoryAdapter(
+  identify: Identify,
+  ended: (result: RecoveryResult) => void,
+): ServerOptions['adapter'] {
+  class MemoryAdapter extends SessionAwareAdapter {
+    constructor(nsp: Namespace) {
+      super(nsp);
+      hookHandshake(
+        nsp,
+        async (auth) => {
+          const who = await identify(auth);
+          if (!who.ok) return undefined;
+          if (typeof auth.pid === 'string') this.prepare(auth.pid, who.data, auth);
+          return who.data.user.id;
+        },
+        (socket, { asked }) => {
+          if (asked) ended(socket.recovered ? 'recovered' : 'unknown');
+          return true;
+        },
+      );
+    }
+
+    /** Leaves `auth.pid` only where its session may be given out. */
+    prepare(pid: string, { user }: SocketData, auth: Record<string, unknown>): void {
+      const sockets: Socket[] = [...this.nsp.sockets.values()];
+      const live = sockets.find((socket) => Reflect.get(socket, 'pid') === pid);
+      const sessions: Map<string, Session> = Reflect.get(this, 'sessions');
+      const owner: SocketData | undefined = live?.data ?? sessions.get(pid)?.data;
+      if (owner?.user.id !== user.id) {
+        if (owner) ended('refused');
+        delete auth.pid;
+      } else if (live) Reflect.get(live.client, 'close').call(live.client); // keeps the session
+    }
+  }
+  return MemoryAdapter as unknown as ServerOptions['adapter'];
+}

@@ -1,0 +1,78 @@
+// Clients that find another replica when theirs is gone, and what they got.
+import type { Socket } from 'socket.io-client';
+
+/** Where the client's next connection goes; a load balancer would decide it. */
+export function sendTo(client: Socket, url: string): void {
+  Reflect.set(client.io, 'uri', url);
+}
+
+/** Tries the replicas in turn on every attempt to reconnect. */
+export function rotate(client: Socket, urls: string[]): void {
+  let turn = 0;
+  client.io.on('reconnect_attempt', () => {
+    turn += 1;
+    sendTo(client, urls[turn % urls.length] as string);
+  });
+}
+
+export interface Track {
+  /** Texts of the messages of each room, in the order of arrival. */
+  texts: Map<string, string[]>;
+  /** `socket.recovered` of each connect after the first. */
+  recovered: boolean[];
+}
+
+export function track(client: Socket): Track {
+  const seen: Track = { texts: new Map(), recovered: [] };
+  let connects = 0;
+  client.on('new_message', ({ roomId, text }: { roomId: string; text: string }) => {
+    seen.texts.set(roomId, [...(seen.texts.get(roomId) ?? []), text]);
+  });
+  client.on('connect', () => {
+    if (connects > 0) seen.recovered.push(client.recovered);
+    connects += 1;
+  });
+  return seen;
+}
+
+/** Numbers messages of several rooms without pause; keeps which of them were acknowledged. */
+export function startStream(client: Socket, rooms: string[]) {
+  const acknowledged = new Map<string, string[]>(rooms.map((room) => [room, []]));
+  let sent = 0;
+  let running = true;
+  const done = (async () => {
+    while (running) {
+      const room = rooms[sent % rooms.length] as string;
+      const text = String(sent).padStart(8, '0');
+      sent += 1;
+      const request = { roomId: room, text, id: `m${text}` };
+      const reply = await client.timeout(5000).emitWithAck('send_message', request).catch(String);
+      if (reply.ok) acknowledged.get(room)?.push(text);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  })();
+  return {
+    acknowledged,
+    count: () => sent,
+    async stop() {
+      running = false;
+      await done;
+      return acknowledged;
+    },
+  };
+}
+
+/** How what arrived differs from what was acknowledged: all zero when nothing is wrong. */
+export function judge(seen: Track, acknowledged: Map<string, string[]>, rooms: string[]) {
+  const verdict = { lost: 0, doubled: 0, reordered: 0 };
+  for (const room of rooms) {
+    const got = seen.texts.get(room) ?? [];
+    const known = new Set(got);
+    verdict.doubled += got.length - known.size;
+    verdict.lost += (acknowledged.get(room) ?? []).filter((text) => !known.has(text)).length;
+    verdict.reordered += got.filter((text, i) => i > 0 && text < (got[i - 1] as string)).length;
+  }
+  return verdict;
+}
+
+export const clean = { lost: 0, doubled: 0, reordered: 0 };
