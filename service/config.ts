@@ -42,7 +42,7 @@ export const settings = z.object({
   ),
   API_KEY: z
     .string()
-    .min(16, 'must be at least 16 characters long')
+    .min(1)
     .optional()
     .describe('bearer key of the back-end API; empty: that API answers 403'),
   RECOVERY_MS_MAX: count('how long a lost connection can be recovered', 120_000, 0),
@@ -94,7 +94,7 @@ export function parseConfig(
     problems.push(`${issue.path.join('.')} ${issue.message}`);
   }
   const values = parsed.data;
-  if (values) problems.push(...contradictions(values));
+  problems.push(...contradictions(given));
   if (!values || problems.length > 0) {
     throw new ConfigError(['The configuration is not usable:', ...problems].join('\n  '));
   }
@@ -131,30 +131,32 @@ function readVariables(
 }
 
 /** Variables that are fine alone and wrong together. */
-function contradictions(values: Settings): string[] {
+function contradictions(values: Record<string, string>): string[] {
   const problems: string[] = [];
   const keys = [values.JWT_SECRET, values.JWT_PUBLIC_KEY, values.JWT_JWKS_URL].filter(Boolean);
-  const symmetric = values.JWT_ALGORITHMS.filter((name) => name.startsWith('HS'));
+  const names = (values.JWT_ALGORITHMS ?? '').split(',').flatMap((name) => name.trim() || []);
+  const symmetric = names.filter((name) => name.startsWith('HS'));
   if (keys.length !== 1) {
     problems.push(
       'JWT_SECRET is the usual way to check tokens: set exactly one of JWT_SECRET ' +
         '(32 bytes or more, e.g. from `openssl rand -base64 48`), JWT_PUBLIC_KEY, JWT_JWKS_URL',
     );
-  } else if (values.JWT_SECRET && symmetric.length < values.JWT_ALGORITHMS.length) {
+  } else if (values.JWT_SECRET && symmetric.length < names.length) {
     problems.push('JWT_ALGORITHMS must be HS256, HS384 or HS512 with JWT_SECRET');
   } else if (!values.JWT_SECRET && symmetric.length > 0) {
     problems.push('JWT_ALGORITHMS must not hold HS256, HS384 or HS512 with a public key');
   }
-  if (values.WORKERS !== 1 && !values.REDIS_URL) {
+  if ((values.WORKERS ?? '1') !== '1' && !values.REDIS_URL) {
     problems.push('WORKERS other than 1 needs REDIS_URL: workers reach each other through Redis');
   }
-  if (values.REDIS_MODE !== 'single') {
+  if (['sentinel', 'cluster'].includes(values.REDIS_MODE ?? '')) {
     problems.push('REDIS_MODE can only be single in this version');
   }
   if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
     problems.push('ROOM_ACCESS_URL is needed with ROOM_ACCESS=webhook');
   }
-  if (values.PORT === values.OPERATIONS_PORT && values.PORT !== 0) {
+  const [port, operationsPort] = [values.PORT ?? '3000', values.OPERATIONS_PORT ?? '3001'];
+  if (port === operationsPort && port !== '0') {
     problems.push('OPERATIONS_PORT must differ from PORT');
   }
   return problems;

@@ -15,7 +15,7 @@ const usage = `Mooring: Socket.IO that keeps its connections.
   node service/main.ts --development          start with a secret, tokens and the page, on loopback
   node service/main.ts token --sub USER [--role ROLE] [--rooms PATTERN,...] [--ttl SECONDS]
                                               print a token signed with JWT_SECRET
-  node service/main.ts --help                 this text; --help=markdown: docs/configuration.md
+  node service/main.ts --help                 this text; with --markdown: docs/configuration.md
 `;
 
 /** For the terminal. */

@@ -99,7 +99,7 @@ describe('malformed events', () => {
     const service = await startApp({ MESSAGE_BYTES_MAX: '2048' });
     const other = await connected(service.connect('alice'));
     const client = await connected(service.connect('mallory', { transports: ['websocket'] }));
-    client.emit('send_message', { roomId: 'lobby', text: 'x'.repeat(5_000) });
+    client.emit('send_message', { roomId: 'lobby', text: 'x'.repeat(20_000) });
     await next(client, 'disconnect');
     expect(other.connected).toBe(true);
   });

@@ -131,6 +131,19 @@ describe('presence over several processes', () => {
     expect(await here.members('r')).toEqual(['bob']);
   });
 
+  it('is right again after Redis has lost everything', async () => {
+    const shared = await redis();
+    const presence = createRedisPresence(shared, 'here', 60_000);
+    await presence.sweep();
+    for (const user of ['alice', 'bob']) await presence.enter('r', user);
+    await shared.run((client) => client.flushAll());
+    expect(await presence.leave('r', 'alice')).toBe(true);
+    await presence.sweep();
+    expect(await presence.members('r')).toEqual(['bob']);
+    expect(await presence.leave('r', 'bob')).toBe(true);
+    expect(await presence.members('r')).toEqual([]);
+  });
+
   it('is written again by a process that was frozen and taken for gone', async () => {
     const shared = await redis();
     const frozen = createRedisPresence(shared, 'frozen', 50);

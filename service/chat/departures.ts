@@ -14,9 +14,10 @@ const recoverable = new Set([
 ]);
 
 interface Departure {
-  at: number;
   roomId: string;
   userId: string;
+  /** The same again when the socket is recovered. */
+  socketId?: string;
 }
 
 /** @param left told when the last socket of a user has left a room */
@@ -24,7 +25,7 @@ export function createDepartures(
   { presence, recoveryMs, log }: Services,
   left: (roomId: string, userId: string) => void,
 ) {
-  let pending: Departure[] = [];
+  let pending: (Departure & { at: number })[] = [];
 
   const now = async (roomId: string, userId: string) => {
     try {
@@ -50,9 +51,17 @@ export function createDepartures(
 
   return {
     now,
-    after(reason: string, roomId: string, userId: string) {
+    after(reason: string, departure: Departure) {
+      const { roomId, userId } = departure;
       if (recoveryMs === 0 || !recoverable.has(reason)) return void now(roomId, userId);
-      pending.push({ at: Date.now() + recoveryMs, roomId, userId });
+      pending.push({ ...departure, at: Date.now() + recoveryMs });
+    },
+    /** False when none of this socket was waiting here. */
+    cancel(socketId: string): boolean {
+      const others = pending.filter((departure) => departure.socketId !== socketId);
+      const found = others.length < pending.length;
+      pending = others;
+      return found;
     },
     async close() {
       clearInterval(timer);

@@ -44,12 +44,13 @@ export function createRooms(io: MooringServer, services: Services) {
 
     disconnected(socket: MooringSocket, reason: string) {
       for (const roomId of joinedRooms(socket)) {
-        departures.after(reason, roomId, socket.data.user.id);
+        departures.after(reason, { roomId, userId: socket.data.user.id, socketId: socket.id });
       }
     },
 
-    /** The old socket's departure is still to come: count this one first. */
+    /** It is counted still where its departure waits; elsewhere it is counted anew. */
     recovered(socket: MooringSocket) {
+      if (departures.cancel(socket.id)) return;
       for (const roomId of joinedRooms(socket)) {
         presence.enter(roomId, socket.data.user.id).catch((error: unknown) => {
           log.warn({ err: error, socketId: socket.id }, 'presence misses a recovered socket');
@@ -79,7 +80,8 @@ async function join(socket: MooringSocket, roomId: string, reply: Answer, servic
   ]);
   socket.emit('room_history', messages);
   reply({ ok: true, roomId, history: messages, members });
-  if (!joined) socket.to(room).emit('user_joined', { roomId, userId: user.id });
+  if (!joined && socket.rooms.has(room))
+    socket.to(room).emit('user_joined', { roomId, userId: user.id });
 }
 
 /** In the room and counted there, or neither. */

@@ -32,13 +32,14 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
     worker = cluster.fork();
     call = callWorker(worker);
     worker.once('exit', replace);
+    worker.on('error', (error) => log.warn({ worker: worker.id, err: error }, 'worker channel'));
     void watch(worker, call, startMsMax, (now, figures) => {
       state = now;
-      last = figures ?? last;
+      last = figures;
     }).catch(frozen);
   };
   const frozen = (error: unknown) => {
-    if (worker.isDead() || closing) return;
+    if (worker.isDead()) return;
     log.error({ worker: worker.id, err: error }, 'worker frozen, killing it');
     worker.process.kill('SIGKILL');
   };
@@ -58,7 +59,7 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
     call: ((...args) => call(...args)) as Call,
     /** The figures of now, or the last ones when the worker does not answer. */
     async snapshot(): Promise<Snapshot> {
-      if (state.ready) last = await call('snapshot', snapshotMsMax).catch(() => last);
+      if (last.length > 0) last = await call('snapshot', snapshotMsMax).catch(() => last);
       return last;
     },
     async drain(msMax: number) {
@@ -82,12 +83,11 @@ async function watch(
   worker: Worker,
   call: Call,
   startMsMax: number,
-  seen: (state: Readiness, figures?: Snapshot) => void,
+  seen: (state: Readiness, figures: Snapshot) => void,
 ): Promise<void> {
   for (let msMax = startMsMax; !worker.isDead(); msMax = frozenMsMax) {
     const state = await call('beat', msMax);
-    if (state.ready) seen(state, await call('snapshot', frozenMsMax));
-    else seen(state);
+    seen(state, await call('snapshot', frozenMsMax));
     await sleep(beatMs);
   }
 }

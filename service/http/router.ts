@@ -34,7 +34,8 @@ export function createRoutes(routes: Record<string, Route>): Handler {
   }
   return async (request) => {
     const [path = ''] = request.url.split('?', 1);
-    const found = findRoute(router, request.method, path);
+    const method = request.method === 'HEAD' ? 'GET' : request.method; // node drops the body
+    const found = findRoute(router, method, path);
     if (!found) return problem(404, 'There is nothing here', `${request.method} ${path}`);
     return found.data(request, (found.params ?? {}) as Params);
   };

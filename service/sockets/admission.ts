@@ -37,10 +37,9 @@ export function interposeAdmission(
 
 /** An Engine.IO request that would open a session: the protocol's path, and no `sid`. */
 export function isHandshake(url: string): boolean {
-  const [path, query] = url.split('?', 2);
-  return (
-    (path === '/socket.io/' || path === '/socket.io') && !new URLSearchParams(query).has('sid')
-  );
+  if (!url.startsWith('/socket.io/')) return false; // Engine.IO matches the path as a prefix
+  const parameters = new URLSearchParams(url.split('?', 2)[1]);
+  return parameters.has('EIO') && !parameters.get('sid'); // an empty one opens a session too
 }
 
 /** Runs `first` before the listeners that are there; true from it means it has answered. */

@@ -29,8 +29,17 @@ export function createAuthentication(parts: {
   accepted: (socket: MooringSocket) => void;
 }) {
   const { verify, verifyAuth, metrics, report, accepted } = parts;
+  const connected = new WeakMap<object, Set<string>>();
   return async function authenticate(socket: MooringSocket, next: Next): Promise<void> {
     const { auth } = socket.handshake;
+    const { conn, nsp } = socket;
+    const namespaces = connected.get(conn) ?? new Set();
+    connected.set(conn, namespaces);
+    if (namespaces.has(nsp.name)) {
+      conn.close(); // Socket.IO would make a socket of each CONNECT that arrives in one batch
+      return next(new Error('connected twice'));
+    }
+    namespaces.add(nsp.name);
     const verdict = await verifyAuth(auth).catch((error: unknown) => {
       report('authentication', error);
       return undefined;
@@ -38,15 +47,19 @@ export function createAuthentication(parts: {
     delete auth.token; // fetchSockets() would hand it to every replica
     if (!verdict) {
       // A refusal would be final for the client; a closed transport makes it try again.
-      socket.conn.close();
-      return next();
+      conn.close();
+      return next(new Error('unavailable'));
     }
-    const code = verdict.ok ? adminOnly(socket.nsp.name, verdict.data.user) : verdict.code;
-    if (!verdict.ok || code) return next(refuseConnect(code ?? 'invalid_token', metrics));
+    const code = verdict.ok ? adminOnly(nsp.name, verdict.data.user) : verdict.code;
+    if (!verdict.ok || code) {
+      namespaces.delete(nsp.name);
+      return next(refuseConnect(code ?? 'invalid_token', metrics));
+    }
     Object.assign(socket.data, verdict.data);
     await socket.join(userRoom(verdict.data.user.id));
     accepted(socket);
     acceptRefresh(socket, verify, metrics);
+    socket.on('disconnect', () => namespaces.delete(nsp.name));
     next();
   };
 }

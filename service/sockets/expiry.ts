@@ -1,5 +1,5 @@
 // One sweep for every token: a timer per socket would overflow at 25 days and cost memory.
-import type { MooringNamespace, MooringServer } from '../protocol.ts';
+import type { MooringServer, MooringSocket } from '../protocol.ts';
 
 const sweepMs = 1_000;
 
@@ -8,14 +8,17 @@ const sweepMs = 1_000;
  * fresh token if its `auth` is a function, else it is told `token_expired`.
  */
 export function closeExpired(io: MooringServer): { close(): void } {
-  const namespaces = new Set<MooringNamespace>([io.of('/')]);
-  io.on('new_namespace', (namespace) => namespaces.add(namespace));
   const timer = setInterval(() => {
     const now = Date.now();
-    for (const namespace of namespaces) {
-      for (const socket of namespace.sockets.values()) {
-        if (socket.data.expiresAt <= now) socket.conn.close();
-      }
+    const sockets = [...io._nsps.values()].flatMap((namespace) => [...namespace.sockets.values()]);
+    const isExpired = (socket: MooringSocket) => socket.data.expiresAt <= now;
+    const expired = sockets.filter(isExpired);
+    if (expired.length === 0) return;
+    const inUse = new Set(sockets.filter((one) => !isExpired(one)).map(({ conn }) => conn));
+    for (const socket of expired) {
+      if (inUse.has(socket.conn))
+        socket.disconnect(); // another namespace has a newer token
+      else socket.conn.close();
     }
   }, sweepMs);
   return { close: () => clearInterval(timer) };

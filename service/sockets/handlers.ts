@@ -1,6 +1,6 @@
 // No handler, the platform's or a user's, can end the process: what it throws is answered.
 import type { Metrics } from '../metrics.ts';
-import { type MooringSocket, refusal, Unavailable } from '../protocol.ts';
+import { type MooringNamespace, type MooringSocket, refusal, Unavailable } from '../protocol.ts';
 import { replyTo } from '../request.ts';
 
 type Report = (stage: string, error: unknown, details?: object) => void;
@@ -19,18 +19,53 @@ export function guardHandlers(socket: MooringSocket, metrics: Metrics, report: R
         const reply = replyTo(socket, event, args, metrics);
         reply(refusal(unavailable ? 'unavailable' : 'internal'));
       };
-      const safe = (...args: unknown[]) => {
-        try {
-          const outcome = handler.apply(socket, args);
-          if (outcome instanceof Promise) outcome.catch((error) => failed(args, error));
-        } catch (error) {
-          failed(args, error);
-        }
-      };
+      const safe = (...args: unknown[]) =>
+        safely(handler, (error) => failed(args, error)).apply(socket, args);
       // EventEmitter finds a wrapped listener by this property when it is to be removed.
       return register.call(socket, event, Object.assign(safe, { listener: handler }));
     };
+  for (const method of ['onAny', 'prependAny', 'onAnyOutgoing', 'use'] as const) {
+    const register = socket[method] as Listener;
+    Reflect.set(socket, method, (handler: Listener) =>
+      register.call(
+        socket,
+        safely(handler, (error) => report('handler', error, { method })),
+      ),
+    );
+  }
   for (const method of ['on', 'addListener', 'prependListener'] as const) {
     Reflect.set(socket, method, guard(socket[method] as Listener));
   }
+}
+
+/** The same for what an application registers on a namespace. */
+export function guardNamespace(namespace: MooringNamespace, report: Report): void {
+  const on = namespace.on as Listener;
+  Reflect.set(namespace, 'on', (event: string, handler: Listener) => {
+    const failed = (error: unknown) => report('handler', error, { event });
+    const connects = event === 'connect' || event === 'connection';
+    return on.call(namespace, event, connects ? safely(handler, failed) : handler);
+  });
+  const use = namespace.use as Listener;
+  Reflect.set(namespace, 'use', (middleware: Listener) =>
+    use.call(namespace, (socket: unknown, next: (error: Error) => void) => {
+      const failed = (error: unknown) => {
+        report('handler', error, { middleware: namespace.name });
+        next(new Error('Internal error'));
+      };
+      safely(middleware, failed)(socket, next);
+    }),
+  );
+}
+
+/** Calls `failed` with what the handler throws, or what it returns rejects with. */
+function safely(handler: Listener, failed: (error: unknown) => void): Listener {
+  return function safe(this: unknown, ...args: unknown[]) {
+    try {
+      const outcome = handler.apply(this, args);
+      if (outcome instanceof Promise) outcome.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
 }

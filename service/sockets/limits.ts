@@ -4,6 +4,7 @@ import { type MooringServer, type MooringSocket, refusal } from '../protocol.ts'
 import { replyTo } from '../request.ts';
 
 const burstSeconds = 5;
+const tellMs = 1_000;
 const unreadBytesMax = 4 * 1024 * 1024;
 
 /** Answers events above the rate, or that nobody handles, before any handler runs. */
@@ -11,18 +12,20 @@ export function limitEvents(socket: MooringSocket, perSecondMax: number, metrics
   const burst = perSecondMax * burstSeconds;
   let tokens = burst;
   let filledAt = Date.now();
+  let toldAt = 0;
   socket.use(([event, ...args], next) => {
     const now = Date.now();
     tokens = Math.min(burst, tokens + ((now - filledAt) / 1000) * perSecondMax);
     filledAt = now;
-    const known = socket.listenerCount(event) > 0 || socket.listenersAny().length > 0;
-    metrics.messageReceived(known ? event : 'unknown');
-    if (tokens >= 1 && known) {
-      tokens -= 1;
-      return next();
-    }
-    const code = known ? 'rate_limited' : 'unknown_event';
-    replyTo(socket, event, args, metrics)(refusal(code));
+    const handled = socket.listenerCount(event) > 0;
+    metrics.messageReceived(handled ? event : 'unknown'); // a label is never a client's choice
+    const within = tokens >= 1;
+    if (within) tokens -= 1;
+    if (within && (handled || socket.listenersAny().length > 0)) return next();
+    const told = typeof args.at(-1) !== 'function' && !within && now - toldAt < tellMs;
+    if (told) return; // an error for each event of a flood would be a flood as well
+    toldAt = now;
+    replyTo(socket, event, args, metrics)(refusal(within ? 'unknown_event' : 'rate_limited'));
   });
 }
 
@@ -45,7 +48,8 @@ export function closeSlowConsumers(io: MooringServer, metrics: Metrics): void {
       if (type !== 'message' || data === undefined) return;
       if (isEvent(data)) metrics.messageDelivered();
       unreadBytes += data.length;
-      if (unreadBytes <= unreadBytesMax || connection.readyState !== 'open') return;
+      const first = unreadBytes === data.length; // as large as it is, it may be read at once
+      if (unreadBytes <= unreadBytesMax || first || connection.readyState !== 'open') return;
       metrics.slowConsumerClosed();
       connection.close(true); // without waiting for what the client does not read
       const webSocket = Reflect.get(connection.transport, 'socket');

@@ -14,10 +14,11 @@ import type { Verdict } from '../token.ts';
 import { interposeAdmission } from './admission.ts';
 import { createAuthentication, useFirst } from './authentication.ts';
 import { closeExpired } from './expiry.ts';
-import { guardHandlers } from './handlers.ts';
+import { guardHandlers, guardNamespace } from './handlers.ts';
 import { closeSlowConsumers, limitEvents } from './limits.ts';
 import { observeRooms, observeSocket } from './observation.ts';
 
+const envelopeBytesMax = 4_096; // around a message of the full length, so that it gets an answer
 const connectTimeoutMs = 10_000; // from the handshake to the first namespace
 
 interface Parts {
@@ -47,6 +48,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   });
   const prepare = (namespace: MooringNamespace) => {
     useFirst(namespace, authenticate);
+    guardNamespace(namespace, report);
     observeRooms(namespace, metrics);
     // After the adapter's own listener, which replays, and before any of `connection`.
     namespace.on('connect', (socket: MooringSocket) => {
@@ -68,7 +70,9 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     connections: (): MooringSocket['conn'][] => Object.values(Reflect.get(io.engine, 'clients')),
     async close() {
       expiry.close();
-      await io.close();
+      const closed = io.close();
+      httpServer.closeAllConnections(); // one that never sends its request would keep it open
+      await closed;
     },
   };
 }
@@ -78,7 +82,7 @@ function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
     pingInterval: pingIntervalMs,
     pingTimeout: pingTimeoutMs,
     connectTimeout: connectTimeoutMs,
-    maxHttpBufferSize: config.messageBytesMax,
+    maxHttpBufferSize: config.messageBytesMax + envelopeBytesMax,
     serveClient: config.page === 'on',
     cleanupEmptyChildNamespaces: true,
     allowRequest: (request, answer) => answer(null, originAllowed(request, config.corsOrigins)),

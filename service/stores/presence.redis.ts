@@ -9,11 +9,6 @@ const roomKey = (roomId: string) => `${prefix}room:${roomId}`;
 const processesKey = `${prefix}processes`;
 const leftBehindMax = 1_000; // taken back in one sweep
 
-// KEYS: room, process. ARGV: user, field.
-const enterLua = `
-redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
-return redis.call('ZINCRBY', KEYS[1], 1, ARGV[1])`;
-
 const takeBack = `
 local function takeBack(room, user, sockets)
   if tonumber(redis.call('ZINCRBY', room, -sockets, user)) > 0 then return false end
@@ -21,13 +16,16 @@ local function takeBack(room, user, sockets)
   return true
 end`;
 
-// KEYS: room, process. ARGV: user, field.
-const leaveLua = `${takeBack}
-local sockets = tonumber(redis.call('HGET', KEYS[2], ARGV[2]))
-if not sockets then return 0 end
-if sockets > 1 then redis.call('HINCRBY', KEYS[2], ARGV[2], -1)
+// KEYS: room, process. ARGV: user, field, the user's sockets of this process there.
+// Absolute, so that it may come twice, late, or after Redis has lost something.
+const writeLua = `
+local was = tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '0')
+local now = tonumber(ARGV[3])
+if now > 0 then redis.call('HSET', KEYS[2], ARGV[2], now)
 else redis.call('HDEL', KEYS[2], ARGV[2]) end
-return takeBack(KEYS[1], ARGV[1], 1) and 1 or 0`;
+if tonumber(redis.call('ZINCRBY', KEYS[1], now - was, ARGV[1])) > 0 then return 0 end
+redis.call('ZREM', KEYS[1], ARGV[1])
+return 1`;
 
 // KEYS: processes. ARGV: prefix, own process, ms until it counts as gone, left behind max.
 // Answers whether others took this process for gone, then the fields left behind.
@@ -52,45 +50,61 @@ return out`;
  * @param goneMs after how long without a sweep the others take this process for gone
  */
 export function createRedisPresence(redis: Redis, processId: string, goneMs: number): Presence {
-  const own = new Map<string, number>(); // field -> sockets, to write again when Redis lost them
+  const own = new Map<string, number>(); // field -> sockets
+  const doubtful = new Set<string>(); // fields of which Redis may know something else
   const processKey = `${prefix}process:${processId}`;
   let known = false;
 
-  const enter = (roomId: string, userId: string) =>
-    redis.script(enterLua, [roomKey(roomId), processKey], [userId, `${roomId} ${userId}`]);
+  /** Resolves to whether nobody of the user is left in the room. */
+  const write = async (field: string): Promise<boolean> => {
+    const { roomId, userId } = parse(field);
+    const args = [userId, field, own.get(field) ?? 0];
+    return (await redis.script(writeLua, [roomKey(roomId), processKey], args)) === 1;
+  };
+  /** Counts first, so that whatever is written next is right; takes it back when Redis did not. */
+  const change = async (field: string, by: 1 | -1): Promise<boolean> => {
+    count(own, field, by);
+    try {
+      return await write(field);
+    } catch (error) {
+      count(own, field, by === 1 ? -1 : 1);
+      doubtful.add(field);
+      throw error;
+    }
+  };
 
   return {
     async enter(roomId, userId) {
-      await enter(roomId, userId);
-      const field = `${roomId} ${userId}`;
-      own.set(field, (own.get(field) ?? 0) + 1);
+      await change(`${roomId} ${userId}`, 1);
     },
     async leave(roomId, userId) {
       const field = `${roomId} ${userId}`;
-      const sockets = own.get(field) ?? 0;
-      if (sockets > 1) own.set(field, sockets - 1);
-      else own.delete(field);
-      const keys = [roomKey(roomId), processKey];
-      return (await redis.script(leaveLua, keys, [userId, field])) === 1;
+      return own.has(field) ? change(field, -1) : false;
     },
     members: (roomId) => redis.run((client) => client.zRange(roomKey(roomId), 0, membersMax - 1)),
     async sweep() {
       const args = [prefix, processId, goneMs, leftBehindMax];
-      const [added, ...fields] = (await redis.script(sweepLua, [processesKey], args)) as [
-        number,
-        ...string[],
-      ];
-      if (added === 1 && known) {
-        for (const [field, sockets] of own) {
-          const [roomId = '', userId = ''] = field.split(' ');
-          for (let i = 0; i < sockets; i += 1) await enter(roomId, userId);
-        }
-      }
+      const answer = await redis.script(sweepLua, [processesKey], args);
+      const [added, ...fields] = answer as [number, ...string[]];
+      const forgotten = added === 1 && known; // taken for gone, or lost by Redis
+      if (forgotten) for (const field of own.keys()) doubtful.add(field);
       known = true;
-      return fields.map((field) => {
-        const [roomId = '', userId = ''] = field.split(' ');
-        return { roomId, userId };
-      });
+      for (const field of doubtful) {
+        await write(field);
+        doubtful.delete(field);
+      }
+      return fields.map(parse);
     },
   };
+}
+
+function count(own: Map<string, number>, field: string, by: number): void {
+  const sockets = (own.get(field) ?? 0) + by;
+  if (sockets > 0) own.set(field, sockets);
+  else own.delete(field);
+}
+
+function parse(field: string): { roomId: string; userId: string } {
+  const [roomId = '', userId = ''] = field.split(' ');
+  return { roomId, userId };
 }

@@ -32,9 +32,11 @@ export function openRedis(url: string, metrics: Metrics, report: Report): Redis 
   const client = connectionTo(url);
   observe(client, metrics, report);
 
+  client.on('ping-interval', () => metrics.redisUp(true));
+
   const run = async <T>(command: (client: Client) => Promise<T>): Promise<T> => {
     if (!client.isReady) throw new Unavailable('Redis is away');
-    return bounded(command(client), commandMsMax);
+    return bounded(command(client), commandMsMax, () => metrics.redisUp(false));
   };
   return {
     client,
@@ -87,10 +89,13 @@ function observe(client: Client, metrics: Metrics, report: Report): void {
 }
 
 /** What goes wrong with a command, in time or in answer, is one thing to the caller. */
-async function bounded<T>(command: Promise<T>, msMax: number): Promise<T> {
+async function bounded<T>(command: Promise<T>, msMax: number, late: () => void): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${msMax} ms`)), msMax);
+    timer = setTimeout(() => {
+      late();
+      reject(new Error(`no answer within ${msMax} ms`));
+    }, msMax);
   });
   try {
     return await Promise.race([command, timeout]);
