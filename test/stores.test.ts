@@ -55,6 +55,27 @@ describe.each(Object.entries(histories))('history in %s', (_, create) => {
     expect(texts(await history.read('r', { limit: 9, before: 0 }))).toEqual([]);
   });
 
+  it('comes to an end of its pages, also where users chose the same id', async () => {
+    const history = await create(limits);
+    for (const [userId, id] of [
+      ['a', '1'],
+      ['a', '2'],
+      ['b', '1'],
+      ['b', '2'],
+    ] as const) {
+      await history.append({ roomId: 'r', userId, text: `${userId}${id}`, id });
+    }
+    const page = await history.read('r', { limit: 2, before: '2' });
+    expect([texts(page), page.more]).toEqual([['a1'], false]);
+  });
+
+  it('answers no more at once than a client can take, and says that there is more', async () => {
+    const history = await create(limits);
+    for (const text of ['a', 'b', 'c']) await history.append(draft(text.repeat(200_000)));
+    const page = await history.read('r', { limit: 5 });
+    expect([page.messages.length, page.more]).toEqual([2, true]);
+  });
+
   it('forgets messages that are too old', async () => {
     const history = await create({ messagesMax: 5, msMax: 100 });
     await history.append(draft('old'));

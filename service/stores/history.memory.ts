@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { History } from '../application.ts';
 import type { Message } from '../protocol.ts';
-import { type HistoryLimits, idempotencyMsMax, pendingMsMax, sentKey } from './history.ts';
+import { type HistoryLimits, idempotencyMsMax, pageOf, pendingMsMax, sentKey } from './history.ts';
 
 const keysMax = 100_000;
 const roomsMax = 100_000;
@@ -40,9 +40,7 @@ export function createMemoryHistory({ messagesMax, msMax }: HistoryLimits): Hist
     },
     async read(roomId, { before, limit }) {
       const messages = recent(roomId);
-      const end = endOf(messages, before);
-      const start = Math.max(0, end - limit);
-      return { messages: messages.slice(start, end), more: start > 0 };
+      return pageOf(messages.slice(0, endOf(messages, before)).reverse(), limit);
     },
     async begin(key) {
       const value = recall(key);
@@ -56,13 +54,16 @@ export function createMemoryHistory({ messagesMax, msMax }: HistoryLimits): Hist
   };
 }
 
-/** Where the messages before `before` end; an unknown id has none before it. */
+/**
+ * Where the messages before `before` end; an unknown id has none before it. Two users may have
+ * chosen the same id: before the oldest of them, so that pages come to an end.
+ */
 function endOf(messages: Message[], before: string | number | undefined): number {
   if (before === undefined) return messages.length;
   if (typeof before === 'number') return messages.filter(({ at }) => at < before).length;
   return Math.max(
     0,
-    messages.findLastIndex(({ id }) => id === before),
+    messages.findIndex(({ id }) => id === before),
   );
 }
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { History } from '../application.ts';
 import type { Message } from '../protocol.ts';
-import { type HistoryLimits, idempotencyMsMax, pendingMsMax, sentKey } from './history.ts';
+import { type HistoryLimits, idempotencyMsMax, pageOf, pendingMsMax, sentKey } from './history.ts';
 import type { Redis } from './redis.ts';
 
 const prefix = 'mooring:';
@@ -22,7 +22,8 @@ if KEYS[2] ~= '' then redis.call('SET', KEYS[2], stored, 'PX', ARGV[5]) end
 return {1, stored}`;
 
 // KEYS: stream. ARGV: before as an id or '', before as ms or '', limit, age max.
-// Answers up to limit + 1 of milliseconds with message, newest first.
+// Two users may have chosen the same id: what is before the oldest of them.
+// Answers milliseconds with message, newest first, more than the limit if there are more.
 const readLua = `
 local time = redis.call('TIME')
 local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[4]
@@ -36,11 +37,11 @@ while true do
   for _, entry in ipairs(entries) do
     local at = string.match(entry[1], '^%d+')
     if tonumber(at) <= oldest then return out end
-    if found then
+    if entry[2][2] == ARGV[1] then
+      found, out = true, {}
+    elseif found then
       out[#out + 1] = at .. entry[2][4]
-      if #out > tonumber(ARGV[3]) then return out end
-    elseif entry[2][2] == ARGV[1] then
-      found = true
+      if ARGV[1] == '' and #out > tonumber(ARGV[3]) then return out end
     end
     from = '(' .. entry[1]
   end
@@ -60,8 +61,7 @@ export function createRedisHistory(redis: Redis, { messagesMax, msMax }: History
       const [id, ms] = typeof before === 'number' ? ['', before] : [before, ''];
       const args = [id, ms, limit, msMax];
       const stored = (await redis.script(readLua, [streamKey(roomId)], args)) as string[];
-      const messages = stored.slice(0, limit).map(parse).reverse();
-      return { messages, more: stored.length > limit };
+      return pageOf(stored.map(parse), limit);
     },
     async begin(key) {
       const name = `${prefix}once:${key}`;
