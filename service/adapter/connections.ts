@@ -1,7 +1,7 @@
 // The adapter's own connections to Redis: one for publishing, subscribing and sessions, one for
 // reading logs, so that a long read delays no message.
-import { createHash } from 'node:crypto';
 import { type createClient, RESP_TYPES } from 'redis';
+import { evaluate, within } from './command.ts';
 import type { Script } from './scripts.ts';
 
 /** A node-redis client of any flavour; it is duplicated, never used itself. */
@@ -38,14 +38,8 @@ export function openConnections(
   const opened = Promise.all([main.connect(), reader.connect()]).then(() => {});
   opened.catch(() => {}); // each use waits for it, and gets the rejection
 
-  const call = async (connection: Client, { lua }: Script, keys: string[], args: Argument[]) => {
-    const options = { keys, arguments: args };
-    const command = connection.evalSha(digestOf(lua), options).catch((error: Error) => {
-      if (!error.message.startsWith('NOSCRIPT')) throw error;
-      return connection.eval(lua, options);
-    });
-    return bounded(command, commandMsMax);
-  };
+  const call = (connection: Client, { lua }: Script, keys: string[], args: Argument[]) =>
+    bounded(evaluate(connection, lua, keys, args), commandMsMax);
   const buffered = reader.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
 
   return {
@@ -72,24 +66,8 @@ function connectionOf(client: RedisClient) {
   return client.duplicate(overrides) as ReturnType<typeof createClient>;
 }
 
-const digests = new Map<string, string>(); // of constants: filled once, as scripts are first used
-
-function digestOf(lua: string): string {
-  const digest = digests.get(lua) ?? createHash('sha1').update(lua).digest('hex');
-  digests.set(lua, digest);
-  return digest;
-}
-
-async function bounded<T>(command: Promise<T>, msMax: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${msMax} ms`)), msMax);
-  });
-  try {
-    return await Promise.race([command, timeout]);
-  } catch (cause) {
+function bounded<T>(command: Promise<T>, msMax: number): Promise<T> {
+  return within(command, msMax).catch((cause: unknown) => {
     throw new RedisUnavailable('Redis did not do it', { cause });
-  } finally {
-    clearTimeout(timer);
-  }
+  });
 }

@@ -33,7 +33,7 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
     call = callWorker(worker);
     worker.once('exit', replace);
     worker.on('error', (error) => log.warn({ worker: worker.id, err: error }, 'worker channel'));
-    void watch(worker, call, startMsMax, (now, figures) => {
+    void watch(worker, call, (now, figures) => {
       state = now;
       last = figures;
     }).catch(frozen);
@@ -82,7 +82,6 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
 async function watch(
   worker: Worker,
   call: Call,
-  startMsMax: number,
   seen: (state: Readiness, figures: Snapshot) => void,
 ): Promise<void> {
   for (let msMax = startMsMax; !worker.isDead(); msMax = frozenMsMax) {

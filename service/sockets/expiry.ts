@@ -10,11 +10,12 @@ const sweepMs = 1_000;
 export function closeExpired(io: MooringServer): { close(): void } {
   const timer = setInterval(() => {
     const now = Date.now();
-    const sockets = [...io._nsps.values()].flatMap((namespace) => [...namespace.sockets.values()]);
     const isExpired = (socket: MooringSocket) => socket.data.expiresAt <= now;
-    const expired = sockets.filter(isExpired);
+    const sockets = () => io._nsps.values().flatMap(({ sockets }) => sockets.values());
+    const expired = [...sockets().filter(isExpired)];
     if (expired.length === 0) return;
-    const inUse = new Set(sockets.filter((one) => !isExpired(one)).map(({ conn }) => conn));
+    const valid = sockets().filter((socket) => !isExpired(socket));
+    const inUse = new Set(valid.map(({ conn }) => conn));
     for (const socket of expired) {
       if (inUse.has(socket.conn))
         socket.disconnect(); // another namespace has a newer token

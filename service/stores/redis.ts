@@ -1,7 +1,7 @@
 // The connections to Redis: they fail fast, reconnect for ever, and never end the process.
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
+import { evaluate, within } from '../adapter/command.ts';
 import type { Metrics } from '../metrics.ts';
 import { Unavailable } from '../protocol.ts';
 
@@ -32,25 +32,19 @@ export function openRedis(url: string, metrics: Metrics, report: Report): Redis 
   const client = connectionTo(url);
   observe(client, metrics, report);
 
-  client.on('ping-interval', () => metrics.redisUp(true));
-
   const run = async <T>(command: (client: Client) => Promise<T>): Promise<T> => {
     if (!client.isReady) throw new Unavailable('Redis is away');
-    return bounded(command(client), commandMsMax, () => metrics.redisUp(false));
+    const late = () => metrics.redisUp(false);
+    // What goes wrong with a command, in time or in answer, is one thing to the caller.
+    return within(command(client), commandMsMax, late).catch((cause: unknown) => {
+      throw new Unavailable('Redis did not do it', { cause });
+    });
   };
   return {
     client,
     run,
-    script(lua, keys, args) {
-      const options = { keys, arguments: args.map(String) };
-      const digest = createHash('sha1').update(lua).digest('hex');
-      return run((redis) =>
-        redis.evalSha(digest, options).catch((error: Error) => {
-          if (!error.message.startsWith('NOSCRIPT')) throw error;
-          return redis.eval(lua, options);
-        }),
-      );
-    },
+    script: (lua, keys, args) =>
+      run((redis) => evaluate(redis, lua, keys, args.map(String)) as Promise<unknown>),
     ready: client.connect(),
     async close() {
       const closed = client.close().catch(() => {});
@@ -82,26 +76,9 @@ function observe(client: Client, metrics: Metrics, report: Report): void {
     connected = true;
     metrics.redisUp(true);
   });
+  client.on('ping-interval', () => metrics.redisUp(true));
   client.on('error', (error) => {
     metrics.redisUp(false);
     report('redis_connection', error);
   });
-}
-
-/** What goes wrong with a command, in time or in answer, is one thing to the caller. */
-async function bounded<T>(command: Promise<T>, msMax: number, late: () => void): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      late();
-      reject(new Error(`no answer within ${msMax} ms`));
-    }, msMax);
-  });
-  try {
-    return await Promise.race([command, timeout]);
-  } catch (cause) {
-    throw new Unavailable('Redis did not do it', { cause });
-  } finally {
-    clearTimeout(timer);
-  }
 }
