@@ -48,7 +48,10 @@ export class RecoveringAdapter extends RedisAdapter {
     Reflect.set(this, '_encode', (packet: Packet, options: object) =>
       encodeBase.call(this, this.#withOffset(packet), options),
     );
-    const identify = (auth: Record<string, unknown>) => hub.options.identify(auth, nsp.name);
+    const identify = async (auth: Record<string, unknown>) => {
+      await Promise.all([hub.started, this.channels.listening()]); // else it would miss messages
+      return hub.options.identify(auth, nsp.name);
+    };
     hookHandshake(nsp, identify, (socket, handshake) => this.#created(socket, handshake));
     nsp.on('connect', (socket) => this.#connected(socket)); // before any listener of the user's
   }

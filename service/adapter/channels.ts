@@ -35,6 +35,8 @@ export function openChannels(hub: Hub, members: Members) {
   return {
     logOf,
     channelOf,
+    /** Resolves when what is published to the whole namespace or to a socket arrives here. */
+    listening: () => Promise.all([channelOf(everyone), direct].map(subscriptions.ready)),
     /** Listens, if nobody here did; a room that is joined starts where it is joined. */
     enter(session: Session, room: string): void {
       const restoring = session.phase === 'restoring'; // its positions come from its session
@@ -49,10 +51,8 @@ export function openChannels(hub: Hub, members: Members) {
     },
     left(room: string): void {
       if (members.rooms.has(room) || isDirect(room)) return;
-      const timer = setTimeout(() => {
-        if (!members.rooms.has(room)) subscriptions.remove(channelOf(room));
-      }, options.unsubscribeMs);
-      timer.unref();
+      const leave = () => members.rooms.has(room) || subscriptions.remove(channelOf(room));
+      setTimeout(leave, options.unsubscribeMs).unref();
     },
     /** What to read after Redis was away. */
     catchUpSources(): CatchUpSource[] {

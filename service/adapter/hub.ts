@@ -20,19 +20,19 @@ const logMsMargin = 60_000; // for a break that is noticed late
 
 export function createHub(client: RedisClient, options: AdapterOptions, windowMs: number) {
   const processId = randomBytes(8).toString('hex');
-  const { observer } = options;
   const keys = keysOf(options.key);
   const { receive, ...position } = createPosition();
   const gate = createGate(options);
   let catcher: Catcher | undefined;
   let closed = false;
   let resuming = Promise.resolve(); // one after the other
-  const failed = (stage: string) => (error: unknown) => closed || observer.failed(stage, error);
+  const failed = (stage: string) => (error: unknown) =>
+    closed || options.observer.failed(stage, error);
   const connections: Connections = openConnections(client, options.commandMsMax, {
     ready: resume,
     away(error) {
       if (!connections.main.isReady) gate.shut();
-      if (error) observer.failed('redis_connection', error);
+      if (error) options.observer.failed('redis_connection', error);
     },
   });
   const subscriptions = createSubscriptions(
@@ -41,7 +41,6 @@ export function createHub(client: RedisClient, options: AdapterOptions, windowMs
     failed('subscribe'),
   );
   const heart = beat(connections, keys.processes + processId, windowMs, failed('heartbeat'));
-
   function resume(): void {
     const attempt = async () => {
       gate.shut();
@@ -68,6 +67,7 @@ export function createHub(client: RedisClient, options: AdapterOptions, windowMs
     ...position,
     /** Pending while messages are held back: nobody is restored meanwhile. */
     live: gate.whenOpen,
+    started: gate.started,
     catchWith(caught: Catcher) {
       catcher = caught;
     },
@@ -132,6 +132,8 @@ function createGate({ gatedMessagesMax, observer }: AdapterOptions) {
   let opened = Promise.withResolvers<void>();
   return {
     whenOpen: () => opened.promise,
+    /** The first time it opens: before that no position is known. */
+    started: opened.promise,
     shut() {
       if (held) return;
       held = [];

@@ -53,6 +53,8 @@ export function createSubscriptions(
       }
       return subscription.ready;
     },
+    /** Of the attempt that is under way or was the last. */
+    ready: async (channel: string) => known.get(channel)?.ready,
     remove(channel: string): void {
       const subscription = known.get(channel);
       known.delete(channel);
