@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Snapshot } from '../metrics.ts';
 import { type Call, callWorker, type WorkerMethods } from './call.ts';
+import { closeUntaken, offer } from './handover.ts';
 
 const beatMs = 1_000;
 const frozenMsMax = 5_000; // without an answer to a beat
@@ -31,10 +32,12 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
     bornAt = Date.now();
     worker = cluster.fork();
     call = callWorker(worker);
+    offer(worker, false);
     worker.once('exit', replace);
     worker.on('error', (error) => log.warn({ worker: worker.id, err: error }, 'worker channel'));
     void watch(worker, call, (now, figures) => {
       state = now;
+      offer(worker, now.ready);
       last = figures;
     }).catch(frozen);
   };
@@ -45,6 +48,7 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
   };
   const replace = (code: number | null, signal: string | null) => {
     state = { ready: false, reason: 'starting' };
+    closeUntaken(worker);
     departed(last);
     last = [];
     if (closing) return;
