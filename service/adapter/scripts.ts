@@ -30,7 +30,7 @@ for message = 1, tonumber(ARGV[3]) do
     out[message] = before
   else
     local id = '0000000000000000'
-    if logs > 0 then
+    if logs > 0 or recordMax ~= '' then
       last = last + 1
       id = string.format('%.0f', last)
     end

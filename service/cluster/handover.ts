@@ -1,6 +1,6 @@
 // What the primary hands to a worker that cannot take it. Node itself forgets such connections when
 // the worker dies and leaves them open, so that their clients wait for their time-outs.
-import type { Worker } from 'node:cluster';
+import cluster, { type Worker } from 'node:cluster';
 
 interface Handover {
   /** Sent, and not yet taken by the worker. */
@@ -9,8 +9,15 @@ interface Handover {
   _handleQueue?: { handle?: { destroy(): void } }[] | null;
 }
 
-/** Closes the connections that a dead worker has not taken. */
-export function closeUntaken({ process }: Worker): void {
+/** A worker that is offered no connections yet, and leaves none open when it dies. */
+export function forkWorker(): Worker {
+  const worker = cluster.fork();
+  offer(worker, false);
+  worker.once('exit', () => closeUntaken(worker));
+  return worker;
+}
+
+function closeUntaken({ process }: Worker): void {
   const { _pendingMessage, _handleQueue } = process as unknown as Handover;
   _pendingMessage?.handle?.close();
   for (const { handle } of _handleQueue ?? []) handle?.destroy();

@@ -1,11 +1,11 @@
 // One place among the workers: forks a process, watches it, and forks another when it is gone.
-import cluster, { type Worker } from 'node:cluster';
+import type { Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Snapshot } from '../metrics.ts';
 import { type Call, callWorker, type WorkerMethods } from './call.ts';
-import { closeUntaken, offer } from './handover.ts';
+import { forkWorker, offer } from './handover.ts';
 
 const beatMs = 1_000;
 const frozenMsMax = 5_000; // without an answer to a beat
@@ -30,9 +30,8 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
 
   const start = () => {
     bornAt = Date.now();
-    worker = cluster.fork();
+    worker = forkWorker();
     call = callWorker(worker);
-    offer(worker, false);
     worker.once('exit', replace);
     worker.on('error', (error) => log.warn({ worker: worker.id, err: error }, 'worker channel'));
     void watch(worker, call, (now, figures) => {
@@ -48,7 +47,6 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
   };
   const replace = (code: number | null, signal: string | null) => {
     state = { ready: false, reason: 'starting' };
-    closeUntaken(worker);
     departed(last);
     last = [];
     if (closing) return;
