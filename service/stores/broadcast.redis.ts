@@ -15,6 +15,7 @@ const resultNames = {
   trimmed: 'trimmed',
   too_much: 'trimmed',
   refused: 'refused',
+  limited: 'refused',
   unknown: 'unknown',
   future: 'unknown',
 } as const satisfies Record<string, RecoveryResult>;
@@ -37,7 +38,7 @@ export function redisBroadcast(
       },
       delivered: (_, at) => metrics.deliveryDelayed(Math.max(0, Date.now() - at) / 1000),
       caughtUp: metrics.caughtUp,
-      overflowed: (buffer) => report(`overflow_${buffer}`, new Error('a buffer is full')),
+      limitReached: metrics.limitReached,
       failed: (stage, error) => report(`adapter_${stage}`, error),
     },
   });
