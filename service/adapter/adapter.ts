@@ -37,7 +37,7 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly #users = new WeakMap<Socket, string>();
 
   constructor(nsp: Namespace, hub: Hub, base: BaseClient, publish: Publish) {
-    super(nsp, base, base, { key: `${hub.options.key}-requests` });
+    super(nsp, base, base, { key: hub.options.key });
     this.#encoder = Reflect.get(nsp.server, 'encoder');
     requireDefaultParser(this.#encoder);
     this.hub = hub;
