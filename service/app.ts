@@ -60,10 +60,11 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
   };
   const application = config.application ? await load(config.application) : chat;
   const closeApplication = await application(io, services);
-  stores.ready().then(readiness.running, (error) => report('stores', error));
 
   return {
     io,
+    /** Rejects when this process can never do its work. */
+    started: stores.ready().then(readiness.running),
     api: createApi({ apiKey: config.apiKey, io, publish: broadcast.publish }),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
