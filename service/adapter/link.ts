@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { within } from './command.ts';
 import type { Client, Locator } from './locate.ts';
-import { examine, type Needs, RedisUnfit, refusal } from './requirements.ts';
+import type { Needs } from './permissions.ts';
+import { examine, RedisUnfit, refusal } from './requirements.ts';
 
 /** Thrown for every command that Redis did not do, or may not have done. */
 export class RedisUnavailable extends Error {

@@ -64,7 +64,7 @@ function once(options: object, address?: Address): RedisClientOptions {
     ...address,
     reconnectStrategy: false as const,
   };
-  const quiet = { disableOfflineQueue: true, pingInterval: pingMs };
+  const quiet = { disableOfflineQueue: true, disableClientInfo: true, pingInterval: pingMs };
   // A server that moves its clients is met anew like any other; subscriptions must not be split.
   return { ...options, ...quiet, RESP: 3, maintNotifications: 'disabled', socket };
 }

@@ -28,7 +28,12 @@ export function openRedis(
   report: (stage: string, error: unknown) => void,
   changed: () => void,
 ): Redis {
-  const needs = { prefix: presencePrefix, scripts: presenceScripts, commands: ['PING', 'ZRANGE'] };
+  const needs = {
+    family: 'mooring',
+    prefix: presencePrefix,
+    scripts: presenceScripts,
+    commands: ['PING', 'ZRANGE'],
+  };
   let connected = false;
   const link = openLink<[Client]>(locatorOf(client), needs, 1, {
     up() {

@@ -5,15 +5,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createClient } from 'redis';
 import { onTestFinished } from 'vitest';
 import { freePort, until } from './service.ts';
 
-export async function startRedis() {
+/** @param further settings of redis.conf, over those of the test's own */
+export async function startRedis(further: Record<string, string> = {}) {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'mooring-redis-'));
   let child: ChildProcess;
   const start = async () => {
-    const settings = { port, dir: folder, bind: '127.0.0.1', appendonly: 'yes', save: '' };
+    const own = { port, dir: folder, bind: '127.0.0.1', appendonly: 'yes', save: '' };
+    const settings = { ...own, ...further };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
     child = spawn('redis-server', args, { stdio: 'ignore' });
     await until('Redis answers', () => answers(port));
@@ -29,7 +32,13 @@ export async function startRedis() {
     rmSync(folder, { recursive: true, force: true });
   });
   const signal = (name: 'SIGSTOP' | 'SIGCONT') => child.kill(name);
-  return { url: `redis://127.0.0.1:${port}`, port, kill, start, signal };
+  const url = `redis://127.0.0.1:${port}`;
+  /** As an administrator. */
+  const command = async (...args: string[]) => {
+    const client = await createClient({ url }).connect();
+    return client.sendCommand(args).finally(() => client.destroy());
+  };
+  return { url, port, kill, start, signal, command };
 }
 
 function answers(port: number): Promise<boolean> {
