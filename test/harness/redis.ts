@@ -14,9 +14,9 @@ export async function startRedis(further: Record<string, string> = {}) {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'mooring-redis-'));
   let child: ChildProcess;
-  const start = async () => {
+  const start = async (changed: Record<string, string> = {}) => {
     const own = { port, dir: folder, bind: '127.0.0.1', appendonly: 'yes', save: '' };
-    const settings = { ...own, ...further };
+    const settings = { ...own, ...further, ...changed };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
     child = spawn('redis-server', args, { stdio: 'ignore' });
     await until('Redis answers', () => answers(port));
@@ -35,7 +35,8 @@ export async function startRedis(further: Record<string, string> = {}) {
   const url = `redis://127.0.0.1:${port}`;
   /** As an administrator. */
   const command = async (...args: string[]) => {
-    const client = await createClient({ url }).connect();
+    const { requirepass: password } = further;
+    const client = await createClient({ url, ...(password && { password }) }).connect();
     return client.sendCommand(args).finally(() => client.destroy());
   };
   return { url, port, kill, start, signal, command };
@@ -45,7 +46,7 @@ function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
     socket.once('data', (data) => {
-      resolve(data.toString().startsWith('+PONG'));
+      resolve(data.toString().startsWith('+PONG') || data.toString().startsWith('-NOAUTH'));
       socket.destroy();
     });
     socket.once('error', () => resolve(false));
