@@ -3,7 +3,8 @@ import { Problem } from '../ingress/nginx/problem.ts';
 import { fleetPrograms, requirePrograms } from '../ingress/nginx/programs.ts';
 
 try {
-  await requirePrograms([...fleetPrograms, 'chromium'], Boolean(process.env.CI));
+  const programs = [...fleetPrograms, 'redis-cli', 'openssl', 'chromium'] as const;
+  await requirePrograms(programs, Boolean(process.env.CI));
 } catch (error) {
   if (!(error instanceof Problem)) throw error;
   process.stderr.write(`${error.message}\n`);

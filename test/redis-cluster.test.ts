@@ -1,6 +1,8 @@
 // Redis Cluster, three real masters: each namespace has a stream of its own on one of them.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createCluster } from 'redis';
 import { describe, expect, it } from 'vitest';
+import { expectAlone } from './harness/alone.ts';
 import { startCluster } from './harness/cluster.ts';
 import { clean, judge, rotate, startStream, track } from './harness/moving.ts';
 import {
@@ -77,6 +79,8 @@ describe('Redis Cluster', () => {
     const load = await underLoad();
     const { redis, first, third, clients, publisher, stream, more, verdicts } = load;
     await expectTogether(load);
+    const rootNodes = redis.env.REDIS_URL.split(',').map((url) => ({ url }));
+    await expectAlone(createCluster({ rootNodes }));
 
     first.child.kill('SIGKILL');
     const ofFirst = clients.filter((_, i) => i % 2 === 1);

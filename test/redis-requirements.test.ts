@@ -57,10 +57,11 @@ describe('a Redis on which the promises cannot be kept', () => {
 
   it('... it is too old, needs a password, or is something else', async () => {
     const redis = await startRedis();
-    const { server } = parseInfo(await redis.command('INFO', 'server'));
-    const old = await changing(redis, server, '6.2.14');
+    const { version } = (await redis.command('HELLO')) as unknown as { version: string };
+    const shown = `6${version.slice(1)}`;
+    const old = await changing(redis, version, shown);
     expect((await ending({ REDIS_URL: old })).printed).toBe(
-      'Redis 6.2.14 is too old: upgrade it to 7 or newer\n',
+      `Redis ${shown} is too old: upgrade it to 7 or newer\n`,
     );
     const url = redis.url.replace('//', '//nobody:wrong@');
     const refused = await ending({ REDIS_URL: url });
@@ -68,8 +69,13 @@ describe('a Redis on which the promises cannot be kept', () => {
       /^\S+ refuses the user nobody or the password: correct them\n$/,
     );
     const clustered = await startRedis({ 'cluster-enabled': 'yes' });
-    const printed = 'This Redis runs in cluster mode: connect to it as such\n';
-    expect((await ending({ REDIS_URL: clustered.url })).printed).toBe(printed);
+    expect((await ending({ REDIS_URL: clustered.url })).printed).toBe(
+      'This Redis runs in cluster mode: connect to it as such (REDIS_MODE of Mooring)\n',
+    );
+    const cluster = await startApp({ REDIS_URL: redis.url, REDIS_MODE: 'cluster' });
+    await expect(cluster.app.started).rejects.toThrow('runs in standalone mode');
+    const sentinel = await startApp({ REDIS_URL: redis.url, REDIS_MODE: 'sentinel' });
+    await expect(sentinel.app.started).rejects.toThrow('is no Sentinel');
   });
 
   it('later ends no process: it is logged, redis_up is 0, and it is tried again', async () => {
@@ -106,10 +112,14 @@ describe('a Redis on which the promises cannot be kept', () => {
     expect(warnings).toHaveLength(1);
     expect(JSON.stringify(warnings)).toContain('set appendonly yes');
   });
-});
 
-const parseInfo = (info: unknown) => ({
-  server: /redis_version:(\S+)/.exec(String(info))?.[1] as string,
+  it('that does not show its settings is a warning', async () => {
+    const redis = await startRedis();
+    await redis.command('ACL', 'SETUSER', 'default', '-info');
+    const service = await startApp({ REDIS_URL: redis.url });
+    await untilReady(service.operationsUrl);
+    expect(JSON.stringify(service.logged)).toContain('INFO does not show maxmemory-policy');
+  });
 });
 
 describe('a Redis that is full', () => {

@@ -1,6 +1,8 @@
 // Fail-over by real Sentinels: what is promised while a replica takes the place of the master.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSentinel } from 'redis';
 import { describe, expect, it } from 'vitest';
+import { expectAlone } from './harness/alone.ts';
 import { clean, judge, sendTo, startStream, track } from './harness/moving.ts';
 import { startSentinels } from './harness/sentinel.ts';
 import { connected, next, samples, startApp, until, untilReady } from './harness/service.ts';
@@ -93,6 +95,7 @@ describe('Redis with Sentinel', () => {
     await expect(unknown.app.started).rejects.toThrow(/know no master named other: give the name/);
     const refused = await startApp({ ...redis.env, REDIS_SENTINEL_PASSWORD: 'wrong' });
     await expect(refused.app.started).rejects.toThrow(/refuses the user default or the password/);
+    await expectAlone(createSentinel(redis.options));
     const [stays, away] = clients as [(typeof clients)[0], (typeof clients)[0]];
     away.client.io.reconnection(false);
     away.client.io.engine.close();

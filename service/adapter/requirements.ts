@@ -5,6 +5,7 @@ import { missingPermissions, type Needs } from './permissions.ts';
 /** A Redis on which the promises cannot be kept; the message says what to do about it. */
 export class RedisUnfit extends Error {
   override name = 'RedisUnfit';
+  override stack = undefined as never; // nothing of it is in the code
 }
 
 const majorVersionMin = 7;
@@ -24,7 +25,7 @@ export async function examine(
     throw new RedisUnfit(`Redis ${version} is too old: upgrade it to ${majorVersionMin} or newer`);
   }
   if (mode !== (sharded ? 'cluster' : 'standalone')) {
-    throw new RedisUnfit(`This Redis runs in ${mode} mode: connect to it as such`);
+    throw new RedisUnfit(otherMode(mode));
   }
   if (role !== 'master') throw new Error('This Redis is a replica: its master is looked for again');
   const missing = await missingPermissions(client, needs);
@@ -42,11 +43,18 @@ export function refusal(error: unknown, { options }: Client): unknown {
   }
   const [, command] = /^NOPERM.* run the '(\S+)' command/.exec(message) ?? [];
   if (command) return new RedisUnfit(grantOf(user, [`+${command}`]));
+  if (/cluster support disabled/.test(message)) return new RedisUnfit(otherMode('standalone'));
+  if (/unknown command .?SENTINEL/i.test(message)) {
+    return new RedisUnfit(`${host}:${port} is no Sentinel: give the addresses of the Sentinels`);
+  }
   if (/unknown command .?HELLO/i.test(message)) {
     return new RedisUnfit(`This Redis is too old: upgrade it to ${majorVersionMin} or newer`);
   }
   return error;
 }
+
+const otherMode = (mode: string) =>
+  `This Redis runs in ${mode} mode: connect to it as such (REDIS_MODE of Mooring)`;
 
 const grantOf = (user = 'default', rules: string[]) =>
   `Redis does not permit what is needed: ACL SETUSER ${user} ${rules.join(' ')}`;

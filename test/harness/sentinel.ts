@@ -43,6 +43,13 @@ export async function startSentinels() {
     nodes: [first, second] as const,
     ask,
     master,
+    /** For `createSentinel`. */
+    options: {
+      name: 'main',
+      sentinelRootNodes: sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
+      nodeClientOptions: { password },
+      sentinelClientOptions: { password: sentinelPassword },
+    },
     env: {
       REDIS_MODE: 'sentinel',
       REDIS_URL: [credentials, ...addresses.slice(1)].join(),
