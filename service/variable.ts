@@ -26,7 +26,7 @@ export const url = (text: string, protocols: string[]) =>
     .optional()
     .describe(text);
 /** Commas within a URL, in a password say, do not separate. */
-export const splitUrls = (value: string) => value.split(/,(?=\s*\w+:\/\/)/).filter(Boolean);
+export const splitUrls = (value: string) => value.split(/\s*,\s*(?=\w+:\/\/)/).filter(Boolean);
 export const urls = (text: string, protocols: string[]) =>
   z
     .string()

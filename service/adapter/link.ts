@@ -105,8 +105,13 @@ function begin(
 ): { clients: Client[]; ready: Promise<void>; broken: PromiseWithResolvers<never> } {
   const clients: Client[] = [];
   const broken = rejectable();
+  let over = false;
+  broken.promise.catch(() => {
+    over = true;
+  });
   const open = async () => {
     const first = await locator.locate(needs.prefix);
+    if (over) return;
     clients.push(first);
     while (clients.length < count) clients.push(first.duplicate() as Client);
     for (const client of clients) {
