@@ -1,16 +1,18 @@
 // The back-end API: what other services may ask of this one, with the API key.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Unavailable } from '../protocol.ts';
+import { type PodsParts, podsRoute } from './pods.ts';
 import { type PublishParts, publishRoute } from './publish.ts';
 import { createRoutes, type Handler, problem } from './router.ts';
 
-interface Parts extends PublishParts {
-  apiKey: string | undefined;
+interface Parts extends PublishParts, PodsParts {
+  apiKey?: string | undefined;
 }
 
 export function createApi({ apiKey, ...parts }: Parts): Handler {
   const routes = createRoutes({
     'POST /v1/publish': publishRoute(parts),
+    'GET /v1/pods': podsRoute(parts),
   });
   return async (request) => {
     if (!apiKey) return problem(403, 'Forbidden', 'Set API_KEY to open the back-end API');

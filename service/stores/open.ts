@@ -6,6 +6,8 @@ import type { Metrics } from '../metrics.ts';
 import { memoryBroadcast } from './broadcast.memory.ts';
 import { redisBroadcast } from './broadcast.redis.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
+import { createRedisFleet } from './fleet.redis.ts';
+import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
 import { createMemoryPresence } from './presence.memory.ts';
 import { createRedisPresence } from './presence.redis.ts';
@@ -17,6 +19,7 @@ export interface Stores {
   history: History;
   presence: Presence;
   broadcast: Broadcast;
+  fleet: Fleet;
   /** Resolves when the stores first work; to be asked once the server is there. */
   ready(): Promise<unknown>;
   close(): Promise<void>;
@@ -36,6 +39,7 @@ export function openStores(
       history: createHistory(broadcast, limits),
       presence: createMemoryPresence(),
       broadcast,
+      fleet: memoryFleet,
       ready: async () => {},
       close: async () => {},
     };
@@ -47,6 +51,7 @@ export function openStores(
     history: createHistory(broadcast, limits),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
     broadcast,
+    fleet: createRedisFleet(redis),
     ready: () => Promise.all([redis.ready, broadcast.ready()]),
     close: redis.close,
   };
