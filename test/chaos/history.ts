@@ -5,8 +5,8 @@ export interface Publish {
   /** Only `message` is kept and replayed; a `question` carries an acknowledgement. */
   kind: 'message' | 'volatile' | 'direct' | 'question';
   /** Empty: everyone, or with `target` one session. */
-  rooms: string[];
-  except: string[];
+  rooms: readonly string[];
+  except: readonly string[];
   /** The session that a direct message is for. */
   target?: string;
   /** Its pod had the session and wrote to the transport at once, without Redis. */

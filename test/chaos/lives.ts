@@ -11,7 +11,7 @@ type Report = (
   text: string,
 ) => void;
 
-export function readLives({ events, role }: ClientRecord, report: Report) {
+export function readLives({ events }: ClientRecord, report: Report) {
   const lives: Life[] = [];
   const told: Told[] = [];
   const unanswered = new Map<number, Extract<ClientEvent, { type: 'called' }>>();
@@ -28,9 +28,8 @@ export function readLives({ events, role }: ClientRecord, report: Report) {
       if (life && request && event.ok) granted(life, at, request);
     } else if (event.type === 'connected') {
       const { recovered, sid } = event;
-      const own = life !== undefined && role !== 'intruder';
-      if (recovered && !own) report('wrongly recovered', at, 'it had no session');
-      if (recovered && own && life.sid !== sid) {
+      if (recovered && !life) report('wrongly recovered', at, 'it had no session');
+      if (recovered && life && life.sid !== sid) {
         report('wrongly recovered', at, `as ${sid}, it was ${life.sid}`);
       }
       if (recovered && life) continue;

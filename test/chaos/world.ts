@@ -122,7 +122,7 @@ function createPublishing({ publishes }: History, now: () => number) {
   return {
     publish,
     /** Again until it is acknowledged; resolves to its number. */
-    async certainly(through: ChaosClient, rooms: string[]): Promise<number> {
+    async certainly(through: ChaosClient, rooms: readonly string[]): Promise<number> {
       for (let attempt = 0; attempt < 20; attempt += 1) {
         const { n, acknowledged } = await publish(through, { kind: 'message', rooms });
         if (acknowledged !== undefined) return n;
@@ -166,12 +166,13 @@ function performer({ fleet, publishing, publisher, client }: Stage) {
       }
       case 'direct': {
         const target = client(operation.client).sid();
+        if (target === undefined) return;
         const form = { kind: 'direct', rooms: [], target } as const;
-        return target && publishing.publish(publisher(operation.publisher), form as never);
+        return publishing.publish(publisher(operation.publisher), form);
       }
       case 'ask': {
         const form = { kind: 'question', rooms: [operation.room] } as const;
-        return publishing.publish(publisher(operation.publisher), form as never);
+        return publishing.publish(publisher(operation.publisher), form);
       }
       case 'cut':
       case 'expire':
