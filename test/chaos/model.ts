@@ -13,9 +13,9 @@
 // duplicated    Anything that a session got twice.
 // reordered     Offsets are the one total order. Two clients that see different ones for a message,
 //               a client that gets a smaller one after a larger one, and an order that contradicts
-//               time (acknowledged before the other was called) are violations. A volatile or direct
-//               packet shows the pod's position, which may repeat but must not go back: the client
-//               would ask for what it has had.
+//               time (acknowledged before the other was called) are violations. A volatile or
+//               direct packet shows the pod's position, which may repeat but must not go back: the
+//               client would ask for what it has had.
 // leaked        A message at a moment when the client was certainly a member of none of its rooms;
 //               of a time at which it certainly was not; while it was certainly in an excepted room
 //               from the call on; or one for another session. A pod may be behind the stream: what

@@ -49,7 +49,7 @@ export async function launchService(env: Env = {}, command: string[] = []) {
   return { child, exited, output, url, operationsUrl };
 }
 
-/** A Redis with an append-only file in a folder of its own, that can be killed and started again. */
+/** A Redis with an append-only file of its own, that can be killed and started again. */
 export async function launchRedis(more: Record<string, string> = {}) {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'mooring-redis-'));
