@@ -1,30 +1,26 @@
 // Three pods and a Redis as real processes, each with what can be done to it, one thing at a time.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, launchRedis, launchService, untilReady } from '../harness/processes.ts';
-import type { Disturbance } from './history.ts';
 
 export type Fleet = Awaited<ReturnType<typeof startFleet>>;
 export type Pod = Awaited<ReturnType<typeof startPod>>;
 
-/** Marks the time in which something was broken. */
-type Disturb = (what: string) => Disturbance;
+/** Marks the time in which something is broken, until what it returns is called. */
+type Disturb = (what: string) => () => void;
 
-export async function startFleet(disturb: Disturb, now: () => number, env: object = {}) {
+export async function startFleet(disturb: Disturb, env: Record<string, string> = {}) {
   // With everysec a slow disk holds writes back, and what was acknowledged dies with the process.
   const redis = await launchRedis({ appendfsync: 'no' });
   const variables = {
     REDIS_URL: redis.url,
+    APPLICATION: 'test/chaos/application.ts',
     EVENTS_PER_SECOND_MAX: '100000',
     LOG_LEVEL: 'warn',
     ...env,
   };
   const broken = async (what: string, work: () => Promise<void>) => {
-    const disturbance = disturb(what);
-    try {
-      await work();
-    } finally {
-      disturbance.to = now();
-    }
+    const over = disturb(what);
+    await work().finally(over);
   };
   const starting = [0, 1, 2].map((i) => startPod(`pod-${i}`, variables, broken));
   const pods = await Promise.all(starting);
@@ -86,11 +82,11 @@ async function startPod(
     operationsUrl: service.operationsUrl,
     kill: (downMs: number) => restart('SIGKILL', downMs),
     terminate: (downMs: number) => restart('SIGTERM', downMs),
-    freeze: (frozenMs: number) =>
+    freeze: (thawed: () => Promise<unknown>) =>
       queue.add(() =>
         broken(`${name} frozen`, async () => {
           service.child.kill('SIGSTOP');
-          await sleep(frozenMs);
+          await thawed();
           service.child.kill('SIGCONT');
         }),
       ),

@@ -64,3 +64,14 @@ export function createClock(): () => number {
     return last;
   };
 }
+
+/** Marks the time in which something was broken: until `over` is called. */
+export function disturbing(disturbances: Disturbance[], now: () => number) {
+  return (what: string) => {
+    const disturbance = { what, from: now(), to: Infinity };
+    disturbances.push(disturbance);
+    return function over() {
+      disturbance.to = now();
+    };
+  };
+}

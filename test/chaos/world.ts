@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/processes.ts';
 import { type ChaosClient, openClient, type Surroundings } from './client.ts';
 import { type Fleet, startFleet } from './fleet.ts';
-import { type ClientRecord, createClock, type History, type Publish } from './history.ts';
+import { type ClientRecord, createClock, disturbing, type History } from './history.ts';
 import { judge, type Violation } from './model.ts';
 import { type Operation, type Plan, publisherCount, rooms } from './plan.ts';
+import { createPublishing, type Publishing } from './publishing.ts';
 
 export interface Outcome {
   plan: Plan;
@@ -21,12 +22,7 @@ const markerMsMax = 10_000;
 export async function run(plan: Plan): Promise<Outcome> {
   const now = createClock();
   const history: History = { clients: [], publishes: new Map(), disturbances: [] };
-  const disturb = (what: string) => {
-    const disturbance = { what, from: now(), to: Infinity };
-    history.disturbances.push(disturbance);
-    return disturbance;
-  };
-  const fleet = await startFleet(disturb, now, { APPLICATION: 'test/chaos/application.ts' });
+  const fleet = await startFleet(disturbing(history.disturbances, now));
   const world = await populate(plan, fleet, history, now);
   try {
     const startedAt = now();
@@ -47,7 +43,8 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
   let requests = 0;
   const ports = fleet.pods.map(({ port }) => port);
   const recorded = (record: ClientRecord) => history.clients.push(record);
-  const around: Surroundings = { now, ports, recorded, nextRequest: () => ++requests };
+  const route = (pod: number, attempt: number) => ports[(pod + attempt) % ports.length] as number;
+  const around: Surroundings = { now, route, recorded, nextRequest: () => ++requests };
   const publishers = await Promise.all(
     Array.from({ length: publisherCount }, (_, pod) =>
       openClient(around, `publisher-${pod}`, { transports: ['websocket'], pod }),
@@ -98,44 +95,9 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
   };
 }
 
-/** Publishes through clients, and keeps what was called and answered. */
-function createPublishing({ publishes }: History, now: () => number) {
-  const publish = async (
-    through: ChaosClient,
-    form: Pick<Publish, 'kind' | 'rooms'> & Partial<Publish>,
-  ): Promise<Publish> => {
-    const n = publishes.size + 1;
-    const record: Publish = { n, except: [], ...form, called: now() };
-    publishes.set(n, record);
-    const { kind, except, target } = record;
-    const [event, request] =
-      kind === 'direct'
-        ? ['direct', { n, sid: target }]
-        : kind === 'question'
-          ? ['ask', { n, room: form.rooms[0] }]
-          : ['publish', { n, rooms: form.rooms, except, volatile: kind === 'volatile' }];
-    const reply = await through.request(event as string, request);
-    if (reply.ok === true) record.acknowledged = now();
-    if (reply.local === true) record.local = true;
-    return record;
-  };
-  return {
-    publish,
-    /** Again until it is acknowledged; resolves to its number. */
-    async certainly(through: ChaosClient, rooms: readonly string[]): Promise<number> {
-      for (let attempt = 0; attempt < 20; attempt += 1) {
-        const { n, acknowledged } = await publish(through, { kind: 'message', rooms });
-        if (acknowledged !== undefined) return n;
-        await sleep(200);
-      }
-      throw new Error('no publish is acknowledged although everything is well again');
-    },
-  };
-}
-
 interface Stage {
   fleet: Fleet;
-  publishing: ReturnType<typeof createPublishing>;
+  publishing: Publishing;
   publisher: (i: number) => ChaosClient;
   client: (i: number) => ChaosClient;
 }
@@ -187,7 +149,7 @@ function performer({ fleet, publishing, publisher, client }: Stage) {
       case 'stop':
         return fleet.pods[operation.pod]?.terminate(operation.downMs);
       case 'freeze':
-        return fleet.pods[operation.pod]?.freeze(operation.frozenMs);
+        return fleet.pods[operation.pod]?.freeze(() => sleep(operation.frozenMs));
       case 'redis':
         return fleet.killRedis(operation.downMs);
     }
