@@ -56,6 +56,9 @@ export function nameOf(publish: Publish | undefined, n: number): string {
   return `${kind} #${n} to ${kind === 'direct' ? 'one session' : to}${not}`;
 }
 
+export const hasReceived = ({ events }: ClientRecord, n: number): boolean =>
+  events.findLastIndex((event) => event.type === 'received' && event.n === n) >= 0;
+
 /** Milliseconds, strictly rising: no two events of a run are at the same time. */
 export function createClock(): () => number {
   let last = 0;

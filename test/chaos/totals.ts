@@ -18,20 +18,6 @@ export function emptyTotals(): Totals {
   return { runs: 0, clients: 0, received: 0, reconnects: 0, recovered: 0, violations, failed: [] };
 }
 
-export function added(a: Totals, b: Totals): Totals {
-  const violations = { ...a.violations };
-  for (const kind of violationKinds) violations[kind] += b.violations[kind];
-  return {
-    runs: a.runs + b.runs,
-    clients: a.clients + b.clients,
-    received: a.received + b.received,
-    reconnects: a.reconnects + b.reconnects,
-    recovered: a.recovered + b.recovered,
-    violations,
-    failed: [...a.failed, ...b.failed],
-  };
-}
-
 export function summary({ clients, reconnects, recovered, received, ...rest }: Totals): string {
   const { violations, runs, failed } = rest;
   return [

@@ -3,7 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/processes.ts';
 import { type ChaosClient, openClient, type Surroundings } from './client.ts';
 import { type Fleet, startFleet } from './fleet.ts';
-import { type ClientRecord, createClock, disturbing, type History } from './history.ts';
+import {
+  type ClientRecord,
+  createClock,
+  disturbing,
+  type History,
+  hasReceived,
+} from './history.ts';
 import { judge, type Violation } from './model.ts';
 import { type Operation, type Plan, publisherCount, rooms } from './plan.ts';
 import { createPublishing, type Publishing } from './publishing.ts';
@@ -80,12 +86,10 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
       await areBack();
       for (const room of rooms) await publishing.certainly(publisher(0), [room]);
       const last = await publishing.certainly(publisher(0), []);
-      const has = ({ events }: ClientRecord) =>
-        events.some((event) => event.type === 'received' && event.n === last);
       const isClosed = ({ events }: ClientRecord) =>
         events.findLast(({ type }) => /connected$/.test(type))?.type !== 'connected';
       const isDone = (record: ClientRecord) =>
-        record.role === 'old' ? isClosed(record) : has(record);
+        record.role === 'old' ? isClosed(record) : hasReceived(record, last);
       const all = () => history.clients.every(isDone);
       await until('the last message arrives', all, markerMsMax).catch(() => {});
     },
