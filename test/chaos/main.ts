@@ -1,9 +1,10 @@
-// `make chaos`: ROUNDS=20 CLIENTS=100 · SEEDS=1-200 or 17,23 · SECONDS=15 · PARALLEL=2
+// `make chaos`: ROUNDS=20 CLIENTS=100 CAUSES=SIGTERM,cut · SEEDS=1-200 or 17,23 · SECONDS=15 · PARALLEL=2
+import { causes } from './causes.ts';
 import { isClean, runRounds } from './rounds.ts';
 import { runSeeds } from './seeds.ts';
 import { summary } from './totals.ts';
 
-const { ROUNDS = '3', CLIENTS = '100' } = process.env;
+const { ROUNDS = '3', CLIENTS = '100', CAUSES = '' } = process.env;
 const { SEEDS = '1-10', SECONDS = '15', PARALLEL = '2' } = process.env;
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
@@ -11,7 +12,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 let failed = false;
 if (Number(ROUNDS) > 0) {
-  const sums = await runRounds({ rounds: Number(ROUNDS), clients: Number(CLIENTS), print });
+  const only = [...causes.keys()].filter((name) => CAUSES.split(',').some((c) => name.includes(c)));
+  const counts = { rounds: Number(ROUNDS), clients: Number(CLIENTS) };
+  const sums = await runRounds({ ...counts, only, print });
   failed = ![...sums.values()].every(isClean);
   print('');
 }

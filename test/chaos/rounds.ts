@@ -11,6 +11,8 @@ import { timelineOf } from './timeline.ts';
 interface Options {
   rounds: number;
   clients: number;
+  /** Of some causes; without it of all. */
+  only?: string[];
   print: (line: string) => void;
 }
 
@@ -28,7 +30,7 @@ export async function runRounds(options: Options): Promise<Map<string, Figures>>
   const sums = new Map<string, Figures>();
   try {
     print(headLine);
-    for (const name of causes.keys()) {
+    for (const name of options.only ?? causes.keys()) {
       const history: History = { clients: [], publishes: new Map(), disturbances };
       sums.set(name, await repeat(name, fleet, { ...options, history, now }));
     }
