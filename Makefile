@@ -18,7 +18,7 @@ test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and ru
 	@$(NODE) test/programs.ts
 	@npm test --silent
 
-chaos: node_modules/.package-lock.json ## Kills pods, Redis and connections under load; see docs/chaos.md
+chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/chaos.md
 	@exec $(NODE) test/chaos/main.ts
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs

@@ -9,8 +9,7 @@ export type Pod = Awaited<ReturnType<typeof startPod>>;
 type Disturb = (what: string) => () => void;
 
 export async function startFleet(disturb: Disturb, env: Record<string, string> = {}) {
-  // With everysec a slow disk holds writes back, and what was acknowledged dies with the process.
-  const redis = await launchRedis({ appendfsync: 'no' });
+  const redis = await launchRedis();
   const variables = {
     REDIS_URL: redis.url,
     APPLICATION: 'test/chaos/application.ts',

@@ -49,13 +49,18 @@ export async function launchService(env: Env = {}, command: string[] = []) {
   return { child, exited, output, url, operationsUrl };
 }
 
-/** A Redis with an append-only file of its own, that can be killed and started again. */
-export async function launchRedis(more: Record<string, string> = {}) {
+/**
+ * A Redis with an append-only file of its own, that can be killed and started again. What it has
+ * answered survives that: with `no` every write to the file comes before its reply, and stays with
+ * the kernel. With `everysec` it may be put off for 2 s while the disk is slow to sync.
+ */
+export async function launchRedis() {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'mooring-redis-'));
   let child: ChildProcess;
   const start = async () => {
-    const settings = { port, dir: folder, bind: '127.0.0.1', appendonly: 'yes', save: '', ...more };
+    const durable = { dir: folder, appendonly: 'yes', appendfsync: 'no', save: '' };
+    const settings = { port, bind: '127.0.0.1', ...durable };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
     child = spawn('redis-server', args, { stdio: 'ignore' });
     await until('Redis answers', () => answers(port));
