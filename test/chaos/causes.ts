@@ -30,15 +30,16 @@ const single = {
   SIGTERM: (stage) => Promise.all([leaving(stage), stage.home.terminate(0)]),
   // Nobody is told: the clients find out by missing pings, and then the replica goes on.
   'SIGSTOP + SIGCONT': (stage) => stage.home.freeze(() => leaving(stage)),
+  // Of half of the clients the replica is not told.
   'cut TCP'(stage) {
     const left = leaving(stage);
-    for (const client of stage.clients) client.cut();
+    for (const [i, client] of stage.clients.entries()) client.cut(i % 4 < 2);
     return left;
   },
   // Half of the clients stay connected and catch up; the others lose their connection as well.
   'Redis SIGKILL'({ fleet, clients }) {
     const whole = fleet.killRedis(redisDownMs);
-    for (const [i, client] of clients.entries()) if (i % 4 < 2) client.cut();
+    for (const [i, client] of clients.entries()) if (i % 4 < 2) client.cut(true);
     return whole;
   },
 } satisfies Record<string, Cause>;

@@ -64,7 +64,8 @@ export async function openClient(
     /** Of its session, also while it is away. */
     sid: () => record.events.findLast((event) => event.type === 'connected')?.sid,
     port: () => current.wire.port(),
-    cut: () => current.wire.cut(),
+    /** Reset on both sides, or only on the client's, as by a network that breaks. */
+    cut: (both: boolean) => (both ? current.wire.cut() : current.wire.breakNear()),
     async member(action: 'join' | 'leave', room: string): Promise<boolean> {
       const connection = current;
       const number = around.nextRequest();

@@ -141,6 +141,7 @@ function performer({ fleet, publishing, publisher, client }: Stage) {
         return publishing.publish(publisher(operation.publisher), form);
       }
       case 'cut':
+        return client(operation.client).cut(operation.client % 2 === 0);
       case 'expire':
       case 'intrude':
         return client(operation.client)[operation.kind]();
