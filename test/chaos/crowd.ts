@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/processes.ts';
 import type { Cause } from './causes.ts';
 import { type ChaosClient, openClient, type Surroundings } from './client.ts';
-import type { Fleet } from './fleet.ts';
+import type { Fleet, Pod } from './fleet.ts';
 import { type ClientRecord, type History, hasReceived } from './history.ts';
 import { rooms } from './plan.ts';
 import { createPublishing, type Publishing } from './publishing.ts';
@@ -18,23 +18,9 @@ const backMsMax = 30_000;
 export async function gather(fleet: Fleet, history: History, count: number, now: () => number) {
   const { pods } = fleet;
   let home = 0;
-  let target = pods[home]?.port as number;
-  let requests = 0;
-  const recorded = (record: ClientRecord) => history.clients.push(record);
-  const common = { now, recorded, nextRequest: () => ++requests };
-  const staying: Surroundings = { ...common, route: (pod) => pods[pod]?.port as number };
-  const moving: Surroundings = { ...common, route: () => target };
-  const publishers = await Promise.all(
-    pods.map((_, pod) =>
-      openClient(staying, `publisher-${pod}`, { transports: ['websocket'], pod }),
-    ),
-  );
-  const clients = await Promise.all(
-    Array.from({ length: count }, (_, i) => {
-      const transports = i % 2 === 0 ? ['polling', 'websocket'] : ['websocket'];
-      return openClient(moving, `client-${i}`, { transports, pod: home });
-    }),
-  );
+  const around = (index: number) => pods[index % pods.length] as Pod;
+  const route = { clients: () => around(home).port, publishers: (pod: number) => around(pod).port };
+  const { clients, publishers } = await connectAll(history, count, now, route);
   const all = [...publishers, ...clients];
   const allBack = () => until('all are back', () => all.every((c) => c.isConnected()), backMsMax);
   await allBack();
@@ -48,31 +34,52 @@ export async function gather(fleet: Fleet, history: History, count: number, now:
     clients,
     /** The cause strikes; resolves when everybody has got a message of after it, or should have. */
     async breakOnce(cause: Cause): Promise<void> {
-      const [here, next, other] = [0, 1, 2].map((i) => (home + i) % pods.length);
-      const publisher = publishers[other as number] as ChaosClient;
+      const here = around(home);
+      const publisher = publishers[(home + 2) % pods.length] as ChaosClient;
+      const leave = () => {
+        home += 1;
+      };
       const stream = startStream(publishing, publisher);
       await sleep(quietMs);
-      await cause({
-        fleet,
-        clients,
-        home: pods[here as number] as Fleet['pods'][0],
-        leave() {
-          home = next as number;
-          target = pods[home]?.port as number;
-        },
-      });
+      await cause({ fleet, clients, home: here, leave });
       await fleet.settled();
       await allBack();
       await sleep(quietMs);
       await stream.stop();
       const last = await publishing.certainly(publisher, []);
       const arrived = () => all.every(({ record }) => hasReceived(record, last));
-      await until('the last message arrives', arrived).catch(() => {}); // the model says who misses it
+      await until('it arrives', arrived).catch(() => {}); // the model says who misses it
     },
     close() {
       for (const one of all) one.close();
     },
   };
+}
+
+/** Publishers stay where they are; clients go where `route` says. */
+async function connectAll(
+  { clients: records }: History,
+  count: number,
+  now: () => number,
+  route: { clients: Surroundings['route']; publishers: Surroundings['route'] },
+) {
+  let requests = 0;
+  const recorded = (record: ClientRecord) => records.push(record);
+  const common = { now, recorded, nextRequest: () => ++requests };
+  const transportsOf = (i: number) => (i % 2 === 0 ? ['polling', 'websocket'] : ['websocket']);
+  const publishers = await Promise.all(
+    [0, 1, 2].map((pod) => {
+      const around = { ...common, route: route.publishers };
+      return openClient(around, `publisher-${pod}`, { transports: ['websocket'], pod });
+    }),
+  );
+  const clients = await Promise.all(
+    Array.from({ length: count }, (_, i) => {
+      const around = { ...common, route: route.clients };
+      return openClient(around, `client-${i}`, { transports: transportsOf(i), pod: 0 });
+    }),
+  );
+  return { publishers, clients };
 }
 
 /** To all rooms in turn, whether those before are answered or not. */

@@ -73,7 +73,7 @@ export function added(figures: Figures[]): Figures {
 
 const columns = [
   ['', 19],
-  ['round', 8],
+  ['round', 11],
   ['recovered', 12],
   ['reconnects', 12],
   ['lost', 6],

@@ -1,4 +1,5 @@
 // Three pods and a Redis as real processes, each with what can be done to it, one thing at a time.
+import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, launchRedis, launchService, untilReady } from '../harness/processes.ts';
 
@@ -21,15 +22,25 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
     const over = disturb(what);
     await work().finally(over);
   };
-  const starting = [0, 1, 2].map((i) => startPod(`pod-${i}`, variables, broken));
-  const pods = await Promise.all(starting);
-  const redisQueue = createQueue();
+  const running = new Set<ChildProcess>();
+  let stopped = false;
   const stop = () => {
+    stopped = true;
     process.off('exit', stop);
-    for (const pod of pods) pod.end();
+    for (const child of running) child.kill('SIGKILL');
     redis.stop();
   };
   process.on('exit', stop); // whatever ends the harness, nothing of it stays
+  const launch = async (env: Record<string, string>) => {
+    const service = await launchService({ ...variables, ...env });
+    if (stopped) service.child.kill('SIGKILL');
+    running.add(service.child);
+    void service.exited.then(() => running.delete(service.child));
+    await untilReady(service.operationsUrl);
+    return service;
+  };
+  const pods = await Promise.all([0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken)));
+  const redisQueue = createQueue();
   return {
     redis,
     pods,
@@ -51,16 +62,12 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
 
 async function startPod(
   name: string,
-  variables: Record<string, string>,
+  start: (env: Record<string, string>) => ReturnType<typeof launchService>,
   broken: (what: string, work: () => Promise<void>) => Promise<void>,
 ) {
   const ports = { PORT: String(await freePort()), OPERATIONS_PORT: String(await freePort()) };
   const queue = createQueue();
-  const launch = async () => {
-    const started = await launchService({ ...variables, ...ports, POD_NAME: name });
-    await untilReady(started.operationsUrl);
-    return started;
-  };
+  const launch = () => start({ ...ports, POD_NAME: name });
   let service = await launch();
   const outputs: (() => string)[] = [service.output];
   const restart = (signal: 'SIGKILL' | 'SIGTERM', downMs: number) => {
@@ -91,7 +98,6 @@ async function startPod(
       ),
     output: () => outputs.map((output) => output()).join(''),
     idle: queue.idle,
-    end: () => void service.child.kill('SIGKILL'),
   };
 }
 

@@ -1,4 +1,5 @@
-// `make chaos`: ROUNDS=20 CLIENTS=100 CAUSES=SIGTERM,cut · SEEDS=1-200 or 17,23 · SECONDS=15 · PARALLEL=2
+// `make chaos`: ROUNDS=20 CLIENTS=100 CAUSES=SIGTERM,cut, then SEEDS=1-200 or 17,23 SECONDS=15
+// PARALLEL=2; docs/chaos.md says more.
 import { causes } from './causes.ts';
 import { isClean, runRounds } from './rounds.ts';
 import { runSeeds } from './seeds.ts';

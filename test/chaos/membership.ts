@@ -42,8 +42,8 @@ export function asked(life: Life, request: Request): void {
 
 /**
  * A later answer settles what an earlier request left open: requests of one connection are done in
- * their order, and a connection that lost its session changes nothing any more. What a later request
- * does stays open, though it may have been called before this answer, and never gets one.
+ * their order, and a connection that lost its session changes nothing any more. A later request
+ * that was called before this answer stays open, also when it never gets one.
  */
 export function granted(life: Life, at: number, { action, room, request }: Request): void {
   if (action === 'join') life.durable = true;

@@ -38,7 +38,7 @@ export async function runRounds(options: Options): Promise<Map<string, Figures>>
     fleet.stop();
   }
   print(headLine);
-  for (const [name, figures] of sums) print(lineOf(name, rounds, figures));
+  for (const [name, figures] of sums) print(lineOf(name, `${rounds} rounds`, figures));
   return sums;
 }
 

@@ -29,8 +29,9 @@ export async function run(plan: Plan): Promise<Outcome> {
   const now = createClock();
   const history: History = { clients: [], publishes: new Map(), disturbances: [] };
   const fleet = await startFleet(disturbing(history.disturbances, now));
-  const world = await populate(plan, fleet, history, now);
+  let world: World | undefined;
   try {
+    world = await populate(plan, fleet, history, now);
     const startedAt = now();
     for (const operation of plan.operations) {
       await sleep(Math.max(0, startedAt + operation.atMs - now()));
@@ -40,10 +41,12 @@ export async function run(plan: Plan): Promise<Outcome> {
     const output = fleet.pods.map((pod) => pod.output()).join('');
     return { plan, history, violations: judge(history), output };
   } finally {
-    world.close();
+    world?.close();
     fleet.stop();
   }
 }
+
+type World = Awaited<ReturnType<typeof populate>>;
 
 async function populate(plan: Plan, fleet: Fleet, history: History, now: () => number) {
   let requests = 0;

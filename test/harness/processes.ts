@@ -58,7 +58,9 @@ export async function launchRedis() {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'mooring-redis-'));
   let child: ChildProcess;
+  let stopped = false;
   const start = async () => {
+    if (stopped) return;
     const durable = { dir: folder, appendonly: 'yes', appendfsync: 'no', save: '' };
     const settings = { port, bind: '127.0.0.1', ...durable };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
@@ -72,6 +74,7 @@ export async function launchRedis() {
   };
   await start();
   const stop = () => {
+    stopped = true;
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
