@@ -19,7 +19,6 @@ test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and ru
 	@npm test --silent
 
 chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/chaos.md
-	@$(NODE) test/programs.ts redis-server
 	@exec $(NODE) test/chaos/main.ts
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs

@@ -1,5 +1,6 @@
 // `make chaos`: ROUNDS=20 CLIENTS=100 CAUSES=SIGTERM,cut, then SEEDS=1-200 or 17,23 SECONDS=15
 // PARALLEL=2; docs/chaos.md says more.
+import { requirePrograms } from '../../ingress/nginx/programs.ts';
 import { causes } from './causes.ts';
 import { isClean, runRounds } from './rounds.ts';
 import { runSeeds } from './seeds.ts';
@@ -8,6 +9,7 @@ import { summary } from './totals.ts';
 const { ROUNDS = '3', CLIENTS = '100', CAUSES = '' } = process.env;
 const { SEEDS = '1-10', SECONDS = '15', PARALLEL = '2' } = process.env;
 
+await requirePrograms(['redis-server'], Boolean(process.env.CI));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
