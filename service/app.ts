@@ -59,10 +59,11 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
   };
   const application = config.application ? await load(config.application) : chat;
   const closeApplication = await application(io, services);
-  stores.ready().then(lifecycle.running, (error) => report('stores', error));
 
   return {
     io,
+    /** Rejects when this process can never do its work. */
+    started: stores.ready().then(lifecycle.running),
     api: createApi({ ...config, ...broadcast, ...lifecycle, io }),
     metrics: metrics.text,
     snapshot: metrics.snapshot,

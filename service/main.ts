@@ -2,7 +2,8 @@
 import cluster from 'node:cluster';
 import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
-import { createApp } from './app.ts';
+import { RedisUnfit } from './adapter/requirements.ts';
+import { type App, createApp } from './app.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
 import { ConfigError, parseConfig } from './config.ts';
@@ -16,6 +17,7 @@ import { mintToken } from './token.ts';
 
 const signals = { SIGTERM: 15, SIGINT: 2 };
 const operationsStopMsMax = 500;
+const unfitCode = 78; // EX_CONFIG: this Redis is refused, as another worker would
 
 type Environment = Record<string, string | undefined>;
 
@@ -51,9 +53,12 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const tokens = isDevelopment ? readyMadeTokens(config.jwtSecret) : [];
   if (cluster.isWorker) {
     for (const signal of Object.keys(signals)) process.on(signal, () => {}); // the primary's
-    return serveAsWorker(await createApp(config, log, tokens), process, () => process.exit(0));
+    return serveAsWorker(await serve(config, log, tokens), process, () => process.exit(0));
   }
-  const pod = config.workers > 1 ? startPrimary(config, log) : await createApp(config, log, tokens);
+  const pod = config.workers > 1 ? startPrimary(config, log) : await serve(config, log, tokens);
+  cluster.on('exit', (_, code) => {
+    if (code === unfitCode && !pod.readiness().ready) process.exit(code);
+  });
   const failed = (error: unknown) => log.error({ err: error }, 'operations request failed');
   const operations = createOperations({ ...pod, failed });
   superviseShutdown(operations, pod, log);
@@ -61,6 +66,12 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const port = await pod.listen();
   log.info({ port, operationsPort, workers: config.workers }, 'listening');
   if (isDevelopment) print(welcomeText(port, tokens));
+}
+
+async function serve(...parts: Parameters<typeof createApp>): Promise<App> {
+  const app = await createApp(...parts);
+  app.started.catch(end);
+  return app;
 }
 
 /** SIGTERM or SIGINT: drain, close, exit 0. A second signal ends the process at once. */
@@ -109,12 +120,15 @@ function print(text: string): void {
   process.stdout.write(`${text.trimEnd()}\n`);
 }
 
-main(process.argv.slice(2), process.env).catch((error: Error & { code?: string }) => {
+function end(error: Error & { code?: string }): void {
   const expected =
     error instanceof ConfigError ||
     error instanceof UsageError ||
+    error instanceof RedisUnfit ||
     error.code?.startsWith('ERR_PARSE_ARGS') ||
     error.code === 'EADDRINUSE';
   process.stderr.write(`${expected ? error.message : inspect(error)}\n`);
-  process.exit(1);
-});
+  process.exit(error instanceof RedisUnfit ? unfitCode : 1);
+}
+
+main(process.argv.slice(2), process.env).catch(end);

@@ -8,7 +8,7 @@ import { threeServers } from './harness/servers.ts';
 import { next, until } from './harness/service.ts';
 
 describe('rooms', () => {
-  it('are not replayed twice to a client that was shown a direct message on a new server', async () => {
+  it('are not replayed twice to who was shown a direct message on a new server', async () => {
     const { clients, sockets, nodes } = await threeServers();
     const [client] = clients;
     await sockets[0].join('room');

@@ -11,7 +11,7 @@ import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
 import { createMemoryPresence } from './presence.memory.ts';
 import { createRedisPresence } from './presence.redis.ts';
-import { openRedis } from './redis.ts';
+import { openRedis, redisClient } from './redis.ts';
 
 const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
 
@@ -20,7 +20,10 @@ export interface Stores {
   presence: Presence;
   broadcast: Broadcast;
   fleet: Fleet;
-  /** Resolves when the stores first work; to be asked once the server is there. */
+  /**
+   * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
+   * is one on which they must not.
+   */
   ready(): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -32,7 +35,7 @@ export function openStores(
   report: (stage: string, error: unknown) => void,
 ): Stores {
   const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
-  if (!config.redisUrl) {
+  if (config.redisUrl.length === 0) {
     metrics.redisUp(true); // there is none to be away
     const broadcast = measured(memoryBroadcast(identify, metrics), metrics);
     return {
@@ -44,15 +47,18 @@ export function openStores(
       close: async () => {},
     };
   }
-  const redis = openRedis(config.redisUrl, metrics, report);
-  const broadcast = measured(redisBroadcast(redis, identify, metrics, report), metrics);
+  const client = redisClient(config);
+  const changed = () => metrics.redisUp(redis.isUp() && joined.isUp());
+  const redis = openRedis(client, metrics, report, changed);
+  const joined = redisBroadcast(client, identify, metrics, report, changed);
+  const broadcast = measured(joined, metrics);
   const goneMs = Math.max(config.recoveryMsMax, goneMsMin);
   return {
     history: createHistory(broadcast, limits),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
     broadcast,
     fleet: createRedisFleet(redis),
-    ready: () => Promise.all([redis.ready, broadcast.ready()]),
+    ready: () => Promise.all([redis.ready(), broadcast.ready()]),
     close: redis.close,
   };
 }
