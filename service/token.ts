@@ -64,10 +64,12 @@ export function createTokenVerifier(config: TokenConfig) {
 /** A token for development and tests, signed with the HMAC secret; `ttlSeconds` from now. */
 export function mintToken(
   secret: string,
-  claims: { sub: string; role?: string; rooms?: string[] },
+  claims: { sub: string; role?: string; rooms?: string[]; iss?: string; aud?: string },
   ttlSeconds: number,
+  algorithm = 'HS256',
 ): string {
-  return jwt.sign(claims, createSecretKey(Buffer.from(secret)), { expiresIn: ttlSeconds });
+  const options = { expiresIn: ttlSeconds, algorithm: algorithm as jwt.Algorithm };
+  return jwt.sign(claims, createSecretKey(Buffer.from(secret)), options);
 }
 
 function toSocketData(claims: z.infer<typeof claimsSchema>): SocketData {
