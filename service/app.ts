@@ -45,7 +45,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     report,
   });
   const { io } = sockets;
-  const publish = createPublish(broadcast.publish, metrics);
+  const publish = createPublish(broadcast.publish);
 
   const services: Services = {
     history,
@@ -64,7 +64,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
 
   return {
     io,
-    api: createApi({ apiKey: config.apiKey, io, history, publish }),
+    api: createApi({ apiKey: config.apiKey, io, publish: broadcast.publish }),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
     readiness: readiness.state,

@@ -26,7 +26,7 @@ export type MooringServer = Server<Events, Events, Events, SocketData>;
 export type MooringNamespace = Namespace<Events, Events, Events, SocketData>;
 export type MooringSocket = Socket<Events, Events, Events, SocketData>;
 
-/** A chat message as clients see it; `at` is epoch milliseconds by the store's clock. */
+/** A chat message as clients see it; `at` is epoch milliseconds by the publishing replica. */
 export interface Message {
   id: string;
   roomId: string;

@@ -33,6 +33,14 @@ function childrenOf(pid: number | undefined): number[] {
   return readdirSync('/proc').flatMap((id) => (/^\d+$/.test(id) && parent(id) === pid ? +id : []));
 }
 
+/** Resolves when a handshake is answered, or its connection closed. */
+function handshake(url: string): Promise<void> {
+  return fetch(`${url}/socket.io/?EIO=4&transport=polling`).then(
+    () => {},
+    () => {},
+  );
+}
+
 describe('workers', () => {
   it('serve twenty of twenty clients, and messages cross them', async () => {
     const service = await startWorkers();
@@ -100,12 +108,13 @@ describe('workers', () => {
         if ((await readyStatus(service.operationsUrl)) !== 200) notReady += 1;
       }, 100);
       process.kill(first, signal);
+      const arriving = Array.from({ length: 20 }, () => handshake(service.url));
       const replaced = () => {
         const workers = childrenOf(service.child.pid);
         return workers.length === 2 && !workers.includes(first);
       };
       await until('it is replaced', replaced, 15_000);
-      // A connection handed over to a dying worker is lost: its client waits for its time-out.
+      await Promise.all(arriving); // by the other worker, or closed with the dead one
       await until('all are back', () => clients.every(({ connected }) => connected), 20_000);
       clearInterval(probe);
       expect(notReady).toBe(0);

@@ -37,12 +37,12 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly #users = new WeakMap<Socket, string>();
 
   constructor(nsp: Namespace, hub: Hub, base: BaseClient, publish: Publish) {
-    super(nsp, base, base, { key: `${hub.options.key}-requests` });
+    super(nsp, base, base, { key: hub.options.key });
     this.#encoder = Reflect.get(nsp.server, 'encoder');
     requireDefaultParser(this.#encoder);
     this.hub = hub;
     this.#publish = publish;
-    this.#keeper = createKeeper(hub, nsp.name, (session) => this.retire(session));
+    this.#keeper = createKeeper(hub, nsp.name, this.sessions, (session) => this.retire(session));
     this.channels = openChannels(hub, this);
     const encodeBase = Reflect.get(Adapter.prototype, '_encode'); // of local and emitters' messages
     Reflect.set(this, '_encode', (packet: Packet, options: object) =>
@@ -105,11 +105,9 @@ export class RecoveringAdapter extends RedisAdapter {
     void this.#keeper.save(session);
   }
 
-  /** Everything again: after Redis was away, and before keys end. */
+  /** After Redis was away, which may have forgotten. */
   saveAll(): void {
-    for (const session of this.sessions.values()) {
-      if (session.socket) void this.#keeper.save(session);
-    }
+    this.#keeper.saveAll();
   }
 
   override persistSession({ sid, data }: { sid: string; data: unknown }): void {

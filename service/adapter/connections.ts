@@ -59,7 +59,7 @@ export function openConnections(
   };
 }
 
-type Argument = string | Buffer;
+export type Argument = string | Buffer;
 
 function connectionOf(client: RedisClient) {
   const overrides = { RESP: 3, disableOfflineQueue: true, pingInterval: pingMs };

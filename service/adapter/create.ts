@@ -15,9 +15,11 @@ export interface AdapterFactory {
   (namespace: Namespace): RecoveringAdapter;
   /**
    * Runs `emit`, synchronously, and resolves when Redis has what it published, with an outcome for
-   * each message. The extras hold for every one of them. Rejects with `RedisUnavailable`.
+   * each message; with extras it is to be one. Rejects with `RedisUnavailable`.
    */
   publish(emit: () => void, extras?: Extras): Promise<Published[]>;
+  /** The full name of a key for the extras. */
+  key(name: string): string;
   /** Resolves when sessions can be restored: Redis is there, and nothing is left to catch up. */
   ready(): Promise<void>;
 }
@@ -34,9 +36,12 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
   let collecting: { published: Promise<Published>[]; extras: Extras } | undefined;
 
   const publishWith = (toRedis: ReturnType<typeof createPublisher>) => (message: Message) => {
-    const published = toRedis({ ...message, ...collecting?.extras });
-    collecting?.published.push(published);
-    return published;
+    const { published, extras } = collecting ?? { published: [], extras: {} };
+    if (published.length > 0 && Object.keys(extras).length > 0) {
+      throw new Error('extras are for one message: emit once, in one namespace');
+    }
+    published.push(toRedis({ ...message, ...extras }));
+    return published.at(-1) as Promise<Published>;
   };
 
   // A function, not an arrow: Socket.IO calls it with `new`.
@@ -68,6 +73,7 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
       }
       return Promise.all(published);
     },
+    key: (name: string) => `${options.key}:${name}`,
     ready: async () => shared?.live(),
   });
 }

@@ -126,8 +126,9 @@ function createPosition() {
 type Held = [Subscription, Buffer];
 
 /** Shut from the start, until the process knows where the stream is. */
-function createGate({ gatedMessagesMax, observer }: AdapterOptions) {
+function createGate({ gatedMessagesMax, gatedBytesMax, observer }: AdapterOptions) {
   let held: Held[] | undefined = [];
+  let bytes = 0;
   let overflowed = false;
   let opened = Promise.withResolvers<void>();
   return {
@@ -142,10 +143,12 @@ function createGate({ gatedMessagesMax, observer }: AdapterOptions) {
     /** False: it is open, and the message is to be received now. */
     hold(...message: Held): boolean {
       if (!held) return false;
-      if (held.length < gatedMessagesMax) return held.push(message) > 0;
+      bytes += message[1].length;
+      if (held.length < gatedMessagesMax && bytes < gatedBytesMax) return held.push(message) > 0;
       held = []; // all of it is in the logs: they are read again
+      bytes = 0;
       overflowed = true;
-      observer.overflowed('gated');
+      observer.limitReached('gated');
       return true;
     },
     overflowed(): boolean {
@@ -156,6 +159,7 @@ function createGate({ gatedMessagesMax, observer }: AdapterOptions) {
     open(): Held[] {
       const messages = held ?? [];
       held = undefined;
+      bytes = 0;
       opened.resolve();
       return messages;
     },

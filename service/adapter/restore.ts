@@ -31,7 +31,10 @@ export async function restore(
   const { observer, restoreMsMax } = adapter.hub.options;
   const { conn } = handshake.client;
   if (conn.readyState !== 'open') return null;
-  const timer = setTimeout(() => conn.close(), restoreMsMax);
+  const timer = setTimeout(() => {
+    observer.limitReached('restore_ms');
+    conn.close();
+  }, restoreMsMax);
   let result: RestoreResult;
   try {
     result = await attempt(adapter, pid, offset, handshake);
@@ -42,6 +45,8 @@ export async function restore(
   } finally {
     clearTimeout(timer);
   }
+  if (result === 'too_much') observer.limitReached('replay');
+  if (result === 'limited') observer.limitReached('takeovers');
   const { session } = handshake;
   if (result === 'recovered' && conn.readyState !== 'open') result = 'postponed';
   observer.restoreEnded(result);

@@ -1,15 +1,11 @@
 // The back-end API: what other services may ask of this one, with the API key.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { History, Publish } from '../application.ts';
-import { type MooringServer, Unavailable } from '../protocol.ts';
-import { publishRoute } from './publish.ts';
+import { Unavailable } from '../protocol.ts';
+import { type PublishParts, publishRoute } from './publish.ts';
 import { createRoutes, type Handler, problem } from './router.ts';
 
-interface Parts {
+interface Parts extends PublishParts {
   apiKey: string | undefined;
-  io: MooringServer;
-  history: History;
-  publish: Publish;
 }
 
 export function createApi({ apiKey, ...parts }: Parts): Handler {

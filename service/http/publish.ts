@@ -1,17 +1,16 @@
 // POST /v1/publish: an event from a back end to rooms, users or everyone. Answers 202 once Redis
 // has it; the same id within ten minutes is answered again and not delivered twice.
 import { randomUUID } from 'node:crypto';
-import type { History, Publish } from '../application.ts';
 import { type MooringServer, publishSchema, roomName, userRoom } from '../protocol.ts';
 import { json, problem, type Route } from './router.ts';
 
-interface Parts {
+export interface PublishParts {
   io: MooringServer;
-  history: History;
-  publish: Publish;
+  /** Runs the emit; resolves when Redis has it, or had it before by the same `once` key. */
+  publish(emit: () => void, extras?: { once?: string }): Promise<unknown>;
 }
 
-export function publishRoute({ io, history, publish }: Parts): Route {
+export function publishRoute({ io, publish }: PublishParts): Route {
   return async ({ body }) => {
     const parsed = publishSchema.safeParse(parse(body));
     if (!parsed.success) {
@@ -22,15 +21,9 @@ export function publishRoute({ io, history, publish }: Parts): Route {
       return problem(400, 'Invalid request', 'See errors', { errors });
     }
     const { rooms = [], users = [], event, data, id } = parsed.data;
-    const state = id ? await history.begin(`publish:${id}`) : 'new';
-    if (state === 'pending') {
-      const detail = 'A request with this id has not ended: try again';
-      return problem(409, 'In progress', detail, { retryable: true });
-    }
-    if (state === 'new') {
-      await publish(io.to([...rooms.map(roomName), ...users.map(userRoom)]), event, data);
-      if (id) await history.finish(`publish:${id}`);
-    }
+    const target = io.to([...rooms.map(roomName), ...users.map(userRoom)]);
+    const once = id === undefined ? {} : { once: `publish:${id}` };
+    await publish(() => target.emit(event, data), once);
     return json(202, { id: id ?? randomUUID() });
   };
 }

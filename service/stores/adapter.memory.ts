@@ -6,7 +6,7 @@ import { SessionAwareAdapter } from 'socket.io-adapter';
 import { hookHandshake } from '../adapter/handshake.ts';
 import type { RecoveryResult } from '../metrics.ts';
 import type { SocketData } from '../protocol.ts';
-import type { Identify } from './adapter.ts';
+import type { Identify } from './broadcast.ts';
 
 interface Session {
   data: SocketData;

@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import type { History, Presence } from '../application.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
-import { type Broadcast, type Identify, memoryBroadcast, redisBroadcast } from './adapter.ts';
-import { createMemoryHistory } from './history.memory.ts';
-import { createRedisHistory } from './history.redis.ts';
+import { memoryBroadcast } from './broadcast.memory.ts';
+import { redisBroadcast } from './broadcast.redis.ts';
+import type { Broadcast, Identify } from './broadcast.ts';
+import { createHistory } from './history.ts';
 import { createMemoryPresence } from './presence.memory.ts';
 import { createRedisPresence } from './presence.redis.ts';
 import { openRedis } from './redis.ts';
@@ -30,22 +31,35 @@ export function openStores(
   const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
   if (!config.redisUrl) {
     metrics.redisUp(true); // there is none to be away
+    const broadcast = measured(memoryBroadcast(identify, metrics), metrics);
     return {
-      history: createMemoryHistory(limits),
+      history: createHistory(broadcast, limits),
       presence: createMemoryPresence(),
-      broadcast: memoryBroadcast(identify, metrics),
+      broadcast,
       ready: async () => {},
       close: async () => {},
     };
   }
   const redis = openRedis(config.redisUrl, metrics, report);
-  const broadcast = redisBroadcast(redis, identify, metrics, report);
+  const broadcast = measured(redisBroadcast(redis, identify, metrics, report), metrics);
   const goneMs = Math.max(config.recoveryMsMax, goneMsMin);
   return {
-    history: createRedisHistory(redis, limits),
+    history: createHistory(broadcast, limits),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
     broadcast,
     ready: () => Promise.all([redis.ready, broadcast.ready()]),
     close: redis.close,
+  };
+}
+
+function measured(broadcast: Broadcast, metrics: Metrics): Broadcast {
+  return {
+    ...broadcast,
+    async publish(emit, extras) {
+      const startedAt = performance.now();
+      const outcome = await broadcast.publish(emit, extras);
+      if (outcome.first) metrics.messagePublished((performance.now() - startedAt) / 1000);
+      return outcome;
+    },
   };
 }

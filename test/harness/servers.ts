@@ -17,9 +17,10 @@ export async function threeServers(options: Options = {}, namespace = '/') {
   const nodes = await Promise.all(
     Array.from({ length: 3 }, async () => {
       const http = createServer();
+      const adapter = createAdapter(redis as never, options);
       const io = new Server(http, {
-        connectionStateRecovery: { maxDisconnectionDuration: 10_000 },
-        adapter: createAdapter(redis as never, options) as never,
+        connectionStateRecovery: { maxDisconnectionDuration: 10_000, skipMiddlewares: false },
+        adapter: adapter as never,
       });
       const address = `http://127.0.0.1:${await listen(http, 0, '127.0.0.1')}`;
       const arrived = new Promise<ServerSocket>((resolve) => {
@@ -31,7 +32,7 @@ export async function threeServers(options: Options = {}, namespace = '/') {
         transports: ['websocket'],
         reconnectionDelay: 100,
       });
-      return { io, address, arrived, client };
+      return { io, adapter, address, arrived, client };
     }),
   );
   onTestFinished(async () => {
@@ -46,6 +47,7 @@ export async function threeServers(options: Options = {}, namespace = '/') {
   await until('all servers know each other', async () => (await first.adapter.serverCount()) === 3);
   const clients = nodes.map(({ client }) => client) as [Socket, Socket, Socket];
   return {
+    redis,
     servers,
     first,
     sockets: sockets as [ServerSocket, ServerSocket, ServerSocket],

@@ -1,37 +1,13 @@
-// How replicas reach each other's clients: the one seam between the service and its adapter.
+// Publishing through Redis, with the adapter that recovers connections.
 import type { ServerOptions } from 'socket.io';
 import { RedisUnavailable } from '../adapter/connections.ts';
 import { createAdapter } from '../adapter/create.ts';
 import type { Metrics, RecoveryResult } from '../metrics.ts';
-import { type SocketData, Unavailable } from '../protocol.ts';
-import { createMemoryAdapter } from './adapter.memory.ts';
+import { Unavailable } from '../protocol.ts';
+import { type Broadcast, type Identify, onceMs } from './broadcast.ts';
 import type { Redis } from './redis.ts';
 
-/** Who connects, by the payload of its CONNECT packet. */
-export type Identify = (
-  auth: Record<string, unknown>,
-) => Promise<{ ok: true; data: SocketData } | { ok: false }>;
-
-export interface Broadcast {
-  /** For the `adapter` option of Socket.IO. */
-  adapter: ServerOptions['adapter'];
-  /** Runs `emit` and resolves when what it published is in Redis, else with `Unavailable`. */
-  publish(emit: () => void): Promise<void>;
-  /** Resolves when lost connections can be recovered; to be asked once the server is there. */
-  ready(): Promise<void>;
-}
-
-export function memoryBroadcast(identify: Identify, metrics: Metrics): Broadcast {
-  return {
-    adapter: createMemoryAdapter(identify, metrics.recoveryEnded),
-    async publish(emit) {
-      const startedAt = performance.now();
-      emit();
-      metrics.deliveryDelayed((performance.now() - startedAt) / 1000);
-    },
-    ready: async () => {},
-  };
-}
+const pageEntries = 100;
 
 const resultNames = {
   recovered: 'recovered',
@@ -39,6 +15,7 @@ const resultNames = {
   trimmed: 'trimmed',
   too_much: 'trimmed',
   refused: 'refused',
+  limited: 'refused',
   unknown: 'unknown',
   future: 'unknown',
 } as const satisfies Record<string, RecoveryResult>;
@@ -61,19 +38,36 @@ export function redisBroadcast(
       },
       delivered: (_, at) => metrics.deliveryDelayed(Math.max(0, Date.now() - at) / 1000),
       caughtUp: metrics.caughtUp,
-      overflowed: (buffer) => report(`overflow_${buffer}`, new Error('a buffer is full')),
+      limitReached: metrics.limitReached,
       failed: (stage, error) => report(`adapter_${stage}`, error),
     },
   });
   return {
     adapter: adapter as unknown as ServerOptions['adapter'],
-    async publish(emit) {
+    async publish(emit, { record, once } = {}) {
       if (!redis.client.isReady) throw new Unavailable('Redis is away');
       try {
-        await adapter.publish(emit);
+        const [outcome] = await adapter.publish(emit, {
+          ...(record && { record: { ...record, key: adapter.key(record.key) } }),
+          ...(once !== undefined && { once: { key: adapter.key(once), ms: onceMs } }),
+        });
+        return outcome ?? { first: true, record: '' };
       } catch (cause) {
         if (!(cause instanceof RedisUnavailable)) throw cause;
         throw new Unavailable('Redis did not take it', { cause });
+      }
+    },
+    async *recorded(name) {
+      const key = adapter.key(name);
+      for (let from = '+'; ; ) {
+        const read = (client: Redis['client']) =>
+          client.xRevRange(key, from, '-', { COUNT: pageEntries });
+        const entries = (await redis.run(read)) ?? [];
+        for (const { id, message } of entries) {
+          yield message.d as string;
+          from = `(${id}`;
+        }
+        if (entries.length < pageEntries) return;
       }
     },
     ready: adapter.ready,
