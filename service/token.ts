@@ -26,6 +26,7 @@ export type Verdict =
 const claimsSchema = z.object({
   sub: nameSchema,
   exp: z.number(),
+  iat: z.number().default(0),
   role: z.string().max(128).optional(),
   rooms: z.array(z.string().min(1).max(128)).max(1000).optional(),
 });
@@ -73,10 +74,11 @@ export function mintToken(
 }
 
 function toSocketData(claims: z.infer<typeof claimsSchema>): SocketData {
-  const { sub, exp, role, rooms } = claims;
+  const { sub, exp, iat, role, rooms } = claims;
   return {
     user: { id: sub, ...(role && { role }), ...(rooms && { rooms }) },
     expiresAt: exp * 1000,
+    issuedAt: iat * 1000,
   };
 }
 

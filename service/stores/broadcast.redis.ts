@@ -4,7 +4,7 @@ import { RedisUnavailable } from '../adapter/connections.ts';
 import { createAdapter } from '../adapter/create.ts';
 import type { Metrics, RecoveryResult } from '../metrics.ts';
 import { Unavailable } from '../protocol.ts';
-import { type Broadcast, type Identify, onceMs } from './broadcast.ts';
+import { type Broadcast, type Identify, onceMs, ownerOf } from './broadcast.ts';
 import type { Redis } from './redis.ts';
 
 const pageEntries = 100;
@@ -30,7 +30,7 @@ export function redisBroadcast(
     key: 'mooring',
     async identify(auth) {
       const who = await identify(auth);
-      return who.ok ? who.data.user.id : undefined;
+      return who.ok ? ownerOf(who.data) : undefined;
     },
     observer: {
       restoreEnded(result) {

@@ -7,6 +7,9 @@ import { memoryBroadcast } from './broadcast.memory.ts';
 import { redisBroadcast } from './broadcast.redis.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
 import { createHistory } from './history.ts';
+import { createMemoryOrders } from './orders.memory.ts';
+import { createRedisOrders } from './orders.redis.ts';
+import type { Orders } from './orders.ts';
 import { createMemoryPresence } from './presence.memory.ts';
 import { createRedisPresence } from './presence.redis.ts';
 import { openRedis } from './redis.ts';
@@ -16,6 +19,7 @@ const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone
 export interface Stores {
   history: History;
   presence: Presence;
+  orders: Orders;
   broadcast: Broadcast;
   /** Resolves when the stores first work; to be asked once the server is there. */
   ready(): Promise<unknown>;
@@ -35,6 +39,7 @@ export function openStores(
     return {
       history: createHistory(broadcast, limits),
       presence: createMemoryPresence(),
+      orders: createMemoryOrders(),
       broadcast,
       ready: async () => {},
       close: async () => {},
@@ -46,6 +51,7 @@ export function openStores(
   return {
     history: createHistory(broadcast, limits),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
+    orders: createRedisOrders(redis),
     broadcast,
     ready: () => Promise.all([redis.ready, broadcast.ready()]),
     close: redis.close,
