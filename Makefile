@@ -2,7 +2,7 @@
 NODE := node_modules/.bin/node
 
 .DEFAULT_GOAL := help
-.PHONY: help start test up down format
+.PHONY: help start test chaos up down format
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -17,6 +17,9 @@ start: node_modules/.package-lock.json ## Starts one process in memory, with a p
 test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and runs every test
 	@$(NODE) test/programs.ts
 	@npm test --silent
+
+chaos: node_modules/.package-lock.json ## Kills pods, Redis and connections under load; see docs/chaos.md
+	@exec $(NODE) test/chaos/main.ts
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs
 	@exec $(NODE) ingress/nginx/fleet.ts up

@@ -9,8 +9,7 @@ import type { Config } from './config.ts';
 import { createApi } from './http/api.ts';
 import { createPage, type ReadyMadeToken } from './http/page.ts';
 import { type Handler, listen, listenerOf, problem } from './http/router.ts';
-import { drain } from './lifecycle/drain.ts';
-import { createReadiness } from './lifecycle/readiness.ts';
+import { createLifecycle } from './lifecycle/lifecycle.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { createPublish } from './publish.ts';
@@ -36,15 +35,15 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
 
   const page = config.page === 'on' ? createPage(config.podName, tokens) : noPage;
   const httpServer = createServer(listenerOf(page, (error) => report('page', error)));
-  const readiness = createReadiness(() => io.engine.clientsCount >= config.connectionsMax);
+  const connections = () => sockets.connections();
+  const common = { config, metrics, log, report };
+  const lifecycle = createLifecycle({ ...common, fleet: stores.fleet, connections });
   const sockets = createSocketServer(httpServer, {
-    config,
+    ...common,
     adapter: broadcast.adapter,
     verify,
     verifyAuth,
-    refuseHandshake: () => readiness.state().reason,
-    metrics,
-    report,
+    refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
 
@@ -62,24 +61,20 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
   const closeApplication = await (await load(config.application))(io, services);
   const { order, ...obedience } = obeyOrders(io, orders, report);
   const ready = Promise.all([stores.ready(), obedience.begun]);
-  ready.then(readiness.running, (error) => report('stores', error));
+  ready.then(lifecycle.running, (error) => report('stores', error));
 
   return {
     io,
-    api: createApi({ ...services, apiKey: config.apiKey, io, publish: broadcast.publish, order }),
+    api: createApi({ ...config, ...services, ...broadcast, ...lifecycle, io, order }),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
-    readiness: readiness.state,
+    readiness: lifecycle.readiness,
     listen: () => listen(httpServer, config.port, config.host),
-    async drain() {
-      readiness.draining();
-      metrics.draining(true);
-      log.info({ connections: io.engine.clientsCount }, 'draining');
-      await drain({ ...config, connections: sockets.connections });
-    },
+    drain: lifecycle.drain,
     /** In this order: sockets may still write to the stores while they close. */
     async close() {
       await obedience.close();
+      await lifecycle.close();
       await sockets.close();
       await closeApplication?.();
       await stores.close();

@@ -92,6 +92,7 @@ describe('GET /openapi.json', () => {
       '/v1/rooms/{roomId}/presence',
       '/v1/rooms/{roomId}/history',
       '/v1/users/{userId}',
+      '/v1/pods',
     ]);
     expect(description.paths['/v1/rooms/{roomId}/history']?.get).toMatchObject({
       operationId: 'getRoomsHistory',

@@ -9,9 +9,13 @@ interface Options {
 interface Scriptable<T> {
   evalSha(digest: string, options: Options): Promise<T>;
   eval(lua: string, options: Options): Promise<T>;
+  on(event: 'reconnecting', forget: () => void): unknown;
 }
 
-/** Runs a script by its digest, as a whole when Redis has not seen it. */
+/**
+ * Runs a script: as a whole the first time on a connection, then by its digest, so that calls are
+ * done in the order in which they are made. A second attempt would come after its successors.
+ */
 export function evaluate<T>(
   client: Scriptable<T>,
   lua: string,
@@ -19,10 +23,26 @@ export function evaluate<T>(
   args: (string | Buffer)[],
 ): Promise<T> {
   const options = { keys, arguments: args };
+  const sent = sentOn(client);
+  if (!sent.has(lua)) {
+    sent.add(lua);
+    return client.eval(lua, options);
+  }
   return client.evalSha(digestOf(lua), options).catch((error: Error) => {
     if (!error.message.startsWith('NOSCRIPT')) throw error;
     return client.eval(lua, options);
   });
+}
+
+const sentScripts = new WeakMap<object, Set<string>>();
+
+function sentOn(client: Scriptable<unknown>): Set<string> {
+  const known = sentScripts.get(client);
+  if (known) return known;
+  const sent = new Set<string>();
+  sentScripts.set(client, sent);
+  client.on('reconnecting', () => sent.clear()); // it may be another server
+  return sent;
 }
 
 const digests = new Map<string, string>(); // of constants: filled once, as scripts are first used

@@ -67,6 +67,7 @@ export function createHub(client: RedisClient, options: AdapterOptions, windowMs
     ...position,
     /** Pending while messages are held back: nobody is restored meanwhile. */
     live: gate.whenOpen,
+    isLive: gate.isOpen,
     started: gate.started,
     catchWith(caught: Catcher) {
       catcher = caught;
@@ -133,6 +134,7 @@ function createGate({ gatedMessagesMax, gatedBytesMax, observer }: AdapterOption
   let opened = Promise.withResolvers<void>();
   return {
     whenOpen: () => opened.promise,
+    isOpen: () => held === undefined,
     /** The first time it opens: before that no position is known. */
     started: opened.promise,
     shut() {

@@ -1,7 +1,10 @@
 // Writes sessions to Redis: what changes in one turn of the event loop at once, what is gone at
 // once, and all of them again before their keys end.
+import { RedisUnavailable } from './connections.ts';
 import type { Hub } from './hub.ts';
 import { remove, type Session, write } from './sessions.ts';
+
+const tooLate = () => new RedisUnavailable('the connection has gone');
 
 export type Keeper = ReturnType<typeof createKeeper>;
 
@@ -22,11 +25,12 @@ export function createKeeper(
     const changed = dirty;
     dirty = new Map();
     for (const [session, saved] of changed) {
-      if (session.phase !== 'open') saved.resolve();
+      if (session.phase !== 'open') saved.reject(tooLate());
       else {
         track(write(hub, namespace, session, false)).then((own) => {
-          if (!own) lost(session);
-          saved.resolve();
+          if (own) return saved.resolve();
+          lost(session);
+          saved.reject(tooLate());
         }, saved.reject);
       }
     }
@@ -63,7 +67,7 @@ export function createKeeper(
     /** Resolves when everything is written, or has failed. */
     async close(): Promise<void> {
       clearInterval(rearming);
-      for (const saved of dirty.values()) saved.resolve();
+      for (const saved of dirty.values()) saved.reject(tooLate());
       dirty.clear();
       await settled();
     },

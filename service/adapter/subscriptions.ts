@@ -11,7 +11,10 @@ export interface Subscription {
   state: 'attaching' | 'active' | 'failed';
   ready: Promise<void>;
   receive(id: Id, payload: Buffer): void;
+  detach(): void;
 }
+
+type Listener = (message: Buffer) => void;
 
 /** @param arrive told every message, in the order in which Redis sent them */
 export function createSubscriptions(
@@ -22,18 +25,20 @@ export function createSubscriptions(
   const known = new Map<string, Subscription>();
   const { main, opened } = connections;
 
-  const detach = (channel: string) => {
-    if (main.isOpen) main.unsubscribe(channel).catch(failed);
+  // Without the listener node-redis forgets that it unsubscribes, and drops what comes next.
+  const detach = (channel: string, listener: Listener) => {
+    if (main.isOpen) main.unsubscribe(channel, listener, true).catch(failed);
   };
   const attach = (subscription: Subscription) => {
     const { channel } = subscription;
-    const listener = (message: Buffer) => arrive(subscription, message);
+    const listener: Listener = (message) => arrive(subscription, message);
+    subscription.detach = () => detach(channel, listener);
     subscription.state = 'attaching';
     subscription.ready = opened
       .then(() => main.subscribe(channel, listener, true))
       .then(() => {
         subscription.state = 'active';
-        if (known.get(channel) !== subscription) detach(channel); // left meanwhile
+        if (known.get(channel) !== subscription) subscription.detach(); // left meanwhile
       });
     subscription.ready.catch((error) => {
       subscription.state = 'failed';
@@ -47,7 +52,7 @@ export function createSubscriptions(
       let subscription = known.get(channel);
       if (!subscription) {
         const ready = Promise.resolve();
-        subscription = { channel, log, state: 'attaching', ready, receive };
+        subscription = { channel, log, state: 'attaching', ready, receive, detach() {} };
         known.set(channel, subscription);
         attach(subscription);
       }
@@ -58,7 +63,7 @@ export function createSubscriptions(
     remove(channel: string): void {
       const subscription = known.get(channel);
       known.delete(channel);
-      if (subscription?.state === 'active') detach(channel);
+      if (subscription?.state === 'active') subscription.detach();
     },
     /** Resolves when all are active; to be called after a reconnect. */
     async renew(): Promise<void> {

@@ -1,5 +1,12 @@
 // From what was found to its likely cause and the setting to change: a table, nothing else.
-import { affinity, cookieAttributes, idleTime, type Settings, upgrade } from './settings.ts';
+import {
+  affinity,
+  cookieAttributes,
+  idleTime,
+  nextPod,
+  type Settings,
+  upgrade,
+} from './settings.ts';
 
 export interface Advice {
   cause: string;
@@ -53,8 +60,11 @@ const advice = {
     ),
   },
   unavailable: {
-    cause: 'every pod turns newcomers away: starting, draining or full; or the door has none.',
-    settings: mooring('GET /readyz on OPERATIONS_PORT says why; CONNECTIONS_MAX, more replicas'),
+    cause: 'no pod took a newcomer, or one did not and the door asked no other.',
+    settings: {
+      ...mooring('GET /readyz on OPERATIONS_PORT says why; CONNECTIONS_MAX, more replicas'),
+      ...nextPod,
+    },
   },
   broken_off: {
     cause: 'the connection was closed while in use: a door that reloads, or a pod that ended.',

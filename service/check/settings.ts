@@ -38,6 +38,12 @@ export const affinity: Settings = {
   ],
 };
 
+/** A handshake that one pod refuses with 503 is tried on another. */
+export const nextPod: Settings = {
+  'ingress-nginx': [nginxIngress('proxy-next-upstream: "error timeout http_503"')],
+  nginx: ['proxy_next_upstream error timeout http_503;'],
+};
+
 /** A WebSocket's handshake is passed on as what it is. */
 export const upgrade: Settings = {
   'ingress-nginx': ['nothing: look for a proxy or a CDN in front, or snippets that set Connection'],

@@ -2,14 +2,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Unavailable } from '../protocol.ts';
 import { disconnectRoute, type OrderParts } from './disconnect.ts';
+import { type PodsParts, podsRoute } from './pods.ts';
 import { type PublishParts, publishRoute } from './publish.ts';
 import { revokeRoute } from './revoke.ts';
 import { historyRoute, presenceRoute, type RoomParts } from './rooms.ts';
 import { createRoutes, type Handler, problem } from './router.ts';
 import { userRoute } from './users.ts';
 
-interface Parts extends PublishParts, OrderParts, RoomParts {
-  apiKey: string | undefined;
+interface Parts extends PublishParts, OrderParts, RoomParts, PodsParts {
+  apiKey?: string | undefined;
 }
 
 export function createApi({ apiKey, ...parts }: Parts): Handler {
@@ -20,6 +21,7 @@ export function createApi({ apiKey, ...parts }: Parts): Handler {
     ...presenceRoute(parts),
     ...historyRoute(parts),
     ...userRoute(parts),
+    ...podsRoute(parts),
   });
   return async (request) => {
     if (!apiKey) return problem(403, 'Forbidden', 'Set API_KEY to open the back-end API');

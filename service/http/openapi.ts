@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { disconnectEndpoint } from './disconnect.ts';
 import type { Endpoint } from './endpoint.ts';
+import { podsEndpoint } from './pods.ts';
 import { publishEndpoint } from './publish.ts';
 import { revokeEndpoint } from './revoke.ts';
 import { historyEndpoint, presenceEndpoint } from './rooms.ts';
@@ -14,6 +15,7 @@ const endpoints: Endpoint[] = [
   presenceEndpoint,
   historyEndpoint,
   userEndpoint,
+  podsEndpoint,
 ];
 
 const problemSchema = z.object({

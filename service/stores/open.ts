@@ -6,6 +6,8 @@ import type { Metrics } from '../metrics.ts';
 import { memoryBroadcast } from './broadcast.memory.ts';
 import { redisBroadcast } from './broadcast.redis.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
+import { createRedisFleet } from './fleet.redis.ts';
+import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
 import { createMemoryOrders } from './orders.memory.ts';
 import { createRedisOrders } from './orders.redis.ts';
@@ -21,6 +23,7 @@ export interface Stores {
   presence: Presence;
   orders: Orders;
   broadcast: Broadcast;
+  fleet: Fleet;
   /** Resolves when the stores first work; to be asked once the server is there. */
   ready(): Promise<unknown>;
   close(): Promise<void>;
@@ -41,6 +44,7 @@ export function openStores(
       presence: createMemoryPresence(),
       orders: createMemoryOrders(),
       broadcast,
+      fleet: memoryFleet,
       ready: async () => {},
       close: async () => {},
     };
@@ -53,6 +57,7 @@ export function openStores(
     presence: createRedisPresence(redis, randomUUID(), goneMs),
     orders: createRedisOrders(redis),
     broadcast,
+    fleet: createRedisFleet(redis),
     ready: () => Promise.all([redis.ready, broadcast.ready()]),
     close: redis.close,
   };
