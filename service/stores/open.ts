@@ -9,6 +9,9 @@ import type { Broadcast, Identify } from './broadcast.ts';
 import { createRedisFleet } from './fleet.redis.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
+import { createMemoryOrders } from './orders.memory.ts';
+import { createRedisOrders } from './orders.redis.ts';
+import type { Orders } from './orders.ts';
 import { createMemoryPresence } from './presence.memory.ts';
 import { createRedisPresence } from './presence.redis.ts';
 import { openRedis, redisClient } from './redis.ts';
@@ -18,6 +21,7 @@ const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone
 export interface Stores {
   history: History;
   presence: Presence;
+  orders: Orders;
   broadcast: Broadcast;
   fleet: Fleet;
   /**
@@ -37,10 +41,12 @@ export function openStores(
   const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
   if (config.redisUrl.length === 0) {
     metrics.redisUp(true); // there is none to be away
-    const broadcast = measured(memoryBroadcast(identify, metrics), metrics);
+    const recovers = config.recoveryMsMax > 0;
+    const broadcast = measured(memoryBroadcast(identify, metrics, recovers), metrics);
     return {
       history: createHistory(broadcast, limits),
       presence: createMemoryPresence(),
+      orders: createMemoryOrders(),
       broadcast,
       fleet: memoryFleet,
       ready: async () => {},
@@ -56,6 +62,7 @@ export function openStores(
   return {
     history: createHistory(broadcast, limits),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
+    orders: createRedisOrders(redis),
     broadcast,
     fleet: createRedisFleet(redis),
     ready: () => Promise.all([redis.ready(), broadcast.ready()]),
