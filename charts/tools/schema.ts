@@ -36,7 +36,7 @@ function propertiesOf(values: Value[]): Schema {
 function schemaOfValue(value: Value): Schema {
   const { description, fallback, children, schema } = value;
   const described = description ? { description } : {};
-  if (value.path.join('.') === 'config') {
+  if (children && value.path.join('.') === 'config') {
     return { ...described, type: 'object', properties: variables(), additionalProperties: false };
   }
   if (children) {
