@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   apply,
   eventually,
+  get,
   image,
   inside,
   install,
@@ -45,15 +46,15 @@ it('a stranger reaches the public port and nothing else', async () => {
 
 it('the service reaches DNS and Redis, and nothing else', async () => {
   await says('deployment/mooring', 'mooring-redis', 6379, 'open');
-  await says('deployment/mooring', 'kubernetes.default', 443, 'closed');
+  const { status } = await get(home.namespace, 'pod', 'stranger');
+  await says('pod/stranger', status.podIP, 8080, 'open');
+  await says('deployment/mooring', status.podIP, 8080, 'closed');
 });
 
 it('Redis reaches nobody', async () => {
   const args = ['-n', home.namespace, 'exec', 'mooring-redis-0', '--'];
   const dial = 'timeout 3 bash -c "</dev/tcp/$0/80" 2>/dev/null && echo open || echo closed';
-  const { spec } = JSON.parse(
-    await kubectl('-n', home.namespace, 'get', 'service', 'mooring', '-o', 'json'),
-  );
+  const { spec } = await get(home.namespace, 'service', 'mooring');
   expect(await kubectl(...args, 'bash', '-c', dial, spec.clusterIP)).toBe('closed');
 });
 
@@ -68,7 +69,7 @@ const stranger = (namespace: string) => ({
         name: 'stranger',
         image,
         imagePullPolicy: 'IfNotPresent',
-        command: ['node', '-e', 'setInterval(() => {}, 1e6)'],
+        command: ['node', '-e', 'require("node:net").createServer().listen(8080)'],
         securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
       },
     ],

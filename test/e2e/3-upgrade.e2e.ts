@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { closeAll, connect, tokenMaker, welcomed } from './clients.ts';
 import {
+  eventually,
   get,
   inside,
   install,
@@ -80,10 +81,17 @@ async function say(text: string): Promise<string[]> {
   try {
     await welcomed([client]);
     const { socket } = client;
-    const { history } = await socket.timeout(10_000).emitWithAck('join_room', 'pier');
-    const sent = await socket.timeout(10_000).emitWithAck('send_message', { roomId: 'pier', text });
-    expect(sent).toMatchObject({ ok: true });
-    return [...history.map((message: { text: string }) => message.text), text];
+    const { history } = await eventually(20, async () => {
+      const joined = await socket.timeout(10_000).emitWithAck('join_room', 'pier');
+      expect(joined).toMatchObject({ ok: true });
+      return joined;
+    });
+    const message = { roomId: 'pier', text, id: text.replaceAll(' ', '-') };
+    await eventually(20, async () => {
+      const sent = await socket.timeout(10_000).emitWithAck('send_message', message);
+      expect(sent).toMatchObject({ ok: true }); // `unavailable` until Redis is found again
+    });
+    return [...history.map((one: { text: string }) => one.text), text];
   } finally {
     closeAll([client]);
     door.close();
@@ -96,9 +104,8 @@ const volumeOf = async () =>
 /** Of the commit before the last one that touched it; the present one where history is not there. */
 function previousChart(): string | undefined {
   try {
-    const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
     const log = ['log', '-2', '--format=%H', '--', 'charts/mooring'];
-    const commit = execFileSync('git', log, options).split('\n')[1];
+    const [, commit] = execFileSync('git', log, { encoding: 'utf8' }).split('\n');
     const folder = mkdtempSync(join(tmpdir(), 'mooring-chart-'));
     const archive = execFileSync('git', ['archive', `${commit}`, 'charts/mooring'], {
       maxBuffer: 2 ** 26,
