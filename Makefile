@@ -1,8 +1,11 @@
 # Every command of the project; `make help` says what each does. CI runs nothing else.
 NODE := node_modules/.bin/node
+VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
+IMAGE ?= mooring:$(VERSION)
+ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start test chaos up down format
+.PHONY: help start test chaos up down format image
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -29,3 +32,9 @@ down: node_modules/.package-lock.json ## Stops exactly what `make up` started
 
 format: node_modules/.package-lock.json ## Formats the code
 	@npm run --silent format
+
+image: ## Builds the service's image, IMAGE=mooring:VERSION, with docker, podman or buildah
+	@test -n "$(ENGINE)" || { echo 'docker, podman or buildah is needed' >&2; exit 1; }
+	$(ENGINE) build --file service/Dockerfile --tag $(IMAGE) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+	  --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .

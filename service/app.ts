@@ -15,7 +15,9 @@ import { createMetrics } from './metrics.ts';
 import { createPublish } from './publish.ts';
 import { createReport } from './report.ts';
 import { createHandle } from './request.ts';
+import { refuseRevoked } from './revocation.ts';
 import { verifyOnce } from './sockets/authentication.ts';
+import { obeyOrders } from './sockets/orders.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { openStores } from './stores/open.ts';
 import { createTokenVerifier } from './token.ts';
@@ -26,10 +28,10 @@ export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a wo
 export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken[] = []) {
   const metrics = createMetrics();
   const report = createReport(log, metrics);
-  const verify = createTokenVerifier(config);
+  const verify = refuseRevoked(createTokenVerifier(config), (user) => orders.revokedBefore(user));
   const verifyAuth = verifyOnce(verify);
   const stores = openStores(config, verifyAuth, metrics, report);
-  const { broadcast, history, presence } = stores;
+  const { broadcast, history, presence, orders } = stores;
 
   const page = config.page === 'on' ? createPage(config.podName, tokens) : noPage;
   const httpServer = createServer(listenerOf(page, (error) => report('page', error)));
@@ -44,26 +46,27 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
-  const publish = createPublish(broadcast.publish);
 
   const services: Services = {
     history,
     presence,
     access: createAccess(config, report),
-    publish,
+    publish: createPublish(broadcast.publish),
     handle: createHandle(metrics),
     log,
     metrics,
     limits: config,
     recoveryMs: config.recoveryMsMax,
   };
-  const application = config.application ? await load(config.application) : chat;
-  const closeApplication = await application(io, services);
-  stores.ready().then(lifecycle.running, (error) => report('stores', error));
+  const closeApplication = await (await load(config.application))(io, services);
+  const { order, ...obedience } = obeyOrders(io, orders, report);
+  const ready = Promise.all([stores.ready(), obedience.begun]);
 
   return {
     io,
-    api: createApi({ ...config, ...broadcast, ...lifecycle, io }),
+    /** Rejects when this process can never do its work. */
+    started: ready.then(lifecycle.running),
+    api: createApi({ ...config, ...services, ...broadcast, ...lifecycle, io, order }),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
     readiness: lifecycle.readiness,
@@ -71,6 +74,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     drain: lifecycle.drain,
     /** In this order: sockets may still write to the stores while they close. */
     async close() {
+      await obedience.close();
       await lifecycle.close();
       await sockets.close();
       await closeApplication?.();
@@ -81,7 +85,8 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
 
 const noPage: Handler = async ({ url }) => problem(404, 'There is nothing here', url);
 
-async function load(path: string): Promise<Application> {
+async function load(path: string | undefined): Promise<Application> {
+  if (!path) return chat;
   const module = await import(pathToFileURL(resolve(path)).href).catch((cause: unknown) => {
     throw new Error(`APPLICATION ${path} cannot be loaded`, { cause });
   });

@@ -1,16 +1,20 @@
 // One suite for both implementations of presence, and what several processes do to it.
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { parseConfig } from '../service/config.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { createMemoryPresence } from '../service/stores/presence.memory.ts';
 import { createRedisPresence } from '../service/stores/presence.redis.ts';
-import { openRedis } from '../service/stores/redis.ts';
+import { openRedis, redisClient } from '../service/stores/redis.ts';
 import { startRedis } from './harness/redis.ts';
-import { until } from './harness/service.ts';
+import { secret, until } from './harness/service.ts';
+
+const ignore = () => {};
 
 async function redis() {
   const { url } = await startRedis();
-  const opened = openRedis(url, createMetrics(), () => {});
-  await opened.ready;
+  const client = redisClient(parseConfig({ REDIS_URL: url, JWT_SECRET: secret }));
+  const opened = openRedis(client, createMetrics(), ignore, ignore);
+  await opened.ready();
   onTestFinished(opened.close);
   return opened;
 }

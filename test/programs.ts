@@ -1,9 +1,11 @@
 // What the tests need beside Node: found, or installed where that is ours to do.
+import { findHelm } from '../charts/tools/helm.ts';
 import { Problem } from '../ingress/nginx/problem.ts';
 import { fleetPrograms, requirePrograms } from '../ingress/nginx/programs.ts';
 
 try {
   await requirePrograms([...fleetPrograms, 'chromium'], Boolean(process.env.CI));
+  findHelm();
 } catch (error) {
   if (!(error instanceof Problem)) throw error;
   process.stderr.write(`${error.message}\n`);

@@ -9,12 +9,12 @@ interface Options {
 interface Scriptable<T> {
   evalSha(digest: string, options: Options): Promise<T>;
   eval(lua: string, options: Options): Promise<T>;
-  on(event: 'reconnecting', forget: () => void): unknown;
 }
 
 /**
- * Runs a script: as a whole the first time on a connection, then by its digest, so that calls are
- * done in the order in which they are made. A second attempt would come after its successors.
+ * Runs a script: as a whole the first time by a client, which has one connection and no other, then
+ * by its digest, so that calls are done in the order in which they are made. A second attempt would
+ * come after its successors.
  */
 export function evaluate<T>(
   client: Scriptable<T>,
@@ -34,14 +34,13 @@ export function evaluate<T>(
   });
 }
 
-const sentScripts = new WeakMap<object, Set<string>>();
+const sentScripts = new WeakMap<object, Set<string>>(); // by client
 
 function sentOn(client: Scriptable<unknown>): Set<string> {
   const known = sentScripts.get(client);
   if (known) return known;
   const sent = new Set<string>();
   sentScripts.set(client, sent);
-  client.on('reconnecting', () => sent.clear()); // it may be another server
   return sent;
 }
 

@@ -21,19 +21,16 @@ export function createKeeper(
   const { track, settled } = createTracker(hub.options.observer);
   let dirty = new Map<Session, PromiseWithResolvers<void>>();
 
+  const saveNow = async (session: Session) => {
+    if (session.phase !== 'open') throw tooLate();
+    if (await track(write(hub, namespace, session, false))) return;
+    lost(session);
+    throw tooLate();
+  };
   const flush = () => {
     const changed = dirty;
     dirty = new Map();
-    for (const [session, saved] of changed) {
-      if (session.phase !== 'open') saved.reject(tooLate());
-      else {
-        track(write(hub, namespace, session, false)).then((own) => {
-          if (own) return saved.resolve();
-          lost(session);
-          saved.reject(tooLate());
-        }, saved.reject);
-      }
-    }
+    for (const [session, saved] of changed) saveNow(session).then(saved.resolve, saved.reject);
   };
 
   const save = (session: Session): Promise<void> => {

@@ -48,6 +48,8 @@ export interface Observer {
   caughtUp(messages: number): void;
   limitReached(limit: Limit): void;
   failed(stage: string, error: unknown): void;
+  /** A connection to Redis has come or gone; `isUp()` of the adapter says which. */
+  connectionChanged(): void;
 }
 
 /** Named after the options. */
@@ -100,5 +102,6 @@ export const defaultOptions: AdapterOptions = {
     caughtUp: ignore,
     limitReached: ignore,
     failed: ignore,
+    connectionChanged: ignore,
   },
 };

@@ -65,7 +65,7 @@ interface State {
 
 /** A session, and the set of all sessions of its user. */
 function keysOf(hub: Hub, namespace: string, pid: string, user: string): string[] {
-  const prefix = `${hub.options.key}:${namespace}:`;
+  const prefix = `${hub.prefix}:${namespace}:`;
   return [`${prefix}session:${pid}`, `${prefix}sessions:${user}`];
 }
 

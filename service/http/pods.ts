@@ -1,14 +1,37 @@
 // GET /v1/pods: the fleet as this replica knows it, the processes of a pod added up.
+import { z } from 'zod';
 import type { Replica } from '../stores/fleet.ts';
-import { json, type Route } from './router.ts';
+import { type Endpoint, routeOf } from './endpoint.ts';
+
+const count = z.int().nonnegative();
+
+export const podsEndpoint = {
+  name: 'GET /v1/pods',
+  summary: 'The fleet as this replica knows it',
+  status: 200,
+  answer: z.object({
+    pods: z.array(
+      z.object({
+        pod: z.string(),
+        release: z.string().optional(),
+        generation: z.number().optional(),
+        ready: z.boolean(),
+        readySeconds: count,
+        draining: z.boolean(),
+        processes: count,
+        processesReady: count,
+        connections: count,
+      }),
+    ),
+  }),
+} as const satisfies Endpoint;
 
 export interface PodsParts {
   replicas(): Replica[];
 }
 
-export const podsRoute =
-  ({ replicas }: PodsParts): Route =>
-  () => {
+export const podsRoute = ({ replicas }: PodsParts) =>
+  routeOf(podsEndpoint, async () => {
     const byPod = Map.groupBy(replicas(), ({ pod }) => pod);
     const pods = [...byPod].map(([pod, processes]) => ({
       pod,
@@ -21,5 +44,5 @@ export const podsRoute =
       processesReady: processes.filter(({ ready }) => ready).length,
       connections: processes.reduce((sum, { connections }) => sum + connections, 0),
     }));
-    return json(200, { pods: pods.sort((a, b) => (a.pod < b.pod ? -1 : 1)) });
-  };
+    return { pods: pods.sort((a, b) => (a.pod < b.pod ? -1 : 1)) };
+  });

@@ -9,18 +9,25 @@ import type { Broadcast, Identify } from './broadcast.ts';
 import { createRedisFleet } from './fleet.redis.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
+import { createMemoryOrders } from './orders.memory.ts';
+import { createRedisOrders } from './orders.redis.ts';
+import type { Orders } from './orders.ts';
 import { createMemoryPresence } from './presence.memory.ts';
 import { createRedisPresence } from './presence.redis.ts';
-import { openRedis } from './redis.ts';
+import { openRedis, redisClient } from './redis.ts';
 
 const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
 
 export interface Stores {
   history: History;
   presence: Presence;
+  orders: Orders;
   broadcast: Broadcast;
   fleet: Fleet;
-  /** Resolves when the stores first work; to be asked once the server is there. */
+  /**
+   * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
+   * is one on which they must not.
+   */
   ready(): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -32,27 +39,33 @@ export function openStores(
   report: (stage: string, error: unknown) => void,
 ): Stores {
   const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
-  if (!config.redisUrl) {
+  if (config.redisUrl.length === 0) {
     metrics.redisUp(true); // there is none to be away
-    const broadcast = measured(memoryBroadcast(identify, metrics), metrics);
+    const recovers = config.recoveryMsMax > 0;
+    const broadcast = measured(memoryBroadcast(identify, metrics, recovers), metrics);
     return {
       history: createHistory(broadcast, limits),
       presence: createMemoryPresence(),
+      orders: createMemoryOrders(),
       broadcast,
       fleet: memoryFleet,
       ready: async () => {},
       close: async () => {},
     };
   }
-  const redis = openRedis(config.redisUrl, metrics, report);
-  const broadcast = measured(redisBroadcast(redis, identify, metrics, report), metrics);
+  const client = redisClient(config);
+  const changed = () => metrics.redisUp(redis.isUp() && joined.isUp());
+  const redis = openRedis(client, metrics, report, changed);
+  const joined = redisBroadcast(client, identify, metrics, report, changed);
+  const broadcast = measured(joined, metrics);
   const goneMs = Math.max(config.recoveryMsMax, goneMsMin);
   return {
     history: createHistory(broadcast, limits),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
+    orders: createRedisOrders(redis),
     broadcast,
     fleet: createRedisFleet(redis),
-    ready: () => Promise.all([redis.ready, broadcast.ready()]),
+    ready: () => Promise.all([redis.ready(), broadcast.ready()]),
     close: redis.close,
   };
 }
