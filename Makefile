@@ -2,7 +2,7 @@
 NODE := node_modules/.bin/node
 
 .DEFAULT_GOAL := help
-.PHONY: help start test up down format
+.PHONY: help start test up roll down format
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -20,6 +20,9 @@ test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and ru
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs
 	@exec $(NODE) ingress/nginx/fleet.ts up
+
+roll: node_modules/.package-lock.json ## Replaces the replicas of `make up` by new ones, in use
+	@exec $(NODE) ingress/nginx/fleet.ts roll
 
 down: node_modules/.package-lock.json ## Stops exactly what `make up` started
 	@exec $(NODE) ingress/nginx/fleet.ts down

@@ -124,6 +124,17 @@ describe('after a scale-up', () => {
     expect(simulate(start, 60).moved).toBe(0);
   });
 
+  it('newcomers are refused by one that shed until it has less than its share', () => {
+    const steering = createSteering(settings);
+    const steer = (own: number, others: number[], now: number) => {
+      const fleet = others.map((connections) => replica({ connections }));
+      return steering(replica({ connections: own }), fleet, now).refuse;
+    };
+    expect(steer(30, [0, 0], 0)).toBe('shedding'); // clients come back from a roll-out
+    expect(steer(30, [29, 28], 1_000)).toBe('shedding');
+    expect(steer(30, [45, 27], 2_000)).toBe(undefined);
+  });
+
   it('nothing moves when it is switched off, or to one that is not settled', () => {
     const off = createSteering({ ...settings, rebalance: false });
     expect(off(replica(), [replica({ connections: 0 })], 0)).toEqual({ close: 0 });

@@ -21,6 +21,7 @@ const shedAbove = 1.15; // times the mean
 const shedTo = 1.03;
 const shedMin = 5; // fewer are not worth a reconnect
 const shedMsAfter = 8_000;
+const refuseAbove = 0.97; // whoever has less takes its clients itself
 const closesPerSecondMin = 20;
 const closesPerSecondShare = 0.01;
 
@@ -53,8 +54,9 @@ export function createSteering({ settleMs, rebalance }: SteeringSettings) {
     const shedding = takers && excess >= 1 && (above || now < shedUntil);
     if (shedding) shedUntil = now + shedMsAfter;
     const perSecond = Math.max(closesPerSecondMin, own.connections * closesPerSecondShare);
+    const hasItsShare = own.connections >= mean * refuseAbove;
     return {
-      ...(takers && now < shedUntil && { refuse: 'shedding' as const }),
+      ...(takers && hasItsShare && now < shedUntil && { refuse: 'shedding' as const }),
       close: shedding ? Math.ceil(Math.min(excess, perSecond)) : 0,
     };
   };

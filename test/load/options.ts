@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 import { mintToken } from '../../service/token.ts';
 import type { LoadOptions } from './load.ts';
 
-export const help = `Holds stock Socket.IO clients with browser-like cookies, sends them numbered messages, and reports
-what they went through: roll-outs, kills, scaling, whatever happens meanwhile.
+export const help = `Holds stock Socket.IO clients with browser-like cookies, sends them numbered
+messages, and reports what they went through: roll-outs, kills, scaling, whatever happens meanwhile.
 
   node test/load/main.ts --url URL (--secret-file FILE | --token TOKEN) [options]
 
