@@ -28,6 +28,7 @@ interface Roll extends Change {
 export async function rollFleet(roll: Roll): Promise<Plan> {
   const { stateFolder, print = () => {}, release } = roll;
   const state = readState(stateFolder);
+  await endLeaving(stateFolder, state.leaving); // of a roll that is under way, or did not finish
   const environment = { ...state.environment, ...roll.environment };
   const plan = planChange(state, roll);
   const { ports } = state;
@@ -42,16 +43,26 @@ export async function rollFleet(roll: Roll): Promise<Plan> {
     await endReplicas(runningOf(stateFolder, plan.starting));
     throw error;
   }
+  const { serving, leaving } = plan;
   const lastNumber = state.lastNumber + plan.starting.length;
-  writeState(stateFolder, { ports, environment, lastNumber, serving: plan.serving });
-  print(`nginx sends newcomers to ${namesOf(plan.serving)}`);
+  writeState(stateFolder, { ports, environment, serving, leaving, lastNumber });
+  print(`nginx sends newcomers to ${namesOf(serving)}`);
   const [newcomer] = replicas;
   if (release !== undefined && newcomer) {
-    await untilEmpty(newcomer, state.apiKey, plan.leaving, print);
+    await untilEmpty(newcomer, state.apiKey, leaving, print);
   }
-  await endReplicas(runningOf(stateFolder, plan.leaving));
-  if (plan.leaving.length > 0) print(`Ended ${namesOf(plan.leaving)}`);
+  await endLeaving(stateFolder, leaving);
+  if (leaving.length > 0) print(`Ended ${namesOf(leaving)}`);
   return plan;
+}
+
+async function endLeaving(stateFolder: string, leaving: Placement[]) {
+  if (leaving.length === 0) return;
+  await endReplicas(runningOf(stateFolder, leaving));
+  const { jwtSecret, apiKey, ...state } = readState(stateFolder); // another roll may have begun
+  const ended = new Set(leaving.map(({ number }) => number));
+  const left = state.leaving.filter(({ number }) => !ended.has(number));
+  writeState(stateFolder, { ...state, leaving: left });
 }
 
 const namesOf = (placements: Placement[]) => placements.map(replicaName).join(', ');

@@ -68,12 +68,8 @@ function describeFleet(options: FleetOptions, programs: FleetPrograms): Fleet {
   const place = (slot: 0 | 1 | 2): Placement => ({ number: slot + 1, slot, release });
   const serving = [place(0), place(1), place(2)] as const;
   writeSecrets(stateFolder, secrets);
-  writeState(stateFolder, {
-    ports,
-    environment,
-    serving: [...serving],
-    lastNumber: serving.length,
-  });
+  const lastNumber = serving.length;
+  writeState(stateFolder, { ports, environment, serving: [...serving], leaving: [], lastNumber });
 
   const replica = (placement: Placement) => createReplica(options, placement, secrets);
   const addresses = { proxy: ports.proxy, serving: ports.replicas.slice(0, serving.length) };

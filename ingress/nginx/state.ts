@@ -21,6 +21,8 @@ export interface FleetState {
   environment: Record<string, string>;
   /** In the order in which nginx has them. */
   serving: Placement[];
+  /** Those that a roll is about to end. */
+  leaving: Placement[];
   /** The highest number that was given. */
   lastNumber: number;
 }

@@ -27,3 +27,25 @@ export function summarize(report: Report): string {
 /** Whether every message arrived once and in order, and everybody is back. */
 export const isClean = ({ delivery, away }: Report): boolean =>
   delivery.lost + delivery.doubled + delivery.reordered + away === 0;
+
+/** Of the table in docs/operations/rollouts.md. */
+export const tableHead = `\
+| event | reconnects per client | recovered | lost / doubled / reordered | away p50, p99 (s) \
+| peak disconnects per s | connect errors | spread |
+|---|---|---|---|---|---|---|---|
+`;
+
+export function row(event: string, report: Report): string {
+  const { delivery, awayMs, disconnects, spread, returns } = report;
+  const cells = [
+    event,
+    list(report.reconnects, ' ×'),
+    returns > 0 ? `${report.recovered} of ${returns}` : '–',
+    `${delivery.lost} / ${delivery.doubled} / ${delivery.reordered} of ${delivery.expected}`,
+    returns > 0 ? `${seconds(awayMs.p50)}, ${seconds(awayMs.p99)}` : '–',
+    disconnects.peakPerSecond,
+    list({ ...report.connectErrors, ...(report.away > 0 && { 'still away': report.away }) }),
+    `${spread.min}–${spread.max}, ±${Math.round(spread.offPercent)} %`,
+  ];
+  return `| ${cells.join(' | ')} |\n`;
+}
