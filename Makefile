@@ -5,7 +5,7 @@ IMAGE ?= mooring:$(VERSION)
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start test chaos up down format image
+.PHONY: help start test chaos up roll down format image
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -26,6 +26,9 @@ chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs
 	@exec $(NODE) ingress/nginx/fleet.ts up
+
+roll: node_modules/.package-lock.json ## Replaces the replicas of `make up` by new ones, in use
+	@exec $(NODE) ingress/nginx/fleet.ts roll
 
 down: node_modules/.package-lock.json ## Stops exactly what `make up` started
 	@exec $(NODE) ingress/nginx/fleet.ts down
