@@ -16,8 +16,8 @@ import { behindGateway, has, hasGateway, leads, openGateway } from './gateway.ts
 const replicasOf = async (namespace: string): Promise<number> =>
   (await get(namespace, 'deployment', 'mooring')).spec.replicas;
 
-const hasMetrics = await has('metrics-server', '--raw=/apis/metrics.k8s.io/v1beta1');
-const hasCustom = await has('prometheus-adapter', '--raw=/apis/custom.metrics.k8s.io/v1beta2');
+const hasMetrics = await has('metrics-server', 'apiservice', 'v1beta1.metrics.k8s.io');
+const hasCustom = await has('prometheus-adapter', 'apiservice', 'v1beta1.custom.metrics.k8s.io');
 
 describe.runIf(hasMetrics)('autoscaling by CPU', () => {
   let home: Awaited<ReturnType<typeof openNamespace>>;
