@@ -7,10 +7,10 @@ NAMESPACE ?= mooring
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start test up down format image install e2e k8s
+.PHONY: help start test chaos up down format image install e2e k8s
 
 help: ## Shows this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 node_modules/.package-lock.json: package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
@@ -22,6 +22,9 @@ start: node_modules/.package-lock.json ## Starts one process in memory, with a p
 test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and runs every test
 	@$(NODE) test/programs.ts
 	@npm test --silent
+
+chaos: node_modules/.package-lock.json ## Kills pods, Redis and connections under load; see docs/chaos.md
+	@exec $(NODE) test/chaos/main.ts
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs
 	@exec $(NODE) ingress/nginx/fleet.ts up

@@ -36,15 +36,20 @@ export interface Draft {
   id?: string | undefined;
 }
 
-/** Recent messages of each room, and what was sent already. Rejects with `Unavailable`. */
+/** Recent messages of each room. Rejects with `Unavailable`. */
 export interface History {
-  /** Stores a message; `first` is false when the draft's id was seen, with the first result. */
-  append(draft: Draft): Promise<{ message: Message; first: boolean }>;
+  /**
+   * Emits the message to a target in the namespace `/` and keeps it, both or neither. `first` is
+   * false when the draft's id was published before: then nothing happens, and `message` is the
+   * first one. After `Unavailable` it may be published all the same: the same id finds out.
+   */
+  publish(
+    target: Target,
+    event: string,
+    draft: Draft,
+  ): Promise<{ message: Message; first: boolean }>;
   /** Oldest first, the newest `limit` of those before a message's id or epoch milliseconds. */
   read(roomId: string, query: HistoryQuery): Promise<{ messages: Message[]; more: boolean }>;
-  /** Takes an idempotency key: `done` and `pending` mean somebody else has it. */
-  begin(key: string): Promise<'new' | 'pending' | 'done'>;
-  finish(key: string): Promise<void>;
 }
 
 export interface HistoryQuery {

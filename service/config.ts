@@ -2,10 +2,23 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { z } from 'zod';
-import { choice, count, isOrigin, isPublicKey, list, port, url } from './variable.ts';
+import {
+  choice,
+  count,
+  isOrigin,
+  isPublicKey,
+  list,
+  port,
+  splitUrls,
+  url,
+  urls,
+} from './variable.ts';
 
 /** Variables that also take a file: `NAME_FILE` holds a path to the value. */
-export const secrets = ['REDIS_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY', 'API_KEY'] as const;
+export const secrets = [
+  ...(['REDIS_URL', 'REDIS_SENTINEL_PASSWORD'] as const),
+  ...(['JWT_SECRET', 'JWT_PUBLIC_KEY', 'API_KEY'] as const),
+];
 
 const algorithms = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512'].concat(
   ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'], // the asymmetric ones jsonwebtoken has
@@ -17,8 +30,17 @@ export const settings = z.object({
   OPERATIONS_PORT: port('port for probes, metrics and the back-end API; keep it private', 3001),
   HOST: z.string().min(1).optional().describe('address to listen on; empty: every address'),
   POD_NAME: z.string().min(1).default(hostname()).describe('name of this replica'),
-  REDIS_URL: url('Redis that joins the replicas; empty: in memory', ['redis:', 'rediss:']),
+  REDIS_URL: urls('Redis, or with commas its Sentinels or cluster nodes; empty: in memory', [
+    'redis:',
+    'rediss:',
+  ]),
   REDIS_MODE: choice('how Redis is run', ['single', 'sentinel', 'cluster']),
+  REDIS_SENTINEL_NAME: z
+    .string()
+    .min(1)
+    .default('mymaster')
+    .describe('name of the master that the Sentinels watch'),
+  REDIS_SENTINEL_PASSWORD: z.string().min(1).optional().describe('password of the Sentinels'),
   JWT_SECRET: z
     .string()
     .refine((value) => Buffer.byteLength(value) >= 32, 'must be at least 32 bytes long')
@@ -53,6 +75,14 @@ export const settings = z.object({
   WORKERS: count('processes per replica; 0: one per core; more than 1 needs REDIS_URL', 1, 0, 256),
   DRAIN_MS_MAX: count('over how long connections are closed at shutdown', 12_000, 0),
   ENDPOINT_DELAY_MS: count('wait between not ready and the first close at shutdown', 5_000, 0),
+  SETTLE_MS: count('how long a replica is ready before others rely on it', 6_000, 0),
+  RELEASE: z
+    .string()
+    .regex(/^[\w.:-]*$/, 'must be letters, digits or any of _ - . :')
+    .default('')
+    .describe('what this replica runs, e.g. its pod-template-hash: older ones yield to newer ones'),
+  REBALANCE: choice('whether connections move to replicas that have fewer', ['on', 'off']),
+  HANDSHAKES_PER_SECOND_MAX: count('more are sent to other replicas, if there are any', 1_000),
   CONNECTIONS_MAX: count('connections per process; above it handshakes answer 503', 10_000),
   MESSAGE_BYTES_MAX: count('largest message from a client', 131_072, 1_024),
   ROOMS_PER_SOCKET_MAX: count('rooms one socket may be in', 100),
@@ -149,8 +179,9 @@ function contradictions(values: Record<string, string>): string[] {
   if ((values.WORKERS ?? '1') !== '1' && !values.REDIS_URL) {
     problems.push('WORKERS other than 1 needs REDIS_URL: workers reach each other through Redis');
   }
-  if (['sentinel', 'cluster'].includes(values.REDIS_MODE ?? '')) {
-    problems.push('REDIS_MODE can only be single in this version');
+  const several = splitUrls(values.REDIS_URL ?? '').length > 1;
+  if (several && (values.REDIS_MODE ?? 'single') === 'single') {
+    problems.push('REDIS_URL must be one URL, or REDIS_MODE sentinel or cluster');
   }
   if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
     problems.push('ROOM_ACCESS_URL is needed with ROOM_ACCESS=webhook');

@@ -1,8 +1,11 @@
+#!/usr/bin/env node
 // The process: arguments, environment, signals and exit. Everything else is given to others.
 import cluster from 'node:cluster';
 import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
-import { createApp } from './app.ts';
+import { RedisUnfit } from './adapter/requirements.ts';
+import { type App, createApp } from './app.ts';
+import { BadUsage, parseCheck } from './check/options.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
 import { ConfigError, parseConfig } from './config.ts';
@@ -16,10 +19,12 @@ import { mintToken } from './token.ts';
 
 const signals = { SIGTERM: 15, SIGINT: 2 };
 const operationsStopMsMax = 500;
+const unfitCode = 78; // EX_CONFIG: this Redis is refused, as another worker would
 
 type Environment = Record<string, string | undefined>;
 
 async function main(args: string[], env: Environment): Promise<void> {
+  if (args[0] === 'check' && !args.includes('--help')) return check(args.slice(1), env);
   const { values: options, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -44,6 +49,16 @@ async function main(args: string[], env: Environment): Promise<void> {
 
 class UsageError extends Error {}
 
+/** Exits 0 when nothing fails, 1 when something does, 2 when the arguments make no sense. */
+async function check(args: string[], env: Environment): Promise<void> {
+  const options = parseCheck(args, () => signingKey(env));
+  const { runCheck } = await import('./check/check.ts'); // a client, which no pod needs
+  const { reportJson, reportText } = await import('./check/table.ts');
+  const report = await runCheck(options);
+  print(options.json ? reportJson(report) : reportText(report));
+  process.exitCode = report.ok ? 0 : 1;
+}
+
 async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const config = parseConfig(env);
   const log = createLog(config.logLevel, config.podName);
@@ -51,9 +66,12 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const tokens = isDevelopment ? readyMadeTokens(config.jwtSecret) : [];
   if (cluster.isWorker) {
     for (const signal of Object.keys(signals)) process.on(signal, () => {}); // the primary's
-    return serveAsWorker(await createApp(config, log, tokens), process, () => process.exit(0));
+    return serveAsWorker(await serve(config, log, tokens), process, () => process.exit(0));
   }
-  const pod = config.workers > 1 ? startPrimary(config, log) : await createApp(config, log, tokens);
+  const pod = config.workers > 1 ? startPrimary(config, log) : await serve(config, log, tokens);
+  cluster.on('exit', (_, code) => {
+    if (code === unfitCode && !pod.readiness().ready) process.exit(code);
+  });
   const failed = (error: unknown) => log.error({ err: error }, 'operations request failed');
   const operations = createOperations({ ...pod, failed });
   superviseShutdown(operations, pod, log);
@@ -61,6 +79,12 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const port = await pod.listen();
   log.info({ port, operationsPort, workers: config.workers }, 'listening');
   if (isDevelopment) print(welcomeText(port, tokens));
+}
+
+async function serve(...parts: Parameters<typeof createApp>): Promise<App> {
+  const app = await createApp(...parts);
+  app.started.catch(end);
+  return app;
 }
 
 /** SIGTERM or SIGINT: drain, close, exit 0. A second signal ends the process at once. */
@@ -95,26 +119,38 @@ function tokenFor(
   options: { sub?: string; role?: string; rooms?: string; ttl: string },
   env: Environment,
 ): string {
-  const { jwtSecret } = parseConfig(env);
+  const { secret, algorithm, ...issued } = signingKey(env);
   const { sub, role, rooms } = options;
-  if (!jwtSecret) throw new UsageError('token signs with JWT_SECRET; with keys, use your issuer');
   if (!sub) throw new UsageError('token needs --sub USER');
   const ttlSeconds = Number(options.ttl);
   if (!(ttlSeconds > 0)) throw new UsageError('--ttl must be a number of seconds above 0');
-  const claims = { sub, ...(role && { role }), ...(rooms && { rooms: rooms.split(',') }) };
-  return mintToken(jwtSecret, claims, ttlSeconds);
+  const chosen = { ...(role && { role }), ...(rooms && { rooms: rooms.split(',') }) };
+  return mintToken(secret, { sub, ...chosen, ...issued }, ttlSeconds, algorithm);
+}
+
+/** What the service accepts tokens with, and what they must say. */
+function signingKey(env: Environment) {
+  const { jwtSecret: secret, jwtIssuer: iss, jwtAudience: aud, jwtAlgorithms } = parseConfig(env);
+  if (!secret)
+    throw new UsageError('Tokens are signed with JWT_SECRET; with keys, use your issuer');
+  return { secret, algorithm: jwtAlgorithms[0], ...(iss && { iss }), ...(aud && { aud }) };
 }
 
 function print(text: string): void {
   process.stdout.write(`${text.trimEnd()}\n`);
 }
 
-main(process.argv.slice(2), process.env).catch((error: Error & { code?: string }) => {
+function end(error: Error & { code?: string }): void {
   const expected =
     error instanceof ConfigError ||
     error instanceof UsageError ||
+    error instanceof BadUsage ||
+    error instanceof RedisUnfit ||
     error.code?.startsWith('ERR_PARSE_ARGS') ||
     error.code === 'EADDRINUSE';
   process.stderr.write(`${expected ? error.message : inspect(error)}\n`);
-  process.exit(1);
-});
+  const code = error instanceof BadUsage ? 2 : 1;
+  process.exit(error instanceof RedisUnfit ? unfitCode : code);
+}
+
+main(process.argv.slice(2), process.env).catch(end);

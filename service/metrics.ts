@@ -62,6 +62,7 @@ export function createMetrics() {
     draining: (on: boolean) => metrics.draining.set(on ? 1 : 0),
     roomCreated: () => metrics.rooms.inc(),
     roomDeleted: () => metrics.rooms.dec(),
+    limitReached: (limit: string) => metrics.limits.inc({ limit }),
     backgroundFailed: (stage: string) => metrics.failures.inc({ stage }),
     /** The Prometheus text format, version 0.0.4. */
     text: () => registry.metrics(),
@@ -102,6 +103,7 @@ function register(registry: Registry) {
     catchUp: counter('catch_up_messages_total', 'Messages read from the log after a Redis outage'),
     draining: gauge('draining', '1 while this replica closes its connections', [], 'max'),
     rooms: gauge('rooms', 'Rooms with a member on this replica'),
+    limits: counter('limits_reached_total', 'Bounds of recovery that were hit', ['limit']),
     failures: counter('background_failures_total', 'Failures outside requests', ['stage']),
   };
 }

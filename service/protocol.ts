@@ -19,6 +19,10 @@ export interface SocketData {
   user: User;
   /** Epoch milliseconds at which the token ends. */
   expiresAt: number;
+  /** Epoch milliseconds at which the token was issued; 0 when it does not say. */
+  issuedAt: number;
+  /** The last revocation that the token has outlived; a session from before it is not restored. */
+  revokedBefore?: number;
 }
 
 type Events = DefaultEventsMap;
@@ -26,7 +30,7 @@ export type MooringServer = Server<Events, Events, Events, SocketData>;
 export type MooringNamespace = Namespace<Events, Events, Events, SocketData>;
 export type MooringSocket = Socket<Events, Events, Events, SocketData>;
 
-/** A chat message as clients see it; `at` is epoch milliseconds by the store's clock. */
+/** A chat message as clients see it; `at` is epoch milliseconds by the publishing replica. */
 export interface Message {
   id: string;
   roomId: string;

@@ -25,6 +25,19 @@ export const url = (text: string, protocols: string[]) =>
     )
     .optional()
     .describe(text);
+/** Commas within a URL, in a password say, do not separate. */
+export const splitUrls = (value: string) => value.split(/,(?=\s*\w+:\/\/)/).filter(Boolean);
+export const urls = (text: string, protocols: string[]) =>
+  z
+    .string()
+    .default('')
+    .transform(splitUrls)
+    .refine(
+      (values) =>
+        values.every((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol)),
+      `must be URLs that start with ${protocols.join('// or ')}//, separated by commas`,
+    )
+    .describe(text);
 export const list = (text: string) =>
   z
     .string()

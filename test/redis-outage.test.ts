@@ -96,15 +96,44 @@ describe('Redis killed under load', () => {
     await untilReady(service.operationsUrl);
     const client = await connected(service.connect('alice'));
     await client.emitWithAck('join_room', 'lobby');
+    const heard: unknown[] = [];
+    client.on('new_message', ({ id }) => heard.push(id));
     redis.signal('SIGSTOP');
     const sentAt = Date.now();
-    const reply = await client.emitWithAck('send_message', { roomId: 'lobby', text: 'x' });
+    const request = { roomId: 'lobby', text: 'x', id: 'retried' };
+    const reply = await client.emitWithAck('send_message', request);
     expect(reply).toMatchObject({ ok: false, error: { code: 'unavailable', retryable: true } });
     expect(Date.now() - sentAt).toBeLessThan(2000);
     redis.signal('SIGCONT');
-    await until('it works again', async () => {
-      return (await client.emitWithAck('send_message', { roomId: 'lobby', text: 'y' })).ok;
+    await until('the retry is taken', async () => {
+      return (await client.emitWithAck('send_message', request)).ok;
     });
+    await client.emitWithAck('send_message', { roomId: 'lobby', text: 'y', id: 'last' });
+    await until('the last one arrives', () => heard.includes('last'));
+    expect(heard).toEqual(['retried', 'last']);
+    const { messages } = await client.emitWithAck('history', { roomId: 'lobby' });
+    expect(messages.map(({ id }: { id: string }) => id)).toEqual(heard);
+  });
+
+  it('leaves in the history exactly what was published', async () => {
+    const redis = await startRedis();
+    const service = await startApp({ REDIS_URL: redis.url, EVENTS_PER_SECOND_MAX: '10000' });
+    await untilReady(service.operationsUrl);
+    const client = await connected(service.connect('alice'));
+    await client.emitWithAck('join_room', 'lobby');
+    const heard: unknown[] = [];
+    client.on('new_message', ({ id }) => heard.push(id));
+    const send = (id: string) =>
+      client.emitWithAck('send_message', { roomId: 'lobby', text: id, id });
+    const burst = Array.from({ length: 80 }, (_, i) => send(`burst-${i}`));
+    await redis.kill();
+    const acknowledged = (await Promise.all(burst)).filter(({ ok }) => ok).length;
+    await redis.start();
+    await until('it works again', async () => (await send('last')).ok);
+    await until('the last one arrives', () => heard.includes('last'));
+    const { messages } = await client.emitWithAck('history', { roomId: 'lobby', limit: 100 });
+    expect(messages.map(({ id }: { id: string }) => id)).toEqual(heard);
+    expect(heard.length).toBeGreaterThan(acknowledged);
   });
 });
 

@@ -17,7 +17,12 @@ async function startWorkers(env: Record<string, string> = {}) {
   const redis = await startRedis();
   const service = await startProcess({ REDIS_URL: redis.url, WORKERS: '2', ...env });
   await untilReady(service.operationsUrl);
-  await until('both workers are there', () => childrenOf(service.child.pid).length === 2);
+  await until('both workers are ready', async () => {
+    const headers = { Authorization: `Bearer ${apiKey}` };
+    const answer = await fetch(`${service.operationsUrl}/v1/pods`, { headers });
+    const { pods = [] } = (await answer.json()) as { pods?: { processesReady: number }[] };
+    return pods[0]?.processesReady === 2;
+  });
   return service;
 }
 
@@ -31,6 +36,14 @@ function childrenOf(pid: number | undefined): number[] {
   };
   const parent = (id: string) => Number(stat(id).split(') ').at(-1)?.split(' ')[1]);
   return readdirSync('/proc').flatMap((id) => (/^\d+$/.test(id) && parent(id) === pid ? +id : []));
+}
+
+/** Resolves when a handshake is answered, or its connection closed. */
+function handshake(url: string): Promise<void> {
+  return fetch(`${url}/socket.io/?EIO=4&transport=polling`).then(
+    () => {},
+    () => {},
+  );
 }
 
 describe('workers', () => {
@@ -100,12 +113,13 @@ describe('workers', () => {
         if ((await readyStatus(service.operationsUrl)) !== 200) notReady += 1;
       }, 100);
       process.kill(first, signal);
+      const arriving = Array.from({ length: 20 }, () => handshake(service.url));
       const replaced = () => {
         const workers = childrenOf(service.child.pid);
         return workers.length === 2 && !workers.includes(first);
       };
       await until('it is replaced', replaced, 15_000);
-      // A connection handed over to a dying worker is lost: its client waits for its time-out.
+      await Promise.all(arriving); // by the other worker, or closed with the dead one
       await until('all are back', () => clients.every(({ connected }) => connected), 20_000);
       clearInterval(probe);
       expect(notReady).toBe(0);

@@ -37,12 +37,12 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly #users = new WeakMap<Socket, string>();
 
   constructor(nsp: Namespace, hub: Hub, base: BaseClient, publish: Publish) {
-    super(nsp, base, base, { key: `${hub.options.key}-requests` });
+    super(nsp, base, base, { key: hub.options.key });
     this.#encoder = Reflect.get(nsp.server, 'encoder');
     requireDefaultParser(this.#encoder);
     this.hub = hub;
     this.#publish = publish;
-    this.#keeper = createKeeper(hub, nsp.name, (session) => this.retire(session));
+    this.#keeper = createKeeper(hub, nsp.name, this.sessions, (session) => this.retire(session));
     this.channels = openChannels(hub, this);
     const encodeBase = Reflect.get(Adapter.prototype, '_encode'); // of local and emitters' messages
     Reflect.set(this, '_encode', (packet: Packet, options: object) =>
@@ -67,15 +67,17 @@ export class RecoveringAdapter extends RedisAdapter {
     const fresh = [...rooms].filter((room) => !this.sids.get(sid)?.has(room));
     super.addAll(sid, rooms);
     for (const room of fresh) this.channels.enter(session, room);
-    return fresh.length > 0 && session.socket ? this.#keeper.save(session) : Promise.resolve();
+    // Also of a room that it is in: whoever repeats a join was not told that it is saved.
+    return session.socket ? this.#keeper.save(session) : Promise.resolve();
   }
 
-  override del(sid: string, room: string): void {
+  /** Resolves when the session has forgotten the room: an acknowledged leave survives too. */
+  override del(sid: string, room: string): Promise<void> {
     super.del(sid, room);
     const session = this.sessions.get(sid);
     session?.joined.delete(room);
-    if (session?.socket) void this.#keeper.save(session);
     this.channels.left(room);
+    return session?.socket ? this.#keeper.save(session) : Promise.resolve();
   }
 
   override delAll(sid: string): void {
@@ -105,11 +107,9 @@ export class RecoveringAdapter extends RedisAdapter {
     void this.#keeper.save(session);
   }
 
-  /** Everything again: after Redis was away, and before keys end. */
+  /** After Redis was away, which may have forgotten. */
   saveAll(): void {
-    for (const session of this.sessions.values()) {
-      if (session.socket) void this.#keeper.save(session);
-    }
+    this.#keeper.saveAll();
   }
 
   override persistSession({ sid, data }: { sid: string; data: unknown }): void {

@@ -15,7 +15,7 @@ export type Channels = ReturnType<typeof openChannels>;
 
 export function openChannels(hub: Hub, members: Members) {
   const { subscriptions, options } = hub;
-  const prefix = `${options.key}:${members.nsp.name}:`;
+  const prefix = `${hub.prefix}:${members.nsp.name}:`;
   const direct = `${prefix}direct`;
   const logOf = (room: string) => `${prefix}log:${room}`;
   const channelOf = (room: string) => (isDirect(room) ? direct : `${prefix}room:${room}`);

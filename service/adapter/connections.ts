@@ -1,73 +1,84 @@
 // The adapter's own connections to Redis: one for publishing, subscribing and sessions, one for
 // reading logs, so that a long read delays no message.
-import { type createClient, RESP_TYPES } from 'redis';
-import { evaluate, within } from './command.ts';
+import { RESP_TYPES } from 'redis';
+import { evaluate } from './command.ts';
+import { openLink } from './link.ts';
+import type { Client, Locator } from './locate.ts';
+import type { AdapterOptions } from './options.ts';
 import type { Script } from './scripts.ts';
+import * as scripts from './scripts.ts';
 
-/** A node-redis client of any flavour; it is duplicated, never used itself. */
-export interface RedisClient {
-  duplicate(overrides?: object): unknown;
-}
-
-type Client = ReturnType<typeof connectionOf>;
+export { RedisUnavailable } from './link.ts';
 
 export type Connections = ReturnType<typeof openConnections>;
-
-const pingMs = 3_000; // node-redis sends nothing when idle, and would not notice a dead peer
-
-/** Thrown for every command that Redis did not do, or may not have done. */
-export class RedisUnavailable extends Error {
-  override name = 'RedisUnavailable';
-}
+export type Argument = string | Buffer;
 
 /**
- * @param ready called after each connect, when all subscriptions are acknowledged anew
- * @param away called on errors, and when the connection is lost
+ * @param prefix of the keys and channels; in a cluster it holds their hash tag
+ * @param up called after each connect; nothing is subscribed then
+ * @param down called when they are lost, or could not be opened
  */
 export function openConnections(
-  client: RedisClient,
-  commandMsMax: number,
-  { ready, away }: { ready(): void; away(error?: unknown): void },
+  locator: Locator,
+  prefix: string,
+  { key, commandMsMax, observer }: AdapterOptions,
+  { up, down }: { up(): void; down(): void },
 ) {
-  const main = connectionOf(client);
-  const reader = connectionOf(client);
-  main.on('error', away);
-  main.on('reconnecting', () => away());
-  main.on('ready', ready);
-  reader.on('error', away);
-  const opened = Promise.all([main.connect(), reader.connect()]).then(() => {});
-  opened.catch(() => {}); // each use waits for it, and gets the rejection
-
-  const call = (connection: Client, { lua }: Script, keys: string[], args: Argument[]) =>
-    bounded(evaluate(connection, lua, keys, args), commandMsMax);
-  const buffered = reader.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+  const needs = {
+    prefix,
+    scripts: Object.values(scripts).map(({ lua }) => lua),
+    commands: ['GET', 'SET', 'PING', 'PUBLISH', 'XREVRANGE'],
+    pubSub: {
+      channels: [`${prefix}:trial`, `${key}-request#`, `${key}-response#`],
+      pattern: `${key}#*`,
+    },
+  };
+  const link = openLink<[Client, Client]>(locator, needs, 2, {
+    up() {
+      observer.connectionChanged();
+      up();
+    },
+    down(error) {
+      down();
+      observer.connectionChanged();
+      observer.failed('redis_connection', error);
+    },
+    warned: (sentence) => observer.failed('redis_settings', new Error(sentence)),
+  });
+  const use = <T>(send: (main: Client) => Promise<T>) =>
+    link.use(([main]) => send(main), commandMsMax);
 
   return {
-    main,
-    opened,
-    /** Runs a script; replies arrive in the order of the calls and among the messages. */
-    run: (script: Script, keys: string[], args: Argument[]) => call(main, script, keys, args),
-    /** The same on the connection for reading; texts come as Buffers. */
-    read: (script: Script, keys: string[], args: Argument[]) =>
-      call(buffered as unknown as Client, script, keys, args),
-    get: (key: string) => bounded(main.get(key), commandMsMax),
-    async close() {
-      const closed = Promise.allSettled([main.close(), reader.close()]);
-      await bounded(closed, commandMsMax).catch(() => {}); // what is under way may end first
-      for (const connection of [main, reader]) if (connection.isOpen) connection.destroy();
+    opened: link.opened,
+    refusal: link.refusal,
+    close: link.close,
+    /** The connection for everything but reading logs, while there is one. */
+    main: () => link.now()?.[0],
+    /** Sends a command; replies arrive in the order of the calls and among the messages. */
+    use,
+    run: ({ lua }: Script, keys: string[], args: Argument[]) =>
+      use((main) => evaluate(main, lua, keys, args)),
+    /** Runs a script on the connection for reading; texts come as Buffers. */
+    read: ({ lua }: Script, keys: string[], args: Argument[]) =>
+      link.use(([, reader]) => evaluate(inBuffers(reader), lua, keys, args), commandMsMax),
+    get: (name: string) => use((main) => main.get(name)),
+    /** The newest entries of a stream that `publish` has recorded, before an id or `+`. */
+    async newest(stream: string, before: string, count: number) {
+      const end = before === '+' ? '+' : `(${before}`;
+      const read = ([, reader]: [Client, Client]) =>
+        reader.xRevRange(stream, end, '-', { COUNT: count });
+      const entries = (await link.use(read, commandMsMax)) ?? [];
+      return entries.map(({ id, message }) => ({ id, value: String(message.d) }));
     },
   };
 }
 
-type Argument = string | Buffer;
+const buffered = new WeakMap<Client, Client>();
 
-function connectionOf(client: RedisClient) {
-  const overrides = { RESP: 3, disableOfflineQueue: true, pingInterval: pingMs };
-  return client.duplicate(overrides) as ReturnType<typeof createClient>;
-}
-
-function bounded<T>(command: Promise<T>, msMax: number): Promise<T> {
-  return within(command, msMax).catch((cause: unknown) => {
-    throw new RedisUnavailable('Redis did not do it', { cause });
-  });
+/** The same connection, with texts as Buffers. */
+function inBuffers(client: Client): Client {
+  const mapped =
+    buffered.get(client) ?? client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+  buffered.set(client, mapped as unknown as Client);
+  return mapped as unknown as Client;
 }

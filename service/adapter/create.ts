@@ -1,8 +1,8 @@
 // `createAdapter(redisClient, options)`, the form of the ecosystem's adapters.
 import type { Namespace } from 'socket.io';
 import { RecoveringAdapter } from './adapter.ts';
-import type { RedisClient } from './connections.ts';
 import { createHub, type Hub } from './hub.ts';
+import { type Locator, locatorOf, type RedisClient } from './locate.ts';
 import { type AdapterOptions, defaultOptions, type Observer } from './options.ts';
 import { createPublisher, type Message, type Published } from './publish.ts';
 import { createRequestClient } from './requests.ts';
@@ -15,35 +15,57 @@ export interface AdapterFactory {
   (namespace: Namespace): RecoveringAdapter;
   /**
    * Runs `emit`, synchronously, and resolves when Redis has what it published, with an outcome for
-   * each message. The extras hold for every one of them. Rejects with `RedisUnavailable`.
+   * each message; with extras it is to be one. Rejects with `RedisUnavailable`.
    */
   publish(emit: () => void, extras?: Extras): Promise<Published[]>;
-  /** Resolves when sessions can be restored: Redis is there, and nothing is left to catch up. */
+  /** The full name of a key for the extras of a message in the namespace `/`. */
+  key(name: string): string;
+  /** The newest `count` values recorded under such a key before an entry, with their entries. */
+  recorded(key: string, before: string, count: number): Promise<{ id: string; value: string }[]>;
+  /**
+   * Resolves when sessions can be restored: Redis is there, and nothing is left to catch up.
+   * Rejects with `RedisUnfit`, which says why a Redis is refused; it is tried again all the same.
+   */
   ready(): Promise<void>;
+  /** Whether there is a connection to Redis, in a cluster to every master that is needed. */
+  isUp(): boolean;
 }
 
 const windowMsDefault = 120_000;
 
-/** For the `adapter` option of a Socket.IO server; the client is duplicated, not used itself. */
+/** What namespaces that see one stream of messages share. */
+interface Shared {
+  hub: Hub;
+  publish: (message: Message) => Promise<Published>;
+  adapters: Map<string, RecoveringAdapter>;
+}
+
+/**
+ * For the `adapter` option of a Socket.IO server. The client may be one of `createClient`,
+ * `createSentinel` or `createCluster`, connected or not: it is only asked for its options. In a
+ * cluster every namespace has a stream of its own, on the master of its hash tag.
+ */
 export function createAdapter(client: RedisClient, given: Given = {}): AdapterFactory {
   const observer = { ...defaultOptions.observer, ...given.observer };
   const options: AdapterOptions = { ...defaultOptions, ...given, observer };
-  const adapters = new Map<string, RecoveringAdapter>();
-  let shared: Hub | undefined;
-  let publish: ReturnType<typeof publishWith> | undefined;
-  let collecting: { published: Promise<Published>[]; extras: Extras } | undefined;
+  const locator = locatorOf(client);
+  const streams = new Map<string, Shared>(); // by prefix
+  const collector = createCollector();
 
-  const publishWith = (toRedis: ReturnType<typeof createPublisher>) => (message: Message) => {
-    const published = toRedis({ ...message, ...collecting?.extras });
-    collecting?.published.push(published);
-    return published;
+  const prefixOf = (namespace: string) =>
+    locator.sharded ? `${options.key}:{${namespace}}` : options.key;
+  const open = (prefix: string, namespace: Namespace): Shared => {
+    const adapters: Shared['adapters'] = new Map();
+    const hub = hubFor(namespace, locator, prefix, options, adapters);
+    const shared = { hub, publish: collector.through(createPublisher(hub)), adapters };
+    streams.set(prefix, shared);
+    return shared;
   };
 
   // A function, not an arrow: Socket.IO calls it with `new`.
   function factory(namespace: Namespace): RecoveringAdapter {
-    const hub = shared ?? hubFor(namespace, client, options, adapters);
-    shared = hub;
-    publish ??= publishWith(createPublisher(hub));
+    const prefix = prefixOf(namespace.name);
+    const { hub, publish, adapters } = streams.get(prefix) ?? open(prefix, namespace);
     const requests = createRequestClient(hub) as never;
     const adapter = new RecoveringAdapter(namespace, hub, requests, publish);
     adapters.set(namespace.name, adapter);
@@ -52,13 +74,37 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
       await close.call(adapter);
       adapters.delete(namespace.name);
       if (adapters.size > 0) return;
-      shared = publish = undefined;
+      streams.delete(prefix);
       await hub.close();
     };
     return adapter;
   }
+  const hubs = () => [...streams.values()].map(({ hub }) => hub);
   return Object.assign(factory, {
-    publish(emit: () => void, extras: Extras = {}) {
+    publish: collector.collect,
+    key: (name: string) => `${prefixOf('/')}:${name}`,
+    async recorded(key: string, before: string, count: number) {
+      const { hub } = streams.get(prefixOf('/')) as Shared; // every server has this namespace
+      return hub.connections.newest(key, before, count);
+    },
+    ready: async () => void (await Promise.all(hubs().map((hub) => hub.ready()))),
+    isUp: () => hubs().every(({ connections }) => connections.main() !== undefined),
+  });
+}
+
+/** Knows what an `emit` has published, though Socket.IO's methods do not say. */
+function createCollector() {
+  let collecting: { published: Promise<Published>[]; extras: Extras } | undefined;
+  return {
+    through: (publish: ReturnType<typeof createPublisher>) => (message: Message) => {
+      const { published, extras } = collecting ?? { published: [], extras: {} };
+      if (published.length > 0 && Object.keys(extras).length > 0) {
+        throw new Error('extras are for one message: emit once, in one namespace');
+      }
+      published.push(publish({ ...message, ...extras }));
+      return published.at(-1) as Promise<Published>;
+    },
+    collect(emit: () => void, extras: Extras = {}): Promise<Published[]> {
       collecting = { published: [], extras };
       const { published } = collecting;
       try {
@@ -68,19 +114,19 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
       }
       return Promise.all(published);
     },
-    ready: async () => shared?.live(),
-  });
+  };
 }
 
-/** What all namespaces of one server share. */
 function hubFor(
   { server }: Namespace,
-  client: RedisClient,
+  locator: Locator,
+  prefix: string,
   options: AdapterOptions,
   adapters: Map<string, RecoveringAdapter>,
 ): Hub {
   const recovery = Reflect.get(server, 'opts').connectionStateRecovery;
-  const hub = createHub(client, options, recovery?.maxDisconnectionDuration ?? windowMsDefault);
+  const windowMs = recovery?.maxDisconnectionDuration ?? windowMsDefault;
+  const hub = createHub({ locator, prefix }, options, windowMs);
   const all = () => [...adapters.values()];
   watchNotices(hub, adapters);
   hub.catchWith({

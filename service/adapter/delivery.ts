@@ -18,7 +18,7 @@ export function deliver(
   members: Members,
   sids: Iterable<string> | undefined,
   entry: Entry,
-  { heldMessagesMax, observer }: AdapterOptions,
+  options: AdapterOptions,
 ): void {
   let written = 0;
   for (const sid of sids ?? []) {
@@ -26,15 +26,19 @@ export function deliver(
     if (!session || session.phase === 'lost') continue;
     if (!session.held) {
       if (write(members, session, entry)) written += 1;
-    } else if (!entry.header.volatile) {
-      session.held.push(entry);
-      if (session.held.length <= heldMessagesMax) continue;
-      session.held.length = 0; // it is in the log, and its client will ask for it
-      observer.overflowed('held');
-      session.client?.conn.close();
-    }
+    } else if (!entry.header.volatile) hold(session, session.held, entry, options);
   }
-  if (written > 0) observer.delivered(written, Number(entry.id) / 1000);
+  if (written > 0) options.observer.delivered(written, Number(entry.id) / 1000);
+}
+
+function hold(session: Session, held: Entry[], entry: Entry, options: AdapterOptions): void {
+  held.push(entry);
+  session.heldBytes += entry.bytes;
+  const { heldMessagesMax, heldBytesMax, observer } = options;
+  if (held.length <= heldMessagesMax && session.heldBytes <= heldBytesMax) return;
+  held.length = session.heldBytes = 0; // it is in the log, and its client will ask for it
+  observer.limitReached('held');
+  session.client?.conn.close();
 }
 
 /** The socket is connected: what was missed, then what came meanwhile, then live. */

@@ -1,8 +1,10 @@
 // One for all namespaces of a server: the connections, the position in the stream, and the gate
 // that holds messages back while the process catches up after a loss of Redis.
 import { randomBytes } from 'node:crypto';
-import { type Connections, openConnections, type RedisClient } from './connections.ts';
+import { type Connections, openConnections } from './connections.ts';
 import { fromChannel, type Id, noId } from './entry.ts';
+import { createGate, type Gate, type Held } from './gate.ts';
+import type { Locator } from './locate.ts';
 import type { AdapterOptions } from './options.ts';
 import { createSubscriptions, type Subscription } from './subscriptions.ts';
 
@@ -18,9 +20,16 @@ interface Catcher {
 const retryMs = 200;
 const logMsMargin = 60_000; // for a break that is noticed late
 
-export function createHub(client: RedisClient, options: AdapterOptions, windowMs: number) {
+interface Place {
+  locator: Locator;
+  /** Of its keys and channels. */
+  prefix: string;
+}
+
+export function createHub(place: Place, options: AdapterOptions, windowMs: number) {
+  const { locator, prefix } = place;
   const processId = randomBytes(8).toString('hex');
-  const keys = keysOf(options.key);
+  const keys = keysOf(prefix);
   const { receive, ...position } = createPosition();
   const gate = createGate(options);
   let catcher: Catcher | undefined;
@@ -28,13 +37,8 @@ export function createHub(client: RedisClient, options: AdapterOptions, windowMs
   let resuming = Promise.resolve(); // one after the other
   const failed = (stage: string) => (error: unknown) =>
     closed || options.observer.failed(stage, error);
-  const connections: Connections = openConnections(client, options.commandMsMax, {
-    ready: resume,
-    away(error) {
-      if (!connections.main.isReady) gate.shut();
-      if (error) options.observer.failed('redis_connection', error);
-    },
-  });
+  const events = { up: resume, down: gate.shut };
+  const connections: Connections = openConnections(locator, prefix, options, events);
   const subscriptions = createSubscriptions(
     connections,
     (subscription, message) => gate.hold(subscription, message) || receive(subscription, message),
@@ -44,30 +48,31 @@ export function createHub(client: RedisClient, options: AdapterOptions, windowMs
   function resume(): void {
     const attempt = async () => {
       gate.shut();
-      await connections.opened;
       await subscriptions.renew();
       await heart.beat();
       await letThrough(gate, catcher, receive);
     };
     resuming = resuming.then(attempt).catch((error) => {
       failed('catch_up')(error);
-      setTimeout(() => connections.main.isReady && resume(), retryMs).unref();
+      setTimeout(() => connections.main() && resume(), retryMs).unref();
     });
   }
 
   return {
     options,
+    prefix,
     windowMs,
-    /** Milliseconds a log outlives its last message. */
-    logMs: 2 * windowMs + logMsMargin,
+    logMs: 2 * windowMs + logMsMargin, // that a log outlives its last message
     processId,
     keys,
     connections,
     subscriptions,
     ...position,
-    /** Pending while messages are held back: nobody is restored meanwhile. */
-    live: gate.whenOpen,
+    live: gate.whenOpen, // pending while messages are held back: nobody is restored then
+    isLive: gate.isOpen,
     started: gate.started,
+    /** As `live`, but rejects with `RedisUnfit` when a server is refused meanwhile. */
+    ready: () => Promise.race([gate.whenOpen(), connections.refusal()]),
     catchWith(caught: Catcher) {
       catcher = caught;
     },
@@ -81,7 +86,7 @@ export function createHub(client: RedisClient, options: AdapterOptions, windowMs
 
 /** Catches up, again as long as the gate overflows meanwhile, then lets live messages through. */
 async function letThrough(
-  gate: ReturnType<typeof createGate>,
+  gate: Gate,
   catcher: Catcher | undefined,
   receive: (...held: Held) => void,
 ): Promise<void> {
@@ -123,58 +128,19 @@ function createPosition() {
   };
 }
 
-type Held = [Subscription, Buffer];
-
-/** Shut from the start, until the process knows where the stream is. */
-function createGate({ gatedMessagesMax, observer }: AdapterOptions) {
-  let held: Held[] | undefined = [];
-  let overflowed = false;
-  let opened = Promise.withResolvers<void>();
-  return {
-    whenOpen: () => opened.promise,
-    /** The first time it opens: before that no position is known. */
-    started: opened.promise,
-    shut() {
-      if (held) return;
-      held = [];
-      opened = Promise.withResolvers();
-    },
-    /** False: it is open, and the message is to be received now. */
-    hold(...message: Held): boolean {
-      if (!held) return false;
-      if (held.length < gatedMessagesMax) return held.push(message) > 0;
-      held = []; // all of it is in the logs: they are read again
-      overflowed = true;
-      observer.overflowed('gated');
-      return true;
-    },
-    overflowed(): boolean {
-      const was = overflowed;
-      overflowed = false;
-      return was;
-    },
-    open(): Held[] {
-      const messages = held ?? [];
-      held = undefined;
-      opened.resolve();
-      return messages;
-    },
-  };
-}
-
 const beatsPerWindow = 8;
 const beatMsMax = 2_000;
 
 /** A key that outlives the process by the window: its sessions are valid that long. */
 function beat(
-  { main }: Connections,
+  { main, use }: Connections,
   key: string,
   windowMs: number,
   failed: (error: unknown) => void,
 ) {
   const expiration = { type: 'PX' as const, value: windowMs };
-  const once = () => main.set(key, '1', { expiration });
+  const once = () => use((client) => client.set(key, '1', { expiration }));
   const every = Math.min(beatMsMax, windowMs / beatsPerWindow);
-  const timer = setInterval(() => main.isReady && void once().catch(failed), every);
+  const timer = setInterval(() => main() && void once().catch(failed), every);
   return { beat: once, stop: () => clearInterval(timer) };
 }

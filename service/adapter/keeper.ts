@@ -1,53 +1,58 @@
 // Writes sessions to Redis: what changes in one turn of the event loop at once, what is gone at
 // once, and all of them again before their keys end.
+import { RedisUnavailable } from './connections.ts';
 import type { Hub } from './hub.ts';
 import { remove, type Session, write } from './sessions.ts';
 
+const tooLate = () => new RedisUnavailable('the connection has gone');
+
 export type Keeper = ReturnType<typeof createKeeper>;
 
-/** @param lost told when another process turns out to have the session */
-export function createKeeper(hub: Hub, namespace: string, lost: (session: Session) => void) {
-  const { observer } = hub.options;
-  const underWay = new Set<Promise<unknown>>();
+/**
+ * @param sessions all of this process
+ * @param lost told when another process turns out to have the session
+ */
+export function createKeeper(
+  hub: Hub,
+  namespace: string,
+  sessions: Map<string, Session>,
+  lost: (session: Session) => void,
+) {
+  const { track, settled } = createTracker(hub.options.observer);
   let dirty = new Map<Session, PromiseWithResolvers<void>>();
 
-  const track = async <T>(writing: Promise<T>): Promise<T> => {
-    underWay.add(writing);
-    try {
-      return await writing;
-    } catch (error) {
-      observer.failed('session_write', error);
-      throw error;
-    } finally {
-      underWay.delete(writing);
-    }
+  const saveNow = async (session: Session) => {
+    if (session.phase !== 'open') throw tooLate();
+    if (await track(write(hub, namespace, session, false))) return;
+    lost(session);
+    throw tooLate();
   };
   const flush = () => {
     const changed = dirty;
     dirty = new Map();
-    for (const [session, saved] of changed) {
-      if (session.phase !== 'open') saved.resolve();
-      else {
-        track(write(hub, namespace, session, false)).then((own) => {
-          if (!own) lost(session);
-          saved.resolve();
-        }, saved.reject);
-      }
-    }
+    for (const [session, saved] of changed) saveNow(session).then(saved.resolve, saved.reject);
   };
+
+  const save = (session: Session): Promise<void> => {
+    if (!session.pid) return Promise.resolve();
+    const known = dirty.get(session);
+    if (known) return known.promise;
+    const saved = Promise.withResolvers<void>();
+    saved.promise.catch(() => {}); // observed already
+    if (dirty.size === 0) setImmediate(flush);
+    dirty.set(session, saved);
+    return saved.promise;
+  };
+  const saveAll = () => {
+    for (const session of sessions.values()) if (session.socket) void save(session);
+  };
+  const rearming = setInterval(saveAll, hub.options.sessionMsMax / 2);
 
   return {
     /** Rejects when Redis did not take it; nobody has to wait. */
-    save(session: Session): Promise<void> {
-      if (!session.pid) return Promise.resolve();
-      const known = dirty.get(session);
-      if (known) return known.promise;
-      const saved = Promise.withResolvers<void>();
-      saved.promise.catch(() => {}); // observed already
-      if (dirty.size === 0) setImmediate(flush);
-      dirty.set(session, saved);
-      return saved.promise;
-    },
+    save,
+    /** After Redis was away; by itself before the keys end. */
+    saveAll,
     /** Its socket is gone and may come back within the window, anywhere. */
     release(session: Session): void {
       track(write(hub, namespace, session, true)).catch(() => {}); // valid while this process is
@@ -58,9 +63,29 @@ export function createKeeper(hub: Hub, namespace: string, lost: (session: Sessio
     },
     /** Resolves when everything is written, or has failed. */
     async close(): Promise<void> {
-      for (const saved of dirty.values()) saved.resolve();
+      clearInterval(rearming);
+      for (const saved of dirty.values()) saved.reject(tooLate());
       dirty.clear();
-      await Promise.allSettled(underWay);
+      await settled();
     },
+  };
+}
+
+/** Writes that are under way; those that fail are told. */
+function createTracker(observer: Hub['options']['observer']) {
+  const underWay = new Set<Promise<unknown>>();
+  return {
+    async track<T>(writing: Promise<T>): Promise<T> {
+      underWay.add(writing);
+      try {
+        return await writing;
+      } catch (error) {
+        observer.failed('session_write', error);
+        throw error;
+      } finally {
+        underWay.delete(writing);
+      }
+    },
+    settled: () => Promise.allSettled(underWay),
   };
 }

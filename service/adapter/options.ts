@@ -3,25 +3,33 @@
 export interface AdapterOptions {
   /** Prefix of all keys and channels; servers with the same one are one cluster. */
   key: string;
-  /** Entries that the log of one room keeps, about. */
+  /** Entries and bytes that the log of one room keeps, about. */
   logEntriesMax: number;
+  logBytesMax: number;
   /** Messages and bytes that one restored session may have missed; more: not recovered. */
   replayMessagesMax: number;
   replayBytesMax: number;
-  /** Messages that wait for one socket while it is restored; more: its transport is closed. */
+  /** What waits for one socket while it is restored; more: its transport is closed. */
   heldMessagesMax: number;
-  /** Messages that wait while the process catches up; more: it catches up once more. */
+  heldBytesMax: number;
+  /** What waits while the process catches up; more: it catches up once more. */
   gatedMessagesMax: number;
+  gatedBytesMax: number;
   /** Messages in one script call; what one turn of the event loop publishes is split by it. */
   batchMessagesMax: number;
-  /** Messages that wait for a script call; more: publishing is refused. */
+  /** What waits for a script call or its answer; more: publishing is refused. */
   queuedMessagesMax: number;
+  queuedBytesMax: number;
   /** Milliseconds a restore may take; then the transport is closed: the client tries again. */
   restoreMsMax: number;
   /** Milliseconds a command may take; later it counts as failed, its outcome unknown. */
   commandMsMax: number;
   /** Milliseconds a session's key outlives its last write; written anew in half the time. */
   sessionMsMax: number;
+  /** Sessions of one user; with more, the oldest can't be recovered. */
+  sessionsPerUserMax: number;
+  /** How often within ten seconds a session may be claimed from a live connection. */
+  takeoversMax: number;
   /** Milliseconds a room's channel is kept after its last local member left. */
   unsubscribeMs: number;
   /**
@@ -38,15 +46,29 @@ export interface Observer {
   /** Milliseconds from Redis's clock at publishing to the first write on this process. */
   delivered(sockets: number, publishedAtMs: number): void;
   caughtUp(messages: number): void;
-  overflowed(buffer: 'held' | 'gated' | 'queued'): void;
+  limitReached(limit: Limit): void;
   failed(stage: string, error: unknown): void;
+  /** A connection to Redis has come or gone; `isUp()` of the adapter says which. */
+  connectionChanged(): void;
 }
+
+/** Named after the options. */
+export type Limit =
+  | 'held'
+  | 'gated'
+  | 'queued'
+  | 'replay'
+  | 'log_bytes'
+  | 'sessions_per_user'
+  | 'takeovers'
+  | 'restore_ms';
 
 export type RestoreResult =
   | 'recovered'
   | 'unknown' // no such session
   | 'expired'
   | 'refused' // it belongs to somebody else
+  | 'limited' // claimed from live connections too often
   | 'trimmed' // the log or Redis lost what was missed
   | 'too_much'
   | 'future' // the client's offset is ahead of the log
@@ -57,22 +79,29 @@ const ignore = () => {};
 export const defaultOptions: AdapterOptions = {
   key: 'socket.io',
   logEntriesMax: 1_000,
+  logBytesMax: 16_777_216,
   replayMessagesMax: 1_000,
   replayBytesMax: 1_048_576,
   heldMessagesMax: 10_000,
+  heldBytesMax: 8_388_608,
   gatedMessagesMax: 100_000,
+  gatedBytesMax: 67_108_864,
   batchMessagesMax: 64,
   queuedMessagesMax: 10_000,
+  queuedBytesMax: 67_108_864,
   restoreMsMax: 5_000,
   commandMsMax: 1_500,
   sessionMsMax: 86_400_000,
+  sessionsPerUserMax: 1_000,
+  takeoversMax: 10,
   unsubscribeMs: 1_000,
   identify: async () => '',
   observer: {
     restoreEnded: ignore,
     delivered: ignore,
     caughtUp: ignore,
-    overflowed: ignore,
+    limitReached: ignore,
     failed: ignore,
+    connectionChanged: ignore,
   },
 };

@@ -1,7 +1,7 @@
 // Publishing: everything one turn of the event loop has to say goes to Redis in one script call.
 
 import { type Channels, everyone, isDirect } from './channels.ts';
-import { RedisUnavailable } from './connections.ts';
+import { type Argument, RedisUnavailable } from './connections.ts';
 import { encode, type Flags, type Id } from './entry.ts';
 import type { Hub } from './hub.ts';
 import { publish as script } from './scripts.ts';
@@ -57,33 +57,23 @@ const idLength = 16;
 
 /** The returned function rejects with `RedisUnavailable`; then the outcome may be unknown. */
 export function createPublisher(hub: Hub) {
-  const { logEntriesMax, batchMessagesMax, queuedMessagesMax, observer } = hub.options;
+  const { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer } = hub.options;
   let queue: Waiting[] = [];
+  let messages = 0; // without an answer
+  let bytes = 0;
 
   const send = async (batch: Waiting[]) => {
-    const keys = batch.flatMap(({ message: { logs, record, once } }) => [
-      ...logs,
-      ...(record ? [record.key] : []),
-      ...(once ? [once.key] : []),
-    ]);
-    const args = batch.flatMap(({ message: { payload, logs, channels, record, once } }) => [
-      payload,
-      String(logs.length),
-      String(channels.length),
-      ...(record ? [`${record.entriesMax}`, `${record.ms}`, record.value] : ['', '', '']),
-      once ? String(once.ms) : '',
-      ...channels,
-    ]);
-    const head = [String(logEntriesMax), String(hub.logMs), String(batch.length)];
     try {
-      const allKeys = [hub.keys.sequence, ...keys];
-      const answers = await hub.connections.run(script, allKeys, [...head, ...args]);
+      const answers = (await hub.connections.run(script, ...callOf(batch, hub))) as string[];
       for (const [i, { message, settle }] of batch.entries()) {
-        settle.resolve(outcomeOf((answers as string[])[i] as string, message));
+        settle.resolve(outcomeOf(answers[i] as string, message));
       }
+      if (Number(answers.at(-1)) > 0) observer.limitReached('log_bytes');
     } catch (error) {
       for (const { settle } of batch) settle.reject(error);
     }
+    messages -= batch.length;
+    for (const { message } of batch) bytes -= message.payload.length;
   };
   const flush = () => {
     const waiting = queue;
@@ -95,15 +85,40 @@ export function createPublisher(hub: Hub) {
 
   return async function publish(message: Message): Promise<Published> {
     await hub.connections.opened;
-    if (queue.length >= queuedMessagesMax) {
-      observer.overflowed('queued');
+    if (messages >= queuedMessagesMax || bytes >= queuedBytesMax) {
+      observer.limitReached('queued');
       throw new RedisUnavailable('too many messages wait for Redis');
     }
+    messages += 1;
+    bytes += message.payload.length;
     return new Promise((resolve, reject) => {
       if (queue.length === 0) setImmediate(flush);
       queue.push({ message, settle: { resolve, reject } });
     });
   };
+}
+
+/** Keys and arguments of the script. */
+function callOf(batch: Waiting[], { keys, options, logMs }: Hub): [string[], Argument[]] {
+  const { logEntriesMax, logBytesMax } = options;
+  const ofMessages = batch.flatMap(({ message: { logs, record, once } }) => [
+    ...logs,
+    ...(record ? [record.key] : []),
+    ...(once ? [once.key] : []),
+  ]);
+  const args = batch.flatMap(({ message: { payload, logs, channels, record, once } }) => [
+    payload,
+    String(logs.length),
+    String(channels.length),
+    ...(record ? [`${record.entriesMax}`, `${record.ms}`, record.value] : ['', '', '']),
+    once ? String(once.ms) : '',
+    ...channels,
+  ]);
+  const head = [logEntriesMax, logBytesMax, logMs, batch.length].map(String);
+  return [
+    [keys.sequence, ...ofMessages],
+    [...head, ...args],
+  ];
 }
 
 function outcomeOf(answer: string, { record }: Message): Published {

@@ -1,37 +1,29 @@
-// The client that the base adapter gets for its requests between servers. It drops the promises of
-// its commands, so they are caught here; its subscriptions wait for Redis.
+// The client that the base adapter gets for its requests between servers and for messages of
+// emitters. It drops the promises of its commands, so they are caught here; what it subscribes to
+// lasts.
 import type { Hub } from './hub.ts';
 
-const retryMs = 1_000;
+type Listener = (message: Buffer, channel: Buffer) => void;
 
-type Command = (...args: never[]) => Promise<unknown>;
-
-export function createRequestClient({ connections, options }: Hub): object {
-  const { main, opened } = connections;
+export function createRequestClient({ connections, subscriptions, options }: Hub): object {
   const failed = (error: unknown) => options.observer.failed('request', error);
-  const command = (name: 'publish' | 'unsubscribe' | 'pUnsubscribe'): Command => {
-    const run = main[name].bind(main) as Command;
-    return (...args) => opened.then(() => run(...args)).catch(failed);
-  };
-  const lasting = (name: 'subscribe' | 'pSubscribe'): Command => {
-    const run = main[name].bind(main) as Command;
-    const attempt: Command = (...args) =>
-      opened
-        .then(() => run(...args))
-        .catch((error) => {
-          failed(error);
-          if (main.isOpen) setTimeout(() => attempt(...args), retryMs).unref();
-        });
-    return attempt;
-  };
+  const pattern = `${options.key}#*`; // one for all namespaces, each ignores what is not its own
   return {
-    publish: command('publish'),
-    unsubscribe: command('unsubscribe'),
-    pUnsubscribe: command('pUnsubscribe'),
-    subscribe: lasting('subscribe'),
-    pSubscribe: lasting('pSubscribe'),
+    publish: (channel: string, message: string | Buffer) =>
+      connections.opened
+        .then(() => connections.use((main) => main.publish(channel, message)))
+        .catch(failed),
+    subscribe(channels: string[], listener: Listener): void {
+      for (const channel of channels) subscriptions.listen(channel, listener, false);
+    },
+    unsubscribe(channels: string[], listener: Listener): void {
+      for (const channel of channels) subscriptions.unlisten(channel, listener);
+    },
+    pSubscribe: (_: string, listener: Listener) => subscriptions.listen(pattern, listener, true),
+    pUnsubscribe: (_: string, listener: Listener) => subscriptions.unlisten(pattern, listener),
     sSubscribe() {}, // by it the base knows node-redis
-    sendCommand: (args: string[]) => opened.then(() => main.sendCommand(args)),
+    sendCommand: (args: string[]) =>
+      connections.opened.then(() => connections.use((main) => main.sendCommand(args))),
     on() {}, // errors are observed already, and each namespace would add a listener
     off() {},
   };

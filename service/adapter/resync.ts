@@ -22,7 +22,7 @@ export async function catchUp(hub: Hub, sources: CatchUpSource[]): Promise<Id> {
   const after = hub.lastSeen();
   const { id, log } = hub.lastLogged();
   const args = [after, id, String(hub.logMs)];
-  const upTo = (await hub.connections.run(checkLoss, [sequence, floor, log], args)) as Id;
+  const upTo = (await hub.connections.run(checkLoss, [sequence, floor, log || floor], args)) as Id;
   if (after !== noId && upTo > after) {
     const byLog = new Map(sources.map((source) => [source.log, source]));
     const positions = [...byLog.keys()].map((log) => ({ log, after }));

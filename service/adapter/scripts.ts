@@ -8,9 +8,10 @@ export interface Script {
  * Publishes a batch: an id for each message, an entry in the log of each of its rooms, and the
  * message on each of its channels.
  * KEYS: sequence, then the messages' keys in turn: logs, then record, then once.
- * ARGV: entries max, log ms, messages, then for each message: payload, logs, channels, record max,
- * record ms, record value, once ms, then the channels' names; '' means none.
- * Answers an id for each message, or what its `once` key holds.
+ * ARGV: entries max, bytes max, log ms, messages, then for each message: payload, logs, channels,
+ * record max, record ms, record value, once ms, then the channels' names; '' means none.
+ * Answers an id for each message, or what its `once` key holds; last, how many logs lost entries
+ * because of their bytes.
  */
 export const publish: Script = {
   lua: `
@@ -18,8 +19,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local last = tonumber(redis.call('GET', KEYS[1]) or '0')
 if now > last then last = now - 1 end
-local key, arg, out = 2, 4, {}
-for message = 1, tonumber(ARGV[3]) do
+local key, arg, out, cut = 2, 5, {}, 0
+local large = ARGV[2] / ARGV[1] -- smaller ones can't add up to bytes max
+for message = 1, tonumber(ARGV[4]) do
   local payload, logs, channels = ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
   local recordMax, recordMs, record = ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5]
   local onceMs = ARGV[arg + 6]
@@ -30,13 +32,19 @@ for message = 1, tonumber(ARGV[3]) do
     out[message] = before
   else
     local id = '0000000000000000'
-    if logs > 0 then
+    if logs > 0 or recordMax ~= '' then
       last = last + 1
       id = string.format('%.0f', last)
     end
     for log = key, key + logs - 1 do
       redis.call('XADD', KEYS[log], 'MAXLEN', '~', ARGV[1], id .. '-0', 'd', payload)
-      redis.call('PEXPIRE', KEYS[log], ARGV[2])
+      redis.call('PEXPIRE', KEYS[log], ARGV[3])
+      local bytes = #payload > large and redis.call('MEMORY', 'USAGE', KEYS[log]) or 0
+      if bytes > tonumber(ARGV[2]) then
+        local keep = math.floor(redis.call('XLEN', KEYS[log]) * 0.9 * ARGV[2] / bytes)
+        redis.call('XTRIM', KEYS[log], 'MAXLEN', keep)
+        cut = cut + 1
+      end
     end
     if recordMax ~= '' then
       redis.call('XADD', KEYS[recordKey], 'MAXLEN', recordMax, id .. '-0', 'd', record)
@@ -52,44 +60,51 @@ for message = 1, tonumber(ARGV[3]) do
   arg = arg + channels
 end
 redis.call('SET', KEYS[1], string.format('%.0f', last))
+out[#out + 1] = cut
 return out`,
 };
 
 /**
  * Writes a session, unless a newer claim has it.
- * KEYS: session. ARGV: epoch, user, process, state, ms to live, '1' when disconnected now.
- * Answers 0 when it belongs to somebody else by now.
+ * KEYS: session, the user's sessions. ARGV: epoch, user, process, state, ms to live, '1' when
+ * disconnected now, sessions per user, ms their set lives.
+ * Answers 0 when it belongs to somebody else by now, 2 when the user's next to expire had to go.
  */
 export const saveSession: Script = {
   lua: `
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return 0 end
-local gone = ''
-if ARGV[6] == '1' then
-  local time = redis.call('TIME')
-  gone = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'user', ARGV[2], 'process', ARGV[3],
-  'state', ARGV[4], 'gone', gone)
+  'state', ARGV[4], 'gone', ARGV[6] == '1' and now or '')
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return 1`,
+if ARGV[2] == '' then return 1 end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+redis.call('ZADD', KEYS[2], now + ARGV[5], KEYS[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[8])
+if redis.call('ZCARD', KEYS[2]) <= tonumber(ARGV[7]) then return 1 end
+redis.call('DEL', redis.call('ZPOPMIN', KEYS[2])[1])
+return 2`,
 };
 
-/** KEYS: session. ARGV: epoch. */
+/** KEYS: session, the user's sessions. ARGV: epoch. */
 export const deleteSession: Script = {
   lua: `
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
+redis.call('ZREM', KEYS[2], KEYS[1])
 return redis.call('DEL', KEYS[1])`,
 };
 
 /**
  * Takes a session over: the newest claim wins, and the process that held it is told.
- * KEYS: session, sequence, floor. ARGV: user, process, window in ms, prefix of processes, notice.
+ * KEYS: session, sequence, floor. ARGV: user, process, window in ms, prefix of processes, notice,
+ * claims from live connections in ten seconds.
  * Answers the outcome, and with 'ok' the epoch, the state, the sequence and the floor.
  */
 export const claimSession: Script = {
   lua: `
-local held = redis.call('HMGET', KEYS[1], 'user', 'process', 'gone', 'state')
+local held = redis.call('HMGET', KEYS[1], 'user', 'process', 'gone', 'state', 'taken', 'takenAt')
 if not held[4] then return {'unknown'} end
 if held[1] ~= ARGV[1] then return {'refused'} end
 local time = redis.call('TIME')
@@ -100,6 +115,12 @@ else expired = redis.call('EXISTS', ARGV[4] .. held[2]) == 0 end
 if expired then
   redis.call('DEL', KEYS[1])
   return {'expired'}
+end
+if held[3] == '' then
+  local recent = now - tonumber(held[6] or '0') < 10000
+  local taken = recent and tonumber(held[5]) + 1 or 1
+  if taken > tonumber(ARGV[6]) then return {'limited'} end
+  redis.call('HSET', KEYS[1], 'taken', taken, 'takenAt', recent and held[6] or now)
 end
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
 redis.call('HSET', KEYS[1], 'process', ARGV[2], 'gone', '')

@@ -20,6 +20,7 @@ export interface Session {
   cursor: Id;
   /** What has arrived while the socket is not connected yet; `undefined`: write at once. */
   held: Entry[] | undefined;
+  heldBytes: number;
   replay: Entry[];
   /** Up to where `replay` goes. */
   cut: Id;
@@ -28,6 +29,8 @@ export interface Session {
   client?: Client;
   /** Subscriptions and positions that a write has to wait for. */
   underWay: Promise<unknown>[];
+  /** The last write, done or failed: the next one follows it. */
+  written: Promise<unknown>;
   /** `lost`: another process or connection has it, and this one must not write any more. */
   phase: 'restoring' | 'open' | 'closed' | 'lost';
 }
@@ -40,17 +43,19 @@ export function newSession(sid: string, user = ''): Session {
     joined: new Map(),
     cursor: '',
     held: [],
+    heldBytes: 0,
     replay: [],
     cut: '',
     data: {},
     underWay: [],
+    written: Promise.resolve(),
     phase: 'open',
   };
 }
 
 export type Claim =
   | { ok: true; epoch: number; state: State; sequence: Id; floor: Id }
-  | { ok: false; why: Extract<RestoreResult, 'unknown' | 'expired' | 'refused'> };
+  | { ok: false; why: Extract<RestoreResult, 'unknown' | 'expired' | 'refused' | 'limited'> };
 
 interface State {
   sid: string;
@@ -58,11 +63,20 @@ interface State {
   data: unknown;
 }
 
-export const sessionKey = (hub: Hub, namespace: string, pid: string) =>
-  `${hub.options.key}:${namespace}:session:${pid}`;
+/** A session, and the set of all sessions of its user. */
+function keysOf(hub: Hub, namespace: string, pid: string, user: string): string[] {
+  const prefix = `${hub.prefix}:${namespace}:`;
+  return [`${prefix}session:${pid}`, `${prefix}sessions:${user}`];
+}
 
 /** Resolves to false when somebody else has claimed the session. */
-export async function write(
+export function write(hub: Hub, namespace: string, session: Session, gone: boolean) {
+  const writing = session.written.then(() => writeNow(hub, namespace, session, gone));
+  session.written = writing.catch(() => {});
+  return writing;
+}
+
+async function writeNow(
   hub: Hub,
   namespace: string,
   session: Session,
@@ -72,25 +86,29 @@ export async function write(
   await Promise.all(session.underWay.splice(0));
   const { sid, joined, data, pid, epoch, user } = session;
   const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
-  const ms = gone ? hub.logMs : hub.options.sessionMsMax; // past the window it is known as expired
-  const args = [String(epoch), user, hub.processId, state, String(ms), gone ? '1' : ''];
-  const key = sessionKey(hub, namespace, pid);
-  return (await hub.connections.run(saveSession, [key], args)) === 1;
+  const { sessionMsMax, sessionsPerUserMax, observer } = hub.options;
+  const ms = gone ? hub.logMs : sessionMsMax; // past the window it is known as expired
+  const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax];
+  const args = [epoch, user, hub.processId, state, ...limits].map(String);
+  const answer = await hub.connections.run(saveSession, keysOf(hub, namespace, pid, user), args);
+  if (Number(answer) > 1) observer.limitReached('sessions_per_user');
+  return Number(answer) > 0;
 }
 
 export async function remove(hub: Hub, namespace: string, session: Session): Promise<void> {
   if (!session.pid) return;
-  const key = sessionKey(hub, namespace, session.pid);
-  await hub.connections.run(deleteSession, [key], [String(session.epoch)]);
+  const keys = keysOf(hub, namespace, session.pid, session.user);
+  await hub.connections.run(deleteSession, keys, [String(session.epoch)]);
 }
 
 export async function claim(hub: Hub, namespace: string, pid: string, user: string) {
   const { sequence, floor, processes } = hub.keys;
   const notice = JSON.stringify({ namespace, pid });
+  const [key = ''] = keysOf(hub, namespace, pid, user);
   const [outcome, epoch, state, last, lowest] = (await hub.connections.run(
     claimSession,
-    [sessionKey(hub, namespace, pid), sequence, floor],
-    [user, hub.processId, String(hub.windowMs), processes, notice],
+    [key, sequence, floor],
+    [user, hub.processId, `${hub.windowMs}`, processes, notice, `${hub.options.takeoversMax}`],
   )) as [string, string, string, Id, Id];
   if (outcome !== 'ok') return { ok: false, why: outcome } as Claim;
   const parsed = JSON.parse(state) as State;

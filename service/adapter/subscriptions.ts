@@ -1,42 +1,54 @@
-// The channels this process listens to, and what becomes of them when Redis goes and comes back:
-// node-redis renews those it had; those that failed meanwhile are made here.
-import type { Connections } from './connections.ts';
+// The channels this process listens to. What becomes of them when Redis goes and comes back: each
+// is subscribed anew on the new connection, which knows of none.
+import { type Connections, RedisUnavailable } from './connections.ts';
 import type { Id } from './entry.ts';
+import type { Client } from './locate.ts';
 
 export interface Subscription {
   readonly channel: string;
   /** The log behind the channel; `undefined`: it has none of its own. */
   readonly log: string | undefined;
-  /** `active`: messages arrive, and a join from now on starts at `hub.lastSeen()`. */
+  /**
+   * `active`: messages arrive, or are read when Redis is back, and a join from now on starts at
+   * `hub.lastSeen()`.
+   */
   state: 'attaching' | 'active' | 'failed';
   ready: Promise<void>;
   receive(id: Id, payload: Buffer): void;
 }
 
+type Listener = (message: Buffer, channel: Buffer) => void;
+
+/** Something to be subscribed on every connection. */
+interface Attachable {
+  channel: string;
+  pattern: boolean;
+  listener: Listener;
+  /** Where it is subscribed, or about to be. */
+  on?: { client: Client; done: Promise<void> } | undefined;
+}
+
 /** @param arrive told every message, in the order in which Redis sent them */
 export function createSubscriptions(
-  connections: Connections,
+  { main, opened }: Connections,
   arrive: (subscription: Subscription, message: Buffer) => void,
   failed: (error: unknown) => void,
 ) {
-  const known = new Map<string, Subscription>();
-  const { main, opened } = connections;
-
-  const detach = (channel: string) => {
-    if (main.isOpen) main.unsubscribe(channel).catch(failed);
+  const known = new Map<string, Subscription & Attachable>();
+  const attach = async (attachable: Attachable) => {
+    await opened;
+    await subscribe(attachable, main());
   };
-  const attach = (subscription: Subscription) => {
-    const { channel } = subscription;
-    const listener = (message: Buffer) => arrive(subscription, message);
-    subscription.state = 'attaching';
-    subscription.ready = opened
-      .then(() => main.subscribe(channel, listener, true))
-      .then(() => {
-        subscription.state = 'active';
-        if (known.get(channel) !== subscription) detach(channel); // left meanwhile
-      });
+  const detach = (attachable: Attachable) => unsubscribe(attachable).catch(failed);
+  const foreign = createForeign((attachable) => attach(attachable).catch(failed), detach);
+  const begin = (subscription: Subscription & Attachable) => {
+    subscription.ready = attach(subscription).then(() => {
+      subscription.state = 'active';
+      if (known.get(subscription.channel) !== subscription) detach(subscription); // left meanwhile
+    });
     subscription.ready.catch((error) => {
-      subscription.state = 'failed';
+      if (subscription.state !== 'active') subscription.state = 'failed';
+      subscription.on = undefined;
       failed(error);
     });
   };
@@ -46,10 +58,9 @@ export function createSubscriptions(
     add(channel: string, log: string | undefined, receive: Subscription['receive']): Promise<void> {
       let subscription = known.get(channel);
       if (!subscription) {
-        const ready = Promise.resolve();
-        subscription = { channel, log, state: 'attaching', ready, receive };
+        subscription = created(channel, log, receive, arrive);
         known.set(channel, subscription);
-        attach(subscription);
+        begin(subscription);
       }
       return subscription.ready;
     },
@@ -58,14 +69,71 @@ export function createSubscriptions(
     remove(channel: string): void {
       const subscription = known.get(channel);
       known.delete(channel);
-      if (subscription?.state === 'active') detach(channel);
+      if (subscription?.state === 'active') detach(subscription);
     },
-    /** Resolves when all are active; to be called after a reconnect. */
+    ...foreign,
+    /** Resolves when all are active; to be called after each connect. */
     async renew(): Promise<void> {
-      for (const subscription of known.values()) {
-        if (subscription.state === 'failed') attach(subscription);
+      foreign.attachAll();
+      const subscriptions = [...known.values()];
+      for (const subscription of subscriptions) {
+        if (subscription.on?.client !== main()) begin(subscription);
       }
-      await Promise.all([...known.values()].map(({ ready }) => ready));
+      await Promise.all(subscriptions.map(({ ready }) => ready));
     },
   };
+}
+
+/** What the base class listens to: messages as they come, past everything else. */
+function createForeign(attach: (one: Attachable) => void, detach: (one: Attachable) => void) {
+  const listeners = new Set<Attachable>();
+  return {
+    attachAll: () => listeners.forEach(attach),
+    listen(channel: string, listener: Listener, pattern: boolean): void {
+      const one = { channel, listener, pattern };
+      listeners.add(one);
+      attach(one);
+    },
+    unlisten(channel: string, listener: Listener): void {
+      for (const one of listeners) {
+        if (one.channel !== channel || one.listener !== listener) continue;
+        listeners.delete(one);
+        detach(one);
+      }
+    },
+  };
+}
+
+function created(
+  channel: string,
+  log: string | undefined,
+  receive: Subscription['receive'],
+  arrive: (subscription: Subscription, message: Buffer) => void,
+): Subscription & Attachable {
+  const subscription: Subscription & Attachable = {
+    channel,
+    log,
+    state: 'attaching',
+    ready: Promise.resolve(),
+    receive,
+    pattern: false,
+    listener: (message) => arrive(subscription, message),
+  };
+  return subscription;
+}
+
+async function subscribe(attachable: Attachable, client: Client | undefined): Promise<void> {
+  if (!client) throw new RedisUnavailable('Redis is away');
+  const { pattern, channel, listener } = attachable;
+  if (attachable.on?.client !== client) {
+    const send = client[pattern ? 'pSubscribe' : 'subscribe'].bind(client);
+    attachable.on = { client, done: send(channel, listener as never, true) };
+  }
+  await attachable.on.done;
+}
+
+async function unsubscribe({ channel, pattern, listener, on }: Attachable): Promise<void> {
+  if (!on?.client.isOpen) return; // nothing is subscribed on the next one
+  const send = on.client[pattern ? 'pUnsubscribe' : 'unsubscribe'].bind(on.client);
+  await send(channel, listener as never, true);
 }

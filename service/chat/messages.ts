@@ -16,7 +16,7 @@ type Answer = (reply: Reply) => void;
 export function sendMessage(
   io: MooringServer,
   socket: MooringSocket,
-  { history, publish, limits }: Services,
+  { history, limits }: Services,
 ) {
   return async (payload: Payload<'send_message'>, reply: Answer) => {
     const room = roomName(payload.roomId);
@@ -24,8 +24,8 @@ export function sendMessage(
     if (Buffer.byteLength(payload.text) > limits.messageBytesMax) {
       return reply(refusal('invalid_payload', `text has over ${limits.messageBytesMax} bytes`));
     }
-    const { message, first } = await history.append({ ...payload, userId: socket.data.user.id });
-    if (first) await publish(io.to(room), 'new_message', message);
+    const draft = { ...payload, userId: socket.data.user.id };
+    const { message } = await history.publish(io.to(room), 'new_message', draft);
     reply({ ok: true, message });
   };
 }

@@ -1,10 +1,11 @@
 // One place among the workers: forks a process, watches it, and forks another when it is gone.
-import cluster, { type Worker } from 'node:cluster';
+import type { Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Snapshot } from '../metrics.ts';
 import { type Call, callWorker, type WorkerMethods } from './call.ts';
+import { forkWorker, offer } from './handover.ts';
 
 const beatMs = 1_000;
 const frozenMsMax = 5_000; // without an answer to a beat
@@ -29,12 +30,13 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
 
   const start = () => {
     bornAt = Date.now();
-    worker = cluster.fork();
+    worker = forkWorker();
     call = callWorker(worker);
     worker.once('exit', replace);
     worker.on('error', (error) => log.warn({ worker: worker.id, err: error }, 'worker channel'));
     void watch(worker, call, (now, figures) => {
       state = now;
+      offer(worker, now.ready);
       last = figures;
     }).catch(frozen);
   };

@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Connection {
   readyState: string;
   transport: { name: string };
+  /** Epoch milliseconds. */
+  openedAt: number;
   close(): void;
 }
 
@@ -14,6 +16,8 @@ interface Drain {
   endpointDelayMs: number;
   /** Time over which the connections are closed, when there are many. */
   drainMsMax: number;
+  /** Told when proxies have had that time. */
+  closing?(): void;
 }
 
 const pollingMsMax = 800; // proxies cut polling from a replica that is not ready at once
@@ -22,12 +26,14 @@ const sweepMsMax = 2_000;
 const sweepStepMs = 50;
 
 /** To be called after new handshakes are refused. Resolves when no connection is left. */
-export async function drain({ connections, endpointDelayMs, drainMsMax }: Drain): Promise<void> {
+export async function drain(parts: Drain): Promise<void> {
+  const { connections, endpointDelayMs, drainMsMax } = parts;
   const polling = connections().filter(({ transport }) => transport.name === 'polling');
   await Promise.all([
     closePaced(polling, Math.min(pollingMsMax, drainMsMax)),
     sleep(endpointDelayMs),
   ]);
+  parts.closing?.();
   const open = connections();
   await closePaced(open, Math.min(drainMsMax, open.length * closeMsMin));
   const end = Date.now() + sweepMsMax;
@@ -38,7 +44,7 @@ export async function drain({ connections, endpointDelayMs, drainMsMax }: Drain)
 }
 
 /** Closes in random order, each at a random point of its own slice of the time. */
-async function closePaced(connections: Connection[], ms: number): Promise<void> {
+export async function closePaced(connections: Connection[], ms: number): Promise<void> {
   const startedAt = Date.now();
   const slice = ms / connections.length;
   for (const [position, connection] of shuffled(connections).entries()) {

@@ -1,5 +1,8 @@
-// What both histories share: their limits, the keys of what was sent, and the size of a page.
+// Recent messages of each room, in it exactly if they were published: both are one step.
+import { randomUUID } from 'node:crypto';
+import type { History, HistoryQuery } from '../application.ts';
 import type { Message } from '../protocol.ts';
+import type { Broadcast } from './broadcast.ts';
 
 export interface HistoryLimits {
   /** Messages kept per room. */
@@ -8,24 +11,54 @@ export interface HistoryLimits {
   msMax: number;
 }
 
-/** How long the same id is answered with the first result. */
-export const idempotencyMsMax = 600_000;
-/** How long a request that has begun and not finished keeps its key. */
-export const pendingMsMax = 5_000;
-
-/** The key of a user's own message id; the length keeps `a:b` + `c` apart from `a` + `b:c`. */
-export const sentKey = (userId: string, id: string) => `${userId.length}:${userId}:${id}`;
-
 const pageLettersMax = 512 * 1024; // an answer must not be larger than a client can take
+const keyOf = (roomId: string) => `history:${roomId}`;
 
-/** The newest of the given messages that fit one answer, at most `limit`, oldest first. */
-export function pageOf(newestFirst: Message[], limit: number) {
-  const page: Message[] = [];
-  let letters = 0;
-  for (const message of newestFirst.slice(0, limit)) {
-    letters += message.text.length;
-    if (page.length > 0 && letters > pageLettersMax) break;
-    page.push(message);
+export function createHistory(
+  { publish, recorded }: Pick<Broadcast, 'publish' | 'recorded'>,
+  { messagesMax, msMax }: HistoryLimits,
+): History {
+  return {
+    async publish(target, event, { roomId, userId, text, id }) {
+      const message: Message = { id: id ?? randomUUID(), roomId, userId, text, at: Date.now() };
+      const value = JSON.stringify(message);
+      const outcome = await publish(() => target.emit(event, message), {
+        record: { key: keyOf(roomId), value, entriesMax: messagesMax, ms: msMax },
+        // The length keeps `a:b` + `c` apart from `a` + `b:c`.
+        ...(id !== undefined && { once: `sent:${userId.length}:${userId}:${id}` }),
+      });
+      return { message: JSON.parse(outcome.record), first: outcome.first };
+    },
+    async read(roomId, { before, limit }) {
+      const page: Message[] = []; // newest first
+      let letters = 0;
+      for await (const message of older(recorded(keyOf(roomId)), before, Date.now() - msMax)) {
+        letters += message.text.length;
+        const full = page.length >= limit || (page.length > 0 && letters > pageLettersMax);
+        if (full) return { messages: page.reverse(), more: true };
+        page.push(message);
+      }
+      return { messages: page.reverse(), more: false };
+    },
+  };
+}
+
+/**
+ * The messages before `before`; an unknown id has none before it. Two users may have chosen the
+ * same id: then before the oldest of them, so that pages come to an end.
+ */
+async function* older(
+  newestFirst: AsyncIterable<string>,
+  before: HistoryQuery['before'],
+  oldestAt: number,
+): AsyncGenerator<Message> {
+  let beforeId: Message[] | undefined;
+  for await (const value of newestFirst) {
+    const message: Message = JSON.parse(value);
+    if (message.at <= oldestAt) break;
+    if (before === undefined || (typeof before === 'number' && message.at < before)) yield message;
+    else if (message.id === before) beforeId = [];
+    else beforeId?.push(message);
   }
-  return { messages: page.reverse(), more: page.length < newestFirst.length };
+  yield* beforeId ?? [];
 }

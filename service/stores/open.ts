@@ -3,20 +3,31 @@ import { randomUUID } from 'node:crypto';
 import type { History, Presence } from '../application.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
-import { type Broadcast, type Identify, memoryBroadcast, redisBroadcast } from './adapter.ts';
-import { createMemoryHistory } from './history.memory.ts';
-import { createRedisHistory } from './history.redis.ts';
+import { memoryBroadcast } from './broadcast.memory.ts';
+import { redisBroadcast } from './broadcast.redis.ts';
+import type { Broadcast, Identify } from './broadcast.ts';
+import { createRedisFleet } from './fleet.redis.ts';
+import { type Fleet, memoryFleet } from './fleet.ts';
+import { createHistory } from './history.ts';
+import { createMemoryOrders } from './orders.memory.ts';
+import { createRedisOrders } from './orders.redis.ts';
+import type { Orders } from './orders.ts';
 import { createMemoryPresence } from './presence.memory.ts';
 import { createRedisPresence } from './presence.redis.ts';
-import { openRedis } from './redis.ts';
+import { openRedis, redisClient } from './redis.ts';
 
 const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
 
 export interface Stores {
   history: History;
   presence: Presence;
+  orders: Orders;
   broadcast: Broadcast;
-  /** Resolves when the stores first work; to be asked once the server is there. */
+  fleet: Fleet;
+  /**
+   * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
+   * is one on which they must not.
+   */
   ready(): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -28,24 +39,45 @@ export function openStores(
   report: (stage: string, error: unknown) => void,
 ): Stores {
   const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
-  if (!config.redisUrl) {
+  if (config.redisUrl.length === 0) {
     metrics.redisUp(true); // there is none to be away
+    const recovers = config.recoveryMsMax > 0;
+    const broadcast = measured(memoryBroadcast(identify, metrics, recovers), metrics);
     return {
-      history: createMemoryHistory(limits),
+      history: createHistory(broadcast, limits),
       presence: createMemoryPresence(),
-      broadcast: memoryBroadcast(identify, metrics),
+      orders: createMemoryOrders(),
+      broadcast,
+      fleet: memoryFleet,
       ready: async () => {},
       close: async () => {},
     };
   }
-  const redis = openRedis(config.redisUrl, metrics, report);
-  const broadcast = redisBroadcast(redis, identify, metrics, report);
+  const client = redisClient(config);
+  const changed = () => metrics.redisUp(redis.isUp() && joined.isUp());
+  const redis = openRedis(client, metrics, report, changed);
+  const joined = redisBroadcast(client, identify, metrics, report, changed);
+  const broadcast = measured(joined, metrics);
   const goneMs = Math.max(config.recoveryMsMax, goneMsMin);
   return {
-    history: createRedisHistory(redis, limits),
+    history: createHistory(broadcast, limits),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
+    orders: createRedisOrders(redis),
     broadcast,
-    ready: () => Promise.all([redis.ready, broadcast.ready()]),
+    fleet: createRedisFleet(redis),
+    ready: () => Promise.all([redis.ready(), broadcast.ready()]),
     close: redis.close,
+  };
+}
+
+function measured(broadcast: Broadcast, metrics: Metrics): Broadcast {
+  return {
+    ...broadcast,
+    async publish(emit, extras) {
+      const startedAt = performance.now();
+      const outcome = await broadcast.publish(emit, extras);
+      if (outcome.first) metrics.messagePublished((performance.now() - startedAt) / 1000);
+      return outcome;
+    },
   };
 }

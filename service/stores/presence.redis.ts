@@ -4,7 +4,8 @@ import type { Presence } from '../application.ts';
 import { membersMax } from './presence.ts';
 import type { Redis } from './redis.ts';
 
-const prefix = 'mooring:presence:';
+export const presencePrefix = 'mooring:{presence}'; // one hash tag: its scripts use several keys
+const prefix = `${presencePrefix}:`;
 const roomKey = (roomId: string) => `${prefix}room:${roomId}`;
 const processesKey = `${prefix}processes`;
 const leftBehindMax = 1_000; // taken back in one sweep
@@ -44,6 +45,8 @@ for i = 1, #fields, 2 do
 end
 if redis.call('EXISTS', process) == 0 then redis.call('ZREM', KEYS[1], gone) end
 return out`;
+
+export const presenceScripts = [writeLua, sweepLua];
 
 /**
  * @param processId names this process among all that share the Redis

@@ -12,14 +12,17 @@ import { connected, until } from './service.ts';
 type Options = NonNullable<Parameters<typeof createAdapter>[1]>;
 
 export async function threeServers(options: Options = {}, namespace = '/') {
-  const { url } = await startRedis();
-  const redis = await createClient({ url }).connect();
+  const server = await startRedis();
+  const redis = await createClient({ url: server.url })
+    .on('error', () => {})
+    .connect();
   const nodes = await Promise.all(
     Array.from({ length: 3 }, async () => {
       const http = createServer();
+      const adapter = createAdapter(redis as never, options);
       const io = new Server(http, {
-        connectionStateRecovery: { maxDisconnectionDuration: 10_000 },
-        adapter: createAdapter(redis as never, options) as never,
+        connectionStateRecovery: { maxDisconnectionDuration: 10_000, skipMiddlewares: false },
+        adapter: adapter as never,
       });
       const address = `http://127.0.0.1:${await listen(http, 0, '127.0.0.1')}`;
       const arrived = new Promise<ServerSocket>((resolve) => {
@@ -31,7 +34,7 @@ export async function threeServers(options: Options = {}, namespace = '/') {
         transports: ['websocket'],
         reconnectionDelay: 100,
       });
-      return { io, address, arrived, client };
+      return { io, adapter, address, arrived, client };
     }),
   );
   onTestFinished(async () => {
@@ -46,6 +49,9 @@ export async function threeServers(options: Options = {}, namespace = '/') {
   await until('all servers know each other', async () => (await first.adapter.serverCount()) === 3);
   const clients = nodes.map(({ client }) => client) as [Socket, Socket, Socket];
   return {
+    redis,
+    /** Ends the Redis of all of them. */
+    killRedis: server.kill,
     servers,
     first,
     sockets: sockets as [ServerSocket, ServerSocket, ServerSocket],

@@ -1,0 +1,164 @@
+// Where the Redis is that takes writes: at one address, where Sentinels say, or with the owner of a
+// hash slot. The client that a server is given is only asked for its options: one connection of our
+// own carries publishing, subscriptions and sessions, so that replies and messages arrive in order.
+import {
+  createClient,
+  type RedisClientOptions,
+  type RedisClusterOptions,
+  type RedisSentinelOptions,
+} from 'redis';
+import { within } from './command.ts';
+import { RedisUnfit, refusal } from './requirements.ts';
+
+export type Client = ReturnType<typeof createClient>;
+
+/** What node-redis's `createClient`, `createSentinel` or `createCluster` returns. */
+export interface RedisClient {
+  duplicate(overrides?: object): unknown;
+}
+
+export interface Locator {
+  /** Several masters: keys that belong together have to share a hash tag. */
+  sharded: boolean;
+  /** A client for the master that has the key, not yet connected; it never reconnects. */
+  locate(key: string): Promise<Client>;
+}
+
+interface Address {
+  host?: string | undefined;
+  port?: number | undefined;
+}
+
+const connectMsMax = 2_000;
+const silenceMsMax = 10_000; // without an answer to a ping either: a peer that is gone, or frozen
+const pingMs = 3_000; // node-redis sends nothing when idle
+
+export function locatorOf(client: RedisClient): Locator {
+  const options = optionsOf(client);
+  if ('sentinelRootNodes' in options) return bySentinels(options);
+  if ('rootNodes' in options) return bySlots(options);
+  const locate = async () => client.duplicate(once(options)) as Client;
+  return { sharded: false, locate };
+}
+
+type Options = RedisClientOptions | RedisSentinelOptions | RedisClusterOptions;
+
+/** Only a duplicate gets to know them, so one is made of another class, which keeps them. */
+function optionsOf(client: RedisClient): Options {
+  class Kept {
+    readonly options: Options;
+    constructor(options: Options) {
+      this.options = options;
+    }
+  }
+  const self = { _self: { value: Reflect.get(client, '_self') } };
+  return (client.duplicate.call(Object.create(Kept.prototype, self)) as Kept).options;
+}
+
+/** Options of a connection that is used until it breaks. */
+function once(options: object, address?: Address): RedisClientOptions {
+  const socket = {
+    connectTimeout: connectMsMax,
+    socketTimeout: silenceMsMax,
+    ...Reflect.get(options, 'socket'),
+    ...address,
+    reconnectStrategy: false as const,
+  };
+  const quiet = { disableOfflineQueue: true, pingInterval: pingMs };
+  // A server that moves its clients is met anew like any other; subscriptions must not be split.
+  return { ...options, ...quiet, RESP: 3, maintNotifications: 'disabled', socket };
+}
+
+function bySentinels(options: RedisSentinelOptions): Locator {
+  const { name, nodeAddressMap, nodeClientOptions = {}, sentinelClientOptions = {} } = options;
+  let sentinels: Address[] = options.sentinelRootNodes;
+  const locate = async () => {
+    let unknown = 0;
+    const { found, answered } = await firstAnswer(sentinels, async (sentinel) => {
+      const client = createClient(once(sentinelClientOptions, sentinel));
+      return asking(client, async () => {
+        const command = ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name];
+        const master = (await client.sendCommand(command)) as [string, string] | null;
+        if (!master) unknown += 1;
+        return master ?? undefined;
+      });
+    }).catch((error) => {
+      if (unknown === 0) throw error;
+      const todo = 'give the name of `sentinel monitor` in their configuration';
+      throw new RedisUnfit(`The Sentinels know no master named ${name}: ${todo}`);
+    });
+    sentinels = [answered, ...sentinels.filter((other) => other !== answered)];
+    const [host, port] = found;
+    const address = mapped(nodeAddressMap, { host, port: Number(port) });
+    return createClient(once(nodeClientOptions, address));
+  };
+  return { sharded: false, locate };
+}
+
+function bySlots({ rootNodes, defaults = {}, nodeAddressMap }: RedisClusterOptions): Locator {
+  let known: RedisClientOptions[] = [];
+  const nodeAt = (address: Address) => ({
+    ...defaults,
+    socket: { ...defaults.socket, ...address },
+  });
+  const locate = async (key: string) => {
+    // In any order: a node that is cut off from the others still says what was once true.
+    const nodes = [...shuffled(known), ...shuffled(rootNodes)];
+    const { found } = await firstAnswer(nodes, async (node) => {
+      const socket = { ...defaults.socket, ...node.socket };
+      const client = createClient(once({ ...defaults, ...node, socket }));
+      return asking(client, async () => {
+        const shards = await client.clusterSlots();
+        const slot = await client.clusterKeySlot(key);
+        const asked = client.options.socket as Address;
+        const addressOf = ({ host, port }: Address) =>
+          mapped(nodeAddressMap, { host: host || asked.host, port });
+        known = shards.map(({ master }) => nodeAt(addressOf(master))) as RedisClientOptions[];
+        const owner = shards.find(({ from, to }) => from <= slot && slot <= to)?.master;
+        return owner && addressOf(owner);
+      });
+    });
+    return createClient(once(defaults, found));
+  };
+  return { sharded: true, locate };
+}
+
+/** Asks one after the other; rejects with what went wrong at each. */
+async function firstAnswer<N, T>(
+  nodes: N[],
+  ask: (node: N) => Promise<T | undefined>,
+): Promise<{ found: T; answered: N }> {
+  const errors: unknown[] = [];
+  for (const answered of nodes) {
+    try {
+      const found = await ask(answered);
+      if (found !== undefined) return { found, answered };
+    } catch (error) {
+      if (error instanceof RedisUnfit) throw error;
+      errors.push(error);
+    }
+  }
+  throw new AggregateError(errors, 'nobody knows the master');
+}
+
+async function asking<T>(client: Client, ask: () => Promise<T>): Promise<T> {
+  client.on('error', () => {}); // the command rejects too
+  try {
+    return await within(client.connect().then(ask), connectMsMax);
+  } catch (error) {
+    throw refusal(error, client);
+  } finally {
+    client.destroy();
+  }
+}
+
+type AddressMap = RedisClusterOptions['nodeAddressMap'];
+
+function mapped(map: AddressMap, address: Address): Address {
+  const name = `${address.host}:${address.port}`;
+  return (typeof map === 'function' ? map(name) : map?.[name]) ?? address;
+}
+
+function shuffled<T>(items: T[]): T[] {
+  return items.toSorted(() => Math.random() - 0.5);
+}
