@@ -92,7 +92,7 @@ describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', 
     await home?.close();
   });
 
-  it('goes to six pods for 300 connections, and comes down one by one when they leave', async () => {
+  it('goes to six pods for 300 connections, and down one by one when they leave', async () => {
     const options = { transports: ['websocket'] };
     clients = await connectMany(300, door.url, await tokenMaker(home.namespace), options);
     await timed('300 connections to six pods', () =>
