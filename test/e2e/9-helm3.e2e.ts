@@ -3,7 +3,18 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { findHelm } from '../../charts/tools/helm.ts';
-import { chart, get, inside, install, note, openNamespace, ready, run, timed } from './cluster.ts';
+import {
+  chart,
+  get,
+  imageValues,
+  inside,
+  install,
+  note,
+  openNamespace,
+  ready,
+  run,
+  timed,
+} from './cluster.ts';
 
 const helm3 = process.env.HELM3 ?? '';
 if (!helm3) process.stdout.write('  · skipped: HELM3 names no Helm 3\n');
@@ -21,10 +32,8 @@ describe.runIf(helm3)('Helm 3', () => {
     const scenarios = readdirSync(`${chart}/ci`);
     for (const file of scenarios) {
       const args = ['template', 'mooring', chart, '--kube-version', '1.35.0'];
-      const [three, four] = await Promise.all(
-        [helm3, findHelm()].map((helm) => run(helm, [...args, '-f', `${chart}/ci/${file}`])),
-      );
-      expect(comparable(three)).toEqual(comparable(four));
+      const by = (helm: string) => run(helm, [...args, '-f', `${chart}/ci/${file}`]);
+      expect(comparable(await by(helm3))).toEqual(comparable(await by(findHelm())));
     }
     note(`${scenarios.length} scenarios render the same under Helm 3 and 4`);
   });
@@ -33,7 +42,7 @@ describe.runIf(helm3)('Helm 3', () => {
     const { namespace } = home;
     const args = ['install', 'mooring', chart, '-n', namespace, '-f', '-'];
     await timed('install by Helm 3 ready', async () => {
-      await run(helm3, args, stringify(inside));
+      await run(helm3, args, stringify({ ...imageValues(), ...inside }));
       await ready(namespace);
     });
     const { data } = await get(namespace, 'secret', 'mooring');
