@@ -1,11 +1,16 @@
 # Every command of the project; `make help` says what each does. CI runs nothing else.
 NODE := node_modules/.bin/node
+VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
+IMAGE ?= mooring:$(VERSION)
+RELEASE ?= mooring
+NAMESPACE ?= mooring
+ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start test up down format
+.PHONY: help start test chaos up roll down format image install e2e k8s
 
 help: ## Shows this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 node_modules/.package-lock.json: package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
@@ -18,11 +23,34 @@ test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and ru
 	@$(NODE) test/programs.ts
 	@npm test --silent
 
+chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/chaos.md
+	@exec $(NODE) test/chaos/main.ts
+
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs
 	@exec $(NODE) ingress/nginx/fleet.ts up
+
+roll: node_modules/.package-lock.json ## Replaces the replicas of `make up` by new ones, in use
+	@exec $(NODE) ingress/nginx/fleet.ts roll
 
 down: node_modules/.package-lock.json ## Stops exactly what `make up` started
 	@exec $(NODE) ingress/nginx/fleet.ts down
 
 format: node_modules/.package-lock.json ## Formats the code
 	@npm run --silent format
+
+image: ## Builds the service's image, IMAGE=mooring:VERSION, with docker, podman or buildah
+	@test -n "$(ENGINE)" || { echo 'docker, podman or buildah is needed' >&2; exit 1; }
+	$(ENGINE) build --file service/Dockerfile --tag $(IMAGE) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+	  --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .
+
+install: ## Installs or upgrades the chart on the current KUBECONFIG; VALUES=file or HELM_FLAGS='--set ...'
+	helm upgrade --install $(RELEASE) charts/mooring --namespace $(NAMESPACE) --create-namespace \
+	  $(if $(VALUES),--values $(VALUES)) $(HELM_FLAGS)
+
+e2e: node_modules/.package-lock.json ## Proves the chart on the current KUBECONFIG, in namespaces of its own; IMAGE=, LOAD_IMAGE=
+	@$(LOAD_IMAGE)
+	@IMAGE=$(IMAGE) npm run --silent e2e
+
+k8s: node_modules/.package-lock.json ## Renders k8s/ from the chart
+	@$(NODE) charts/tools/write.ts k8s

@@ -9,14 +9,15 @@ import type { Config } from './config.ts';
 import { createApi } from './http/api.ts';
 import { createPage, type ReadyMadeToken } from './http/page.ts';
 import { type Handler, listen, listenerOf, problem } from './http/router.ts';
-import { drain } from './lifecycle/drain.ts';
-import { createReadiness } from './lifecycle/readiness.ts';
+import { createLifecycle } from './lifecycle/lifecycle.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { createPublish } from './publish.ts';
 import { createReport } from './report.ts';
 import { createHandle } from './request.ts';
+import { refuseRevoked } from './revocation.ts';
 import { verifyOnce } from './sockets/authentication.ts';
+import { obeyOrders } from './sockets/orders.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { openStores } from './stores/open.ts';
 import { createTokenVerifier } from './token.ts';
@@ -27,57 +28,54 @@ export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a wo
 export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken[] = []) {
   const metrics = createMetrics();
   const report = createReport(log, metrics);
-  const verify = createTokenVerifier(config);
+  const verify = refuseRevoked(createTokenVerifier(config), (user) => orders.revokedBefore(user));
   const verifyAuth = verifyOnce(verify);
   const stores = openStores(config, verifyAuth, metrics, report);
-  const { broadcast, history, presence } = stores;
+  const { broadcast, history, presence, orders } = stores;
 
   const page = config.page === 'on' ? createPage(config.podName, tokens) : noPage;
   const httpServer = createServer(listenerOf(page, (error) => report('page', error)));
-  const readiness = createReadiness(() => io.engine.clientsCount >= config.connectionsMax);
+  const connections = () => sockets.connections();
+  const common = { config, metrics, log, report };
+  const lifecycle = createLifecycle({ ...common, fleet: stores.fleet, connections });
   const sockets = createSocketServer(httpServer, {
-    config,
+    ...common,
     adapter: broadcast.adapter,
     verify,
     verifyAuth,
-    refuseHandshake: () => readiness.state().reason,
-    metrics,
-    report,
+    refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
-  const publish = createPublish(broadcast.publish);
 
   const services: Services = {
     history,
     presence,
     access: createAccess(config, report),
-    publish,
+    publish: createPublish(broadcast.publish),
     handle: createHandle(metrics),
     log,
     metrics,
     limits: config,
     recoveryMs: config.recoveryMsMax,
   };
-  const application = config.application ? await load(config.application) : chat;
-  const closeApplication = await application(io, services);
+  const closeApplication = await (await load(config.application))(io, services);
+  const { order, ...obedience } = obeyOrders(io, orders, report);
+  const ready = Promise.all([stores.ready(), obedience.begun]);
 
   return {
     io,
     /** Rejects when this process can never do its work. */
-    started: stores.ready().then(readiness.running),
-    api: createApi({ apiKey: config.apiKey, io, publish: broadcast.publish }),
+    started: ready.then(lifecycle.running),
+    api: createApi({ ...config, ...services, ...broadcast, ...lifecycle, io, order }),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
-    readiness: readiness.state,
+    readiness: lifecycle.readiness,
     listen: () => listen(httpServer, config.port, config.host),
-    async drain() {
-      readiness.draining();
-      metrics.draining(true);
-      log.info({ connections: io.engine.clientsCount }, 'draining');
-      await drain({ ...config, connections: sockets.connections });
-    },
+    drain: lifecycle.drain,
     /** In this order: sockets may still write to the stores while they close. */
     async close() {
+      await obedience.close();
+      await lifecycle.close();
       await sockets.close();
       await closeApplication?.();
       await stores.close();
@@ -87,7 +85,8 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
 
 const noPage: Handler = async ({ url }) => problem(404, 'There is nothing here', url);
 
-async function load(path: string): Promise<Application> {
+async function load(path: string | undefined): Promise<Application> {
+  if (!path) return chat;
   const module = await import(pathToFileURL(resolve(path)).href).catch((cause: unknown) => {
     throw new Error(`APPLICATION ${path} cannot be loaded`, { cause });
   });

@@ -75,6 +75,14 @@ export const settings = z.object({
   WORKERS: count('processes per replica; 0: one per core; more than 1 needs REDIS_URL', 1, 0, 256),
   DRAIN_MS_MAX: count('over how long connections are closed at shutdown', 12_000, 0),
   ENDPOINT_DELAY_MS: count('wait between not ready and the first close at shutdown', 5_000, 0),
+  SETTLE_MS: count('how long a replica is ready before others rely on it', 6_000, 0),
+  RELEASE: z
+    .string()
+    .regex(/^[\w.:-]*$/, 'must be letters, digits or any of _ - . :')
+    .default('')
+    .describe('what this replica runs, e.g. its pod-template-hash: older ones yield to newer ones'),
+  REBALANCE: choice('whether connections move to replicas that have fewer', ['on', 'off']),
+  HANDSHAKES_PER_SECOND_MAX: count('more are sent to other replicas, if there are any', 1_000),
   CONNECTIONS_MAX: count('connections per process; above it handshakes answer 503', 10_000),
   MESSAGE_BYTES_MAX: count('largest message from a client', 131_072, 1_024),
   ROOMS_PER_SOCKET_MAX: count('rooms one socket may be in', 100),

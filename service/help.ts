@@ -15,6 +15,15 @@ const usage = `Mooring: Socket.IO that keeps its connections.
   node service/main.ts --development          start with a secret, tokens and the page, on loopback
   node service/main.ts token --sub USER [--role ROLE] [--rooms PATTERN,...] [--ttl SECONDS]
                                               print a token signed with JWT_SECRET
+  node service/main.ts check URL [OPTION...]  try everything a client relies on through this URL:
+      --times 20          how often each transport is tried
+      --quick             leave out the idle connections, which take two ping intervals
+      --second URL        another way to the same service, to meet another pod; repeatable
+      --pods 1            fail when fewer pods are met
+      --websocket-only    for a door that is not sticky on purpose
+      --token-file FILE   or --token TOKEN, where JWT_SECRET is not at hand
+      --room-prefix check-   what the names of the rooms that are used begin with
+      --json              for programs; exit status 0: nothing fails, 1: something, 2: bad usage
   node service/main.ts --help                 this text; with --markdown: docs/configuration.md
 `;
 

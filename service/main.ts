@@ -1,9 +1,11 @@
+#!/usr/bin/env node
 // The process: arguments, environment, signals and exit. Everything else is given to others.
 import cluster from 'node:cluster';
 import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
 import { RedisUnfit } from './adapter/requirements.ts';
 import { type App, createApp } from './app.ts';
+import { BadUsage, parseCheck } from './check/options.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
 import { ConfigError, parseConfig } from './config.ts';
@@ -22,6 +24,7 @@ const unfitCode = 78; // EX_CONFIG: this Redis is refused, as another worker wou
 type Environment = Record<string, string | undefined>;
 
 async function main(args: string[], env: Environment): Promise<void> {
+  if (args[0] === 'check' && !args.includes('--help')) return check(args.slice(1), env);
   const { values: options, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -45,6 +48,16 @@ async function main(args: string[], env: Environment): Promise<void> {
 }
 
 class UsageError extends Error {}
+
+/** Exits 0 when nothing fails, 1 when something does, 2 when the arguments make no sense. */
+async function check(args: string[], env: Environment): Promise<void> {
+  const options = parseCheck(args, () => signingKey(env));
+  const { runCheck } = await import('./check/check.ts'); // a client, which no pod needs
+  const { reportJson, reportText } = await import('./check/table.ts');
+  const report = await runCheck(options);
+  print(options.json ? reportJson(report) : reportText(report));
+  process.exitCode = report.ok ? 0 : 1;
+}
 
 async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const config = parseConfig(env);
@@ -106,14 +119,21 @@ function tokenFor(
   options: { sub?: string; role?: string; rooms?: string; ttl: string },
   env: Environment,
 ): string {
-  const { jwtSecret } = parseConfig(env);
+  const { secret, algorithm, ...issued } = signingKey(env);
   const { sub, role, rooms } = options;
-  if (!jwtSecret) throw new UsageError('token signs with JWT_SECRET; with keys, use your issuer');
   if (!sub) throw new UsageError('token needs --sub USER');
   const ttlSeconds = Number(options.ttl);
   if (!(ttlSeconds > 0)) throw new UsageError('--ttl must be a number of seconds above 0');
-  const claims = { sub, ...(role && { role }), ...(rooms && { rooms: rooms.split(',') }) };
-  return mintToken(jwtSecret, claims, ttlSeconds);
+  const chosen = { ...(role && { role }), ...(rooms && { rooms: rooms.split(',') }) };
+  return mintToken(secret, { sub, ...chosen, ...issued }, ttlSeconds, algorithm);
+}
+
+/** What the service accepts tokens with, and what they must say. */
+function signingKey(env: Environment) {
+  const { jwtSecret: secret, jwtIssuer: iss, jwtAudience: aud, jwtAlgorithms } = parseConfig(env);
+  if (!secret)
+    throw new UsageError('Tokens are signed with JWT_SECRET; with keys, use your issuer');
+  return { secret, algorithm: jwtAlgorithms[0], ...(iss && { iss }), ...(aud && { aud }) };
 }
 
 function print(text: string): void {
@@ -124,11 +144,13 @@ function end(error: Error & { code?: string }): void {
   const expected =
     error instanceof ConfigError ||
     error instanceof UsageError ||
+    error instanceof BadUsage ||
     error instanceof RedisUnfit ||
     error.code?.startsWith('ERR_PARSE_ARGS') ||
     error.code === 'EADDRINUSE';
   process.stderr.write(`${expected ? error.message : inspect(error)}\n`);
-  process.exit(error instanceof RedisUnfit ? unfitCode : 1);
+  const code = error instanceof BadUsage ? 2 : 1;
+  process.exit(error instanceof RedisUnfit ? unfitCode : code);
 }
 
 main(process.argv.slice(2), process.env).catch(end);

@@ -19,6 +19,10 @@ export interface SocketData {
   user: User;
   /** Epoch milliseconds at which the token ends. */
   expiresAt: number;
+  /** Epoch milliseconds at which the token was issued; 0 when it does not say. */
+  issuedAt: number;
+  /** The last revocation that the token has outlived; a session from before it is not restored. */
+  revokedBefore?: number;
 }
 
 type Events = DefaultEventsMap;

@@ -26,6 +26,7 @@ export type Verdict =
 const claimsSchema = z.object({
   sub: nameSchema,
   exp: z.number(),
+  iat: z.number().default(0),
   role: z.string().max(128).optional(),
   rooms: z.array(z.string().min(1).max(128)).max(1000).optional(),
 });
@@ -64,17 +65,20 @@ export function createTokenVerifier(config: TokenConfig) {
 /** A token for development and tests, signed with the HMAC secret; `ttlSeconds` from now. */
 export function mintToken(
   secret: string,
-  claims: { sub: string; role?: string; rooms?: string[] },
+  claims: { sub: string; role?: string; rooms?: string[]; iss?: string; aud?: string },
   ttlSeconds: number,
+  algorithm = 'HS256',
 ): string {
-  return jwt.sign(claims, createSecretKey(Buffer.from(secret)), { expiresIn: ttlSeconds });
+  const options = { expiresIn: ttlSeconds, algorithm: algorithm as jwt.Algorithm };
+  return jwt.sign(claims, createSecretKey(Buffer.from(secret)), options);
 }
 
 function toSocketData(claims: z.infer<typeof claimsSchema>): SocketData {
-  const { sub, exp, role, rooms } = claims;
+  const { sub, exp, iat, role, rooms } = claims;
   return {
     user: { id: sub, ...(role && { role }), ...(rooms && { rooms }) },
     expiresAt: exp * 1000,
+    issuedAt: iat * 1000,
   };
 }
 

@@ -38,7 +38,8 @@ describe('an application of one’s own', () => {
             socket.on('say', async (text, reply) => {
               const allowed = await access(socket.data.user, 'den');
               if (!allowed.ok) return reply(allowed);
-              await history.append({ roomId: 'den', userId: socket.data.user.id, text });
+              const draft = { roomId: 'den', userId: socket.data.user.id, text };
+              await history.publish(io.to('den'), 'said', draft);
               reply((await history.read('den', { limit: 1 })).messages[0].text);
             });
           });

@@ -1,10 +1,12 @@
 // What the tests need beside Node: found, or installed where that is ours to do.
+import { findHelm } from '../charts/tools/helm.ts';
 import { Problem } from '../ingress/nginx/problem.ts';
 import { fleetPrograms, requirePrograms } from '../ingress/nginx/programs.ts';
 
 try {
   const programs = [...fleetPrograms, 'redis-cli', 'openssl', 'chromium'] as const;
   await requirePrograms(programs, Boolean(process.env.CI));
+  findHelm();
 } catch (error) {
   if (!(error instanceof Problem)) throw error;
   process.stderr.write(`${error.message}\n`);

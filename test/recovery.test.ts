@@ -173,3 +173,15 @@ describe('a session', () => {
     await message;
   });
 });
+
+it.each(['memory', 'redis'])('RECOVERY_MS_MAX=0 turns it off in %s', async (mode) => {
+  const store = mode === 'redis' ? { REDIS_URL: (await startRedis()).url } : {};
+  const service = await startApp({ RECOVERY_MS_MAX: '0', ...store });
+  await untilReady(service.operationsUrl);
+  const client = await connected(service.connect('alice', { reconnectionDelay: 100 }));
+  const { id } = client;
+  const again = next(client, 'connect');
+  client.io.engine.close();
+  await again;
+  expect([client.recovered === true, client.id === id]).toEqual([false, false]);
+});

@@ -82,6 +82,7 @@ describe('imports', () => {
     ['pino', /^service\/log\.ts$/],
     ['@godaddy/terminus', /^service\/main\.ts$/],
     ['@socket.io/sticky', /^service\/cluster\//],
+    ['socket.io-client', /^service\/check\//],
   ])('of %s are kept in one place', (name, place) => {
     const importers = service.filter((path) =>
       importsOf(path).some(({ target }) => target === name),

@@ -17,7 +17,12 @@ async function startWorkers(env: Record<string, string> = {}) {
   const redis = await startRedis();
   const service = await startProcess({ REDIS_URL: redis.url, WORKERS: '2', ...env });
   await untilReady(service.operationsUrl);
-  await until('both workers are there', () => childrenOf(service.child.pid).length === 2);
+  await until('both workers are ready', async () => {
+    const headers = { Authorization: `Bearer ${apiKey}` };
+    const answer = await fetch(`${service.operationsUrl}/v1/pods`, { headers });
+    const { pods = [] } = (await answer.json()) as { pods?: { processesReady: number }[] };
+    return pods[0]?.processesReady === 2;
+  });
   return service;
 }
 

@@ -67,15 +67,17 @@ export class RecoveringAdapter extends RedisAdapter {
     const fresh = [...rooms].filter((room) => !this.sids.get(sid)?.has(room));
     super.addAll(sid, rooms);
     for (const room of fresh) this.channels.enter(session, room);
-    return fresh.length > 0 && session.socket ? this.#keeper.save(session) : Promise.resolve();
+    // Also of a room that it is in: whoever repeats a join was not told that it is saved.
+    return session.socket ? this.#keeper.save(session) : Promise.resolve();
   }
 
-  override del(sid: string, room: string): void {
+  /** Resolves when the session has forgotten the room: an acknowledged leave survives too. */
+  override del(sid: string, room: string): Promise<void> {
     super.del(sid, room);
     const session = this.sessions.get(sid);
     session?.joined.delete(room);
-    if (session?.socket) void this.#keeper.save(session);
     this.channels.left(room);
+    return session?.socket ? this.#keeper.save(session) : Promise.resolve();
   }
 
   override delAll(sid: string): void {

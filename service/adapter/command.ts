@@ -11,7 +11,11 @@ interface Scriptable<T> {
   eval(lua: string, options: Options): Promise<T>;
 }
 
-/** Runs a script by its digest, as a whole when Redis has not seen it. */
+/**
+ * Runs a script: as a whole the first time by a client, which has one connection and no other, then
+ * by its digest, so that calls are done in the order in which they are made. A second attempt would
+ * come after its successors.
+ */
 export function evaluate<T>(
   client: Scriptable<T>,
   lua: string,
@@ -19,10 +23,25 @@ export function evaluate<T>(
   args: (string | Buffer)[],
 ): Promise<T> {
   const options = { keys, arguments: args };
+  const sent = sentOn(client);
+  if (!sent.has(lua)) {
+    sent.add(lua);
+    return client.eval(lua, options);
+  }
   return client.evalSha(digestOf(lua), options).catch((error: Error) => {
     if (!error.message.startsWith('NOSCRIPT')) throw error;
     return client.eval(lua, options);
   });
+}
+
+const sentScripts = new WeakMap<object, Set<string>>(); // by client
+
+function sentOn(client: Scriptable<unknown>): Set<string> {
+  const known = sentScripts.get(client);
+  if (known) return known;
+  const sent = new Set<string>();
+  sentScripts.set(client, sent);
+  return sent;
 }
 
 const digests = new Map<string, string>(); // of constants: filled once, as scripts are first used

@@ -46,7 +46,6 @@ export function openConnections(
     },
     warned: (sentence) => observer.failed('redis_settings', new Error(sentence)),
   });
-  const mapping = { [RESP_TYPES.BLOB_STRING]: Buffer };
   const use = <T>(send: (main: Client) => Promise<T>) =>
     link.use(([main]) => send(main), commandMsMax);
 
@@ -62,10 +61,7 @@ export function openConnections(
       use((main) => evaluate(main, lua, keys, args)),
     /** Runs a script on the connection for reading; texts come as Buffers. */
     read: ({ lua }: Script, keys: string[], args: Argument[]) =>
-      link.use(
-        ([, reader]) => evaluate(reader.withTypeMapping(mapping) as never, lua, keys, args),
-        commandMsMax,
-      ),
+      link.use(([, reader]) => evaluate(inBuffers(reader), lua, keys, args), commandMsMax),
     get: (name: string) => use((main) => main.get(name)),
     /** The newest entries of a stream that `publish` has recorded, before an id or `+`. */
     async newest(stream: string, before: string, count: number) {
@@ -76,4 +72,14 @@ export function openConnections(
       return entries.map(({ id, message }) => ({ id, value: String(message.d) }));
     },
   };
+}
+
+const buffered = new WeakMap<Client, Client>();
+
+/** The same connection, with texts as Buffers. */
+function inBuffers(client: Client): Client {
+  const mapped =
+    buffered.get(client) ?? client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+  buffered.set(client, mapped as unknown as Client);
+  return mapped as unknown as Client;
 }

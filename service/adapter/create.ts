@@ -126,7 +126,7 @@ function hubFor(
 ): Hub {
   const recovery = Reflect.get(server, 'opts').connectionStateRecovery;
   const windowMs = recovery?.maxDisconnectionDuration ?? windowMsDefault;
-  const hub = createHub(locator, prefix, options, windowMs);
+  const hub = createHub({ locator, prefix }, options, windowMs);
   const all = () => [...adapters.values()];
   watchNotices(hub, adapters);
   hub.catchWith({

@@ -13,6 +13,7 @@ export function createGate({ gatedMessagesMax, gatedBytesMax, observer }: Adapte
   let opened = Promise.withResolvers<void>();
   return {
     whenOpen: () => opened.promise,
+    isOpen: () => held === undefined,
     /** The first time it opens: before that no position is known. */
     started: opened.promise,
     shut() {

@@ -20,13 +20,14 @@ interface Catcher {
 const retryMs = 200;
 const logMsMargin = 60_000; // for a break that is noticed late
 
-/** @param prefix of its keys and channels */
-export function createHub(
-  locator: Locator,
-  prefix: string,
-  options: AdapterOptions,
-  windowMs: number,
-) {
+interface Place {
+  locator: Locator;
+  /** Of its keys and channels. */
+  prefix: string;
+}
+
+export function createHub(place: Place, options: AdapterOptions, windowMs: number) {
+  const { locator, prefix } = place;
   const processId = randomBytes(8).toString('hex');
   const keys = keysOf(prefix);
   const { receive, ...position } = createPosition();
@@ -68,6 +69,7 @@ export function createHub(
     subscriptions,
     ...position,
     live: gate.whenOpen, // pending while messages are held back: nobody is restored then
+    isLive: gate.isOpen,
     started: gate.started,
     /** As `live`, but rejects with `RedisUnfit` when a server is refused meanwhile. */
     ready: () => Promise.race([gate.whenOpen(), connections.refusal()]),

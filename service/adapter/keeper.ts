@@ -1,7 +1,10 @@
 // Writes sessions to Redis: what changes in one turn of the event loop at once, what is gone at
 // once, and all of them again before their keys end.
+import { RedisUnavailable } from './connections.ts';
 import type { Hub } from './hub.ts';
 import { remove, type Session, write } from './sessions.ts';
+
+const tooLate = () => new RedisUnavailable('the connection has gone');
 
 export type Keeper = ReturnType<typeof createKeeper>;
 
@@ -18,18 +21,16 @@ export function createKeeper(
   const { track, settled } = createTracker(hub.options.observer);
   let dirty = new Map<Session, PromiseWithResolvers<void>>();
 
+  const saveNow = async (session: Session) => {
+    if (session.phase !== 'open') throw tooLate();
+    if (await track(write(hub, namespace, session, false))) return;
+    lost(session);
+    throw tooLate();
+  };
   const flush = () => {
     const changed = dirty;
     dirty = new Map();
-    for (const [session, saved] of changed) {
-      if (session.phase !== 'open') saved.resolve();
-      else {
-        track(write(hub, namespace, session, false)).then((own) => {
-          if (!own) lost(session);
-          saved.resolve();
-        }, saved.reject);
-      }
-    }
+    for (const [session, saved] of changed) saveNow(session).then(saved.resolve, saved.reject);
   };
 
   const save = (session: Session): Promise<void> => {
@@ -63,7 +64,7 @@ export function createKeeper(
     /** Resolves when everything is written, or has failed. */
     async close(): Promise<void> {
       clearInterval(rearming);
-      for (const saved of dirty.values()) saved.resolve();
+      for (const saved of dirty.values()) saved.reject(tooLate());
       dirty.clear();
       await settled();
     },

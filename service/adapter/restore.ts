@@ -2,6 +2,7 @@
 
 import type { RecoveringAdapter } from './adapter.ts';
 import { everyone } from './channels.ts';
+import { RedisUnavailable } from './connections.ts';
 import { decode, type Entry, type Id, isId, noId } from './entry.ts';
 import type { Handshake } from './handshake.ts';
 import type { Hub } from './hub.ts';
@@ -87,6 +88,8 @@ async function attempt(
 
   await Promise.all(session.underWay.splice(0));
   session.cut = (await hub.connections.get(hub.keys.sequence)) ?? noId; // after every SUBSCRIBE
+  if (!hub.isLive()) throw new RedisUnavailable('Redis went away meanwhile');
+  hub.seen(session.cut, undefined); // no message that it is shown now may have a smaller offset
   const after = (joinedAt: Id) => (joinedAt > position ? joinedAt : position);
   const joined = [...session.joined];
   if (joined.some(([, joinedAt]) => after(joinedAt) < floor)) return 'trimmed';

@@ -29,6 +29,8 @@ export interface Session {
   client?: Client;
   /** Subscriptions and positions that a write has to wait for. */
   underWay: Promise<unknown>[];
+  /** The last write, done or failed: the next one follows it. */
+  written: Promise<unknown>;
   /** `lost`: another process or connection has it, and this one must not write any more. */
   phase: 'restoring' | 'open' | 'closed' | 'lost';
 }
@@ -46,6 +48,7 @@ export function newSession(sid: string, user = ''): Session {
     cut: '',
     data: {},
     underWay: [],
+    written: Promise.resolve(),
     phase: 'open',
   };
 }
@@ -67,7 +70,13 @@ function keysOf(hub: Hub, namespace: string, pid: string, user: string): string[
 }
 
 /** Resolves to false when somebody else has claimed the session. */
-export async function write(
+export function write(hub: Hub, namespace: string, session: Session, gone: boolean) {
+  const writing = session.written.then(() => writeNow(hub, namespace, session, gone));
+  session.written = writing.catch(() => {});
+  return writing;
+}
+
+async function writeNow(
   hub: Hub,
   namespace: string,
   session: Session,

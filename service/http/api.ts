@@ -1,16 +1,27 @@
 // The back-end API: what other services may ask of this one, with the API key.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Unavailable } from '../protocol.ts';
+import { disconnectRoute, type OrderParts } from './disconnect.ts';
+import { type PodsParts, podsRoute } from './pods.ts';
 import { type PublishParts, publishRoute } from './publish.ts';
+import { revokeRoute } from './revoke.ts';
+import { historyRoute, presenceRoute, type RoomParts } from './rooms.ts';
 import { createRoutes, type Handler, problem } from './router.ts';
+import { userRoute } from './users.ts';
 
-interface Parts extends PublishParts {
-  apiKey: string | undefined;
+interface Parts extends PublishParts, OrderParts, RoomParts, PodsParts {
+  apiKey?: string | undefined;
 }
 
 export function createApi({ apiKey, ...parts }: Parts): Handler {
   const routes = createRoutes({
-    'POST /v1/publish': publishRoute(parts),
+    ...publishRoute(parts),
+    ...disconnectRoute(parts),
+    ...revokeRoute(parts),
+    ...presenceRoute(parts),
+    ...historyRoute(parts),
+    ...userRoute(parts),
+    ...podsRoute(parts),
   });
   return async (request) => {
     if (!apiKey) return problem(403, 'Forbidden', 'Set API_KEY to open the back-end API');
@@ -21,7 +32,9 @@ export function createApi({ apiKey, ...parts }: Parts): Handler {
       return await routes(request);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
-      const answer = problem(503, 'Unavailable', 'Redis is away: try again', { retryable: true });
+      const answer = problem(503, 'Unavailable', 'Redis or a replica is away: try again', {
+        retryable: true,
+      });
       return { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } };
     }
   };

@@ -1,5 +1,6 @@
 // The operations port: probes, metrics and the back-end API. Never exposed to clients.
 import { createServer, type Server } from 'node:http';
+import { describeApi } from './openapi.ts';
 import { createRoutes, type Handler, json, listenerOf } from './router.ts';
 
 export interface OperationsParts {
@@ -19,6 +20,7 @@ export function createOperations({ readiness, metrics, api, failed }: Operations
       const state = readiness();
       return json(state.ready ? 200 : 503, state);
     },
+    'GET /openapi.json': () => json(200, describeApi()),
     'GET /metrics': async () => ({
       status: 200,
       headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' },

@@ -5,31 +5,39 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Connection {
   readyState: string;
   transport: { name: string };
+  /** Epoch milliseconds. */
+  openedAt: number;
   close(): void;
 }
 
 interface Drain {
   connections: () => Connection[];
-  /** Time for proxies to learn that this replica is not ready. */
+  /** Time for proxies to learn that this replica is not ready; 0: there is nothing to learn. */
   endpointDelayMs: number;
   /** Time over which the connections are closed, when there are many. */
   drainMsMax: number;
+  /** Told when proxies have had that time. */
+  closing?(): void;
 }
 
 const pollingMsMax = 800; // proxies cut polling from a replica that is not ready at once
-const closeMsMin = 25; // no slower than this per connection: a few need no long drain
+const closeMsMax = 100; // for each connection: a few need no long drain
 const sweepMsMax = 2_000;
 const sweepStepMs = 50;
 
 /** To be called after new handshakes are refused. Resolves when no connection is left. */
-export async function drain({ connections, endpointDelayMs, drainMsMax }: Drain): Promise<void> {
-  const polling = connections().filter(({ transport }) => transport.name === 'polling');
-  await Promise.all([
-    closePaced(polling, Math.min(pollingMsMax, drainMsMax)),
-    sleep(endpointDelayMs),
-  ]);
+export async function drain(parts: Drain): Promise<void> {
+  const { connections, endpointDelayMs, drainMsMax } = parts;
+  if (endpointDelayMs > 0) {
+    const polling = connections().filter(({ transport }) => transport.name === 'polling');
+    await Promise.all([
+      closePaced(polling, Math.min(pollingMsMax, drainMsMax)),
+      sleep(endpointDelayMs),
+    ]);
+  }
+  parts.closing?.();
   const open = connections();
-  await closePaced(open, Math.min(drainMsMax, open.length * closeMsMin));
+  await closePaced(open, Math.min(drainMsMax, open.length * closeMsMax));
   const end = Date.now() + sweepMsMax;
   while (connections().length > 0 && Date.now() < end) {
     for (const connection of connections()) connection.close(); // those that came meanwhile
@@ -38,7 +46,7 @@ export async function drain({ connections, endpointDelayMs, drainMsMax }: Drain)
 }
 
 /** Closes in random order, each at a random point of its own slice of the time. */
-async function closePaced(connections: Connection[], ms: number): Promise<void> {
+export async function closePaced(connections: Connection[], ms: number): Promise<void> {
   const startedAt = Date.now();
   const slice = ms / connections.length;
   for (const [position, connection] of shuffled(connections).entries()) {

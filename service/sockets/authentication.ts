@@ -116,7 +116,7 @@ function acceptRefresh(socket: MooringSocket, verify: Verify, metrics: Metrics):
     }
     const code = adminOnly(socket.nsp.name, user);
     if (code) return reply(refusal(code));
-    Object.assign(socket.data, { user, expiresAt });
+    Object.assign(socket.data, verdict.data);
     reply({ ok: true, expiresAt });
   });
 }

@@ -21,6 +21,8 @@ import { observeRooms, observeSocket } from './observation.ts';
 const envelopeBytesMax = 4_096; // around a message of the full length, so that it gets an answer
 const connectTimeoutMs = 10_000; // from the handshake to the first namespace
 
+type Connection = MooringSocket['conn'] & { openedAt: number };
+
 interface Parts {
   config: Config;
   adapter: ServerOptions['adapter'];
@@ -60,6 +62,9 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   };
   prepare(io.of('/'));
   io.on('new_namespace', prepare);
+  io.engine.on('connection', (connection) => {
+    Object.assign(connection, { openedAt: Date.now() });
+  });
   closeSlowConsumers(io, metrics);
   interposeAdmission(httpServer, parts.refuseHandshake, metrics.connectRefused);
   const expiry = closeExpired(io);
@@ -67,7 +72,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   return {
     io,
     /** The open Engine.IO connections, whatever namespaces they carry. */
-    connections: (): MooringSocket['conn'][] => Object.values(Reflect.get(io.engine, 'clients')),
+    connections: (): Connection[] => Object.values(Reflect.get(io.engine, 'clients')),
     async close() {
       expiry.close();
       const closed = io.close();

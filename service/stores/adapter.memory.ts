@@ -6,7 +6,7 @@ import { SessionAwareAdapter } from 'socket.io-adapter';
 import { hookHandshake } from '../adapter/handshake.ts';
 import type { RecoveryResult } from '../metrics.ts';
 import type { SocketData } from '../protocol.ts';
-import type { Identify } from './broadcast.ts';
+import { type Identify, ownerOf } from './broadcast.ts';
 
 interface Session {
   data: SocketData;
@@ -36,12 +36,12 @@ export function createMemoryAdapter(
     }
 
     /** Leaves `auth.pid` only where its session may be given out. */
-    prepare(pid: string, { user }: SocketData, auth: Record<string, unknown>): void {
+    prepare(pid: string, data: SocketData, auth: Record<string, unknown>): void {
       const sockets: Socket[] = [...this.nsp.sockets.values()];
       const live = sockets.find((socket) => Reflect.get(socket, 'pid') === pid);
       const sessions: Map<string, Session> = Reflect.get(this, 'sessions');
       const owner: SocketData | undefined = live?.data ?? sessions.get(pid)?.data;
-      if (owner?.user.id !== user.id) {
+      if (!owner || ownerOf(owner) !== ownerOf(data)) {
         if (owner) ended('refused');
         delete auth.pid;
       } else if (live) Reflect.get(live.client, 'close').call(live.client); // keeps the session

@@ -1,4 +1,5 @@
 // Publishing in one process, for development and for a single replica.
+import { Adapter } from 'socket.io-adapter';
 import type { Metrics } from '../metrics.ts';
 import { createMemoryAdapter } from './adapter.memory.ts';
 import { type Broadcast, type Extras, type Identify, onceMs } from './broadcast.ts';
@@ -6,7 +7,12 @@ import { type Broadcast, type Extras, type Identify, onceMs } from './broadcast.
 const onceKeysMax = 100_000;
 const recordKeysMax = 100_000;
 
-export function memoryBroadcast(identify: Identify, metrics: Metrics): Broadcast {
+/** @param recovers whether lost connections are recovered */
+export function memoryBroadcast(
+  identify: Identify,
+  metrics: Metrics,
+  recovers: boolean,
+): Broadcast {
   const done = new Map<string, { until: number; record: string }>();
   const records = new Map<string, { until: number; values: string[] }>();
 
@@ -21,7 +27,7 @@ export function memoryBroadcast(identify: Identify, metrics: Metrics): Broadcast
   };
 
   return {
-    adapter: createMemoryAdapter(identify, metrics.recoveryEnded),
+    adapter: recovers ? createMemoryAdapter(identify, metrics.recoveryEnded) : Adapter,
     async publish(emit, { record, once } = {}) {
       const before = once === undefined ? undefined : done.get(once);
       if (before && before.until > Date.now()) return { first: false, record: before.record };

@@ -5,7 +5,7 @@ import { createAdapter } from '../adapter/create.ts';
 import type { RedisClient } from '../adapter/locate.ts';
 import type { Metrics, RecoveryResult } from '../metrics.ts';
 import { Unavailable } from '../protocol.ts';
-import { type Broadcast, type Identify, onceMs } from './broadcast.ts';
+import { type Broadcast, type Identify, onceMs, ownerOf } from './broadcast.ts';
 
 const pageEntries = 100;
 
@@ -33,7 +33,7 @@ export function redisBroadcast(
     key: 'mooring',
     async identify(auth) {
       const who = await identify(auth);
-      return who.ok ? who.data.user.id : undefined;
+      return who.ok ? ownerOf(who.data) : undefined;
     },
     observer: {
       restoreEnded(result) {

@@ -7,6 +7,10 @@ export type Identify = (
   auth: Record<string, unknown>,
 ) => Promise<{ ok: true; data: SocketData } | { ok: false }>;
 
+/** Whose a session is: of one user, until his tokens are revoked. */
+export const ownerOf = ({ user, revokedBefore }: SocketData) =>
+  revokedBefore ? `${user.id} ${revokedBefore}` : user.id;
+
 /** How long the same key of `once` is answered with the first outcome. */
 export const onceMs = 600_000;
 

@@ -6,7 +6,12 @@ import type { Metrics } from '../metrics.ts';
 import { memoryBroadcast } from './broadcast.memory.ts';
 import { redisBroadcast } from './broadcast.redis.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
+import { createRedisFleet } from './fleet.redis.ts';
+import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
+import { createMemoryOrders } from './orders.memory.ts';
+import { createRedisOrders } from './orders.redis.ts';
+import type { Orders } from './orders.ts';
 import { createMemoryPresence } from './presence.memory.ts';
 import { createRedisPresence } from './presence.redis.ts';
 import { openRedis, redisClient } from './redis.ts';
@@ -16,7 +21,9 @@ const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone
 export interface Stores {
   history: History;
   presence: Presence;
+  orders: Orders;
   broadcast: Broadcast;
+  fleet: Fleet;
   /**
    * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
    * is one on which they must not.
@@ -34,11 +41,14 @@ export function openStores(
   const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
   if (config.redisUrl.length === 0) {
     metrics.redisUp(true); // there is none to be away
-    const broadcast = measured(memoryBroadcast(identify, metrics), metrics);
+    const recovers = config.recoveryMsMax > 0;
+    const broadcast = measured(memoryBroadcast(identify, metrics, recovers), metrics);
     return {
       history: createHistory(broadcast, limits),
       presence: createMemoryPresence(),
+      orders: createMemoryOrders(),
       broadcast,
+      fleet: memoryFleet,
       ready: async () => {},
       close: async () => {},
     };
@@ -52,7 +62,9 @@ export function openStores(
   return {
     history: createHistory(broadcast, limits),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
+    orders: createRedisOrders(redis),
     broadcast,
+    fleet: createRedisFleet(redis),
     ready: () => Promise.all([redis.ready(), broadcast.ready()]),
     close: redis.close,
   };

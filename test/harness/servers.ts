@@ -12,8 +12,10 @@ import { connected, until } from './service.ts';
 type Options = NonNullable<Parameters<typeof createAdapter>[1]>;
 
 export async function threeServers(options: Options = {}, namespace = '/') {
-  const { url } = await startRedis();
-  const redis = await createClient({ url }).connect();
+  const server = await startRedis();
+  const redis = await createClient({ url: server.url })
+    .on('error', () => {})
+    .connect();
   const nodes = await Promise.all(
     Array.from({ length: 3 }, async () => {
       const http = createServer();
@@ -48,6 +50,8 @@ export async function threeServers(options: Options = {}, namespace = '/') {
   const clients = nodes.map(({ client }) => client) as [Socket, Socket, Socket];
   return {
     redis,
+    /** Ends the Redis of all of them. */
+    killRedis: server.kill,
     servers,
     first,
     sockets: sockets as [ServerSocket, ServerSocket, ServerSocket],

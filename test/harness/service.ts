@@ -1,7 +1,4 @@
 // A real service for a test, in this process or as one of its own; each undoes itself.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import {
   io as connectTo,
   type ManagerOptions,
@@ -14,36 +11,25 @@ import { parseConfig } from '../../service/config.ts';
 import { createOperations } from '../../service/http/operations.ts';
 import { listen } from '../../service/http/router.ts';
 import { createLog } from '../../service/log.ts';
-import { mintToken } from '../../service/token.ts';
+import { type Claims, defaults, type Env, launchService, tokenFor } from './processes.ts';
 
-export const secret = 'a secret for tests that is long enough';
-export const apiKey = 'an api key for tests';
+export {
+  apiKey,
+  type Claims,
+  collect,
+  type Env,
+  freePort,
+  readyStatus,
+  secret,
+  tokenFor,
+  until,
+  untilReady,
+} from './processes.ts';
 
-export type Env = Record<string, string>;
 type ClientOptions = Partial<ManagerOptions & SocketOptions> & {
   token?: string;
   namespace?: string;
 };
-
-const defaults: Env = {
-  HOST: '127.0.0.1',
-  PORT: '0',
-  OPERATIONS_PORT: '0',
-  JWT_SECRET: secret,
-  API_KEY: apiKey,
-  LOG_LEVEL: 'silent',
-  ENDPOINT_DELAY_MS: '0',
-  DRAIN_MS_MAX: '500',
-};
-
-export interface Claims {
-  sub: string;
-  role?: string;
-  rooms?: string[];
-}
-
-export const tokenFor = (user: string | Claims, ttlSeconds = 60) =>
-  mintToken(secret, typeof user === 'string' ? { sub: user } : user, ttlSeconds);
 
 /** The app with its operations port, in this process; closed when the test ends. */
 export async function startApp(env: Env = {}) {
@@ -70,32 +56,11 @@ export async function startApp(env: Env = {}) {
 
 /** `service/main.ts` as a process of its own; killed when the test ends. */
 export async function startProcess(env: Env = {}, command: string[] = []) {
-  const [port, operationsPort] = [await freePort(), await freePort()];
-  const ports = { PORT: String(port), OPERATIONS_PORT: String(operationsPort) };
-  const node = [...command, process.execPath, 'service/main.ts'];
-  const child = spawn(node[0] as string, node.slice(1), {
-    env: { PATH: process.env.PATH, ...defaults, ...ports, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output = collect(child);
-  const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
+  const service = await launchService(env, command);
   onTestFinished(() => {
-    child.kill('SIGKILL');
+    service.child.kill('SIGKILL');
   });
-  const url = `http://127.0.0.1:${port}`;
-  const operationsUrl = `http://127.0.0.1:${operationsPort}`;
-  return { child, exited, output, url, operationsUrl, connect: connectorOf(url) };
-}
-
-/** Everything a process has printed so far. */
-export function collect(child: ChildProcess): () => string {
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
-      text += chunk;
-    });
-  }
-  return () => text;
+  return { ...service, connect: connectorOf(service.url) };
 }
 
 export function connectorOf(url: string) {
@@ -126,39 +91,6 @@ export function next(client: Socket, event: string): Promise<unknown[]> {
     });
   });
 }
-
-/** Resolves when the condition holds; rejects with its name after `msMax`. */
-export async function until(
-  name: string,
-  condition: () => boolean | Promise<boolean>,
-  msMax = 10_000,
-): Promise<void> {
-  const end = Date.now() + msMax;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`not within ${msMax} ms: ${name}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-export async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** The status of the readiness probe, 0 while nothing listens. */
-export const readyStatus = (operationsUrl: string) =>
-  fetch(`${operationsUrl}/readyz`).then(
-    (response) => response.status,
-    () => 0,
-  );
-
-export const untilReady = (operationsUrl: string) =>
-  until('ready', async () => (await readyStatus(operationsUrl)) === 200, 20_000);
 
 /** The samples of one metric, by its labels as text. */
 export async function samples(operationsUrl: string, name: string) {

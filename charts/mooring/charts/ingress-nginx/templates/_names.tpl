@@ -1,0 +1,46 @@
+{{- define "ingress-nginx.fullname" -}}
+{{- printf "%s-ingress-nginx" (.Release.Name | trunc 45 | trimSuffix "-") -}}
+{{- end -}}
+
+{{/* Of what belongs to no namespace: two releases of one name may live in two namespaces. */}}
+{{- define "ingress-nginx.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "ingress-nginx.fullname" .) -}}
+{{- end -}}
+
+{{- define "ingress-nginx.className" -}}
+{{- .Values.className | default (include "ingress-nginx.clusterName" .) -}}
+{{- end -}}
+
+{{/* What tells this controller's IngressClass from those of others. */}}
+{{- define "ingress-nginx.controllerClass" -}}
+{{- printf "k8s.io/%s" (include "ingress-nginx.clusterName" .) -}}
+{{- end -}}
+
+{{- define "ingress-nginx.selectorLabels" -}}
+app.kubernetes.io/name: ingress-nginx
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: controller
+{{- end -}}
+
+{{- define "ingress-nginx.labels" -}}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{ include "ingress-nginx.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: mooring
+{{- end -}}
+
+{{- define "ingress-nginx.image" -}}
+{{- $image := .Values.image -}}
+{{- with .Values.global.imageRegistry | default $image.registry }}{{ . }}/{{ end -}}
+{{- $image.repository -}}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ end -}}
+{{- end -}}
+
+{{- define "ingress-nginx.config" -}}
+{{- $own := dict
+  "worker-shutdown-timeout" (printf "%vs" .Values.workerShutdownSeconds)
+  "upstream-keepalive-connections" "0"
+-}}
+{{- toYaml (merge (deepCopy .Values.config) $own) -}}
+{{- end -}}

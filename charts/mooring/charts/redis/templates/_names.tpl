@@ -1,0 +1,40 @@
+{{- define "redis.fullname" -}}
+{{- printf "%s-redis" (.Release.Name | trunc 45 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- define "redis.selectorLabels" -}}
+app.kubernetes.io/name: redis
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: store
+{{- end -}}
+
+{{- define "redis.labels" -}}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{ include "redis.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: mooring
+{{- end -}}
+
+{{/* Pods that carry it may connect. */}}
+{{- define "redis.clientLabel" -}}
+{{ include "redis.fullname" . }}-client: "true"
+{{- end -}}
+
+{{- define "redis.image" -}}
+{{- $known := get (dict "redis" (list "library/redis" "8.0") "valkey" (list "valkey/valkey" "8.1")) .Values.engine -}}
+{{- $registry := .Values.global.imageRegistry | default .Values.image.registry -}}
+{{- $repository := .Values.image.repository | default (first $known) -}}
+{{- with $registry }}{{ . }}/{{ end -}}
+{{- if .Values.image.digest -}}
+{{ $repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ $repository }}:{{ .Values.image.tag | default (last $known) }}
+{{- end -}}
+{{- end -}}
+
+{{- define "redis.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end -}}

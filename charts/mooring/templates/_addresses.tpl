@@ -1,0 +1,19 @@
+{{/* The port of a URL, given or by its scheme. */}}
+{{- define "mooring.urlPort" -}}
+{{- $known := dict "http" 80 "https" 443 "redis" 6379 "rediss" 6379 -}}
+{{- $url := urlParse . -}}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (get $known $url.scheme) -}}
+{{- end -}}
+
+{{/* Ports of what the service calls outside of the release. */}}
+{{- define "mooring.outsidePorts" -}}
+{{- $ports := list -}}
+{{- $redis := splitList "," .Values.externalRedis.url -}}
+{{- range concat $redis (list .Values.auth.jwksUrl (.Values.config.ROOM_ACCESS_URL | default "")) | compact -}}
+{{- $ports = append $ports (include "mooring.urlPort" . | int) -}}
+{{- end -}}
+{{- if or .Values.externalRedis.existingSecret (eq .Values.externalRedis.mode "sentinel") -}}
+{{- $ports = append $ports (int .Values.externalRedis.port) -}}
+{{- end -}}
+{{- uniq $ports | toYaml -}}
+{{- end -}}

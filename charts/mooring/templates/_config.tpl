@@ -1,0 +1,49 @@
+{{/* The environment that is no secret: the chart's own part, then values.config. */}}
+{{- define "mooring.config" -}}
+PORT: "3000"
+OPERATIONS_PORT: "3001"
+{{- with .Values.auth.publicKey }}
+JWT_PUBLIC_KEY: {{ . | quote }}
+{{- end }}
+{{- with .Values.auth.jwksUrl }}
+JWT_JWKS_URL: {{ . | quote }}
+{{- end }}
+{{- with .Values.auth.issuer }}
+JWT_ISSUER: {{ . | quote }}
+{{- end }}
+{{- with .Values.auth.audience }}
+JWT_AUDIENCE: {{ . | quote }}
+{{- end }}
+{{- with .Values.auth.algorithms }}
+JWT_ALGORITHMS: {{ join "," . | quote }}
+{{- end }}
+{{- if ne .Values.externalRedis.mode "single" }}
+REDIS_MODE: {{ .Values.externalRedis.mode }}
+{{- end }}
+{{- if eq .Values.externalRedis.mode "sentinel" }}
+REDIS_SENTINEL_NAME: {{ .Values.externalRedis.sentinelName | quote }}
+{{- end }}
+{{- if .Values.externalRedis.caSecret }}
+NODE_EXTRA_CA_CERTS: /etc/mooring/redis-ca/ca.crt
+{{- end }}
+{{- range $name, $value := .Values.config }}
+{{ $name }}: {{ include "mooring.plain" $value | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* Numbers in full, without an exponent; YAML reads a bare on and off as booleans. */}}
+{{- define "mooring.plain" -}}
+{{- if kindIs "float64" . }}{{ int64 . }}
+{{- else if kindIs "bool" . }}{{ ternary "on" "off" . }}
+{{- else }}{{ . }}{{ end -}}
+{{- end -}}
+
+{{/* Seconds from SIGTERM to the last close. */}}
+{{- define "mooring.drainSeconds" -}}
+{{- $ms := add (int64 .Values.config.ENDPOINT_DELAY_MS) (int64 .Values.config.DRAIN_MS_MAX) -}}
+{{- div (add $ms 999) 1000 -}}
+{{- end -}}
+
+{{- define "mooring.severalWorkers" -}}
+{{- if ne (.Values.config.WORKERS | default 1 | int | toString) "1" }}yes{{ end -}}
+{{- end -}}

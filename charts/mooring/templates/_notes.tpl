@@ -1,0 +1,58 @@
+{{- define "mooring.door" -}}
+{{- $exposure := .Values.exposure -}}
+{{- $address := printf "%s://%s" (ternary "https" "http" $exposure.tls.enabled) ($exposure.host | default "ADDRESS") -}}
+{{- if eq $exposure.mode "none" -}}
+nowhere from outside yet: exposure.mode=none.
+{{- else if eq $exposure.mode "gateway" -}}
+through the Gateway {{ (first $exposure.gateway.parentRefs).name }}, at {{ $address }}.
+{{- else if index .Values "ingress-nginx" "enabled" -}}
+{{- $controller := include "ingress-nginx.fullname" (index .Subcharts "ingress-nginx") -}}
+through the release's ingress-nginx, at {{ $address }}; the address is that of
+  kubectl -n {{ .Release.Namespace }} get service {{ $controller }}
+{{- else -}}
+through the ingress class {{ include "mooring.ingressClass" . | default "(default)" }}, at {{ $address }}.
+{{- end -}}
+{{- end -}}
+
+{{- define "mooring.warnings" -}}
+{{- $exposure := .Values.exposure -}}
+{{- $workers := include "mooring.severalWorkers" . -}}
+{{- if eq $exposure.mode "ingress-nginx" }}
+- ingress-nginx gets no more releases since March 2026. It works; the ways on are exposure.mode=gateway,
+  and exposure.mode=ingress with Traefik, HAProxy or F5 NGINX: docs/operations/exposure.md.
+{{- end }}
+{{- if and (ne $exposure.mode "none") (ne $exposure.mode "gateway") (not $exposure.tls.enabled) }}
+- Tokens travel in the clear: set exposure.tls.
+{{- end }}
+{{- if and (ne $exposure.mode "none") (has (toString (.Values.config.PAGE | default "off")) (list "on" "true")) }}
+- Everybody who reaches the ingress sees the test page: set config.PAGE=off.
+{{- end }}
+{{- if and .Values.config.CORS_ORIGINS (not $exposure.tls.enabled) }}
+- Pages of other origins get no cookie without TLS, so only their WebSockets work: set exposure.tls.
+{{- end }}
+{{- if and (eq $exposure.mode "ingress") (eq $exposure.ingress.preset "none") }}
+- No affinity was set up: without exposure.ingress.preset or annotations of yours, clients that start
+  with polling fail as soon as there are two pods.
+{{- end }}
+{{- if and $workers (or (eq $exposure.mode "ingress") (and (eq $exposure.mode "gateway") (not $exposure.gateway.envoyGateway))) }}
+- With several workers in a pod the proxy must not share connections to it between clients.
+{{- end }}
+{{- if not (include "mooring.hasRedis" .) }}
+- Without Redis nothing outlives the one pod.
+{{- else if and .Values.redis.enabled (not .Values.redis.persistence.enabled) }}
+- Sessions and history end with the Redis pod: set redis.persistence.enabled=true.
+{{- end }}
+{{- if and .Values.redis.enabled .Values.redis.persistence.enabled }}
+- Redis runs once, on one volume. If its minutes of downtime are too many, bring your own:
+  externalRedis.
+{{- end }}
+{{- if not .Values.networkPolicy.enabled }}
+- Every pod of the cluster reaches the operations port: set networkPolicy.enabled=true.
+{{- end }}
+{{- if lt (include "mooring.podsMin" . | int) 2 }}
+- One pod: every roll-out and node drain disconnects everybody at once.
+{{- end }}
+{{- if and (not .Values.image.digest) (eq (.Values.image.tag | default "") "latest") }}
+- image.tag=latest is another image tomorrow: set a version or a digest.
+{{- end }}
+{{- end -}}

@@ -1,0 +1,117 @@
+{{/* Checksums let a pod live as long as its configuration. */}}
+{{- define "mooring.podAnnotations" -}}
+checksum/config: {{ include "mooring.config" . | sha256sum }}
+checksum/secret: {{ include "mooring.secretData" . | sha256sum }}
+{{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}
+checksum/redis: {{ include "redis.password" .Subcharts.redis | sha256sum }}
+{{- end }}
+{{- if .Values.metrics.annotations }}
+prometheus.io/scrape: "true"
+prometheus.io/port: "3001"
+prometheus.io/path: /metrics
+{{- end }}
+{{- with .Values.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "mooring.podSpec" -}}
+serviceAccountName: {{ include "mooring.fullname" . }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+# SIGTERM: proxies learn of it, connections are closed at a pace, the rest is margin. The service
+# waits by itself, so there is no preStop.
+terminationGracePeriodSeconds: {{ include "mooring.drainSeconds" . | int | add 15 }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+securityContext: {{- include "mooring.podSecurityContext" . | nindent 2 }}
+containers:
+  - name: mooring
+    {{- include "mooring.container" . | nindent 4 }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+topologySpreadConstraints: {{- include "mooring.spread" . | nindent 2 }}
+{{- if or .Values.extraVolumes .Values.externalRedis.caSecret }}
+volumes:
+  {{- if .Values.externalRedis.caSecret }}
+  - name: redis-ca
+    secret: { secretName: {{ .Values.externalRedis.caSecret }} }
+  {{- end }}
+  {{- with .Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "mooring.container" -}}
+image: {{ include "mooring.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext: {{- include "mooring.securityContext" . | nindent 2 }}
+envFrom:
+  - configMapRef: { name: {{ include "mooring.fullname" . }} }
+env:
+  - name: POD_NAME
+    valueFrom: { fieldRef: { fieldPath: metadata.name } }
+  {{- include "mooring.authEnvironment" . | nindent 2 }}
+  {{- with include "mooring.redisEnvironment" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- with .Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - { name: http, containerPort: 3000 }
+  - { name: operations, containerPort: 3001 }
+startupProbe: # a minute to start, also without Redis
+  httpGet: { path: /healthz, port: operations }
+  periodSeconds: 1
+  timeoutSeconds: 2
+  failureThreshold: 60
+readinessProbe:
+  httpGet: { path: /readyz, port: operations }
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: 2
+livenessProbe: # never asks Redis
+  httpGet: { path: /healthz, port: operations }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+resources: {{- toYaml .Values.resources | nindent 2 }}
+{{- if or .Values.extraVolumeMounts .Values.externalRedis.caSecret }}
+volumeMounts:
+  {{- if .Values.externalRedis.caSecret }}
+  - { name: redis-ca, mountPath: /etc/mooring/redis-ca, readOnly: true }
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Each revision is spread by itself, so that a roll-out does not lean on the old pods. */}}
+{{- define "mooring.spread" -}}
+{{- if .Values.topologySpreadConstraints -}}
+{{- toYaml .Values.topologySpreadConstraints -}}
+{{- else -}}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- maxSkew: 1
+  topologyKey: {{ . }}
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- include "mooring.selectorLabels" $ | nindent 6 }}
+  matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- end -}}
+{{- end -}}

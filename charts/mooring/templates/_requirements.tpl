@@ -1,0 +1,89 @@
+{{/* One sentence for each combination of values that cannot work; see requirements.yaml. */}}
+{{- define "mooring.hasRedis" -}}
+{{- if or .Values.redis.enabled .Values.externalRedis.url .Values.externalRedis.existingSecret }}yes{{ end -}}
+{{- end -}}
+
+{{- define "mooring.redisProblem" -}}
+{{- $external := .Values.externalRedis -}}
+{{- $several := or (gt (int .Values.replicas) 1) (ne .Values.autoscaling.mode "none") (include "mooring.severalWorkers" .) -}}
+{{- if and .Values.redis.enabled (or $external.url $external.existingSecret) -}}
+externalRedis is set while redis.enabled=true: set redis.enabled=false to use your own Redis.
+{{- else if and $external.url $external.existingSecret -}}
+externalRedis.url and externalRedis.existingSecret are both set: keep one.
+{{- else if and $external.caSecret (hasPrefix "redis://" $external.url) -}}
+externalRedis.caSecret needs TLS: begin externalRedis.url with rediss://.
+{{- else if and $external.caSecret .Values.redis.enabled -}}
+externalRedis.caSecret is for a Redis of yours: set redis.enabled=false and externalRedis.url.
+{{- else if and (ne $external.mode "single") .Values.redis.enabled -}}
+externalRedis.mode={{ $external.mode }} is for a Redis of yours: set redis.enabled=false and externalRedis.url.
+{{- else if and (eq $external.mode "single") (contains "," $external.url) -}}
+externalRedis.url has several addresses: set externalRedis.mode=sentinel or cluster.
+{{- else if and $external.sentinelPasswordKey (not $external.existingSecret) -}}
+externalRedis.sentinelPasswordKey is a key of externalRedis.existingSecret: set that.
+{{- else if and $several (not (include "mooring.hasRedis" .)) -}}
+Several pods or workers reach each other through Redis: set redis.enabled=true or externalRedis.url, or replicas=1, autoscaling.mode=none and no config.WORKERS.
+{{- end -}}
+{{- end -}}
+
+{{- define "mooring.authProblem" -}}
+{{- $auth := .Values.auth -}}
+{{- $shared := include "mooring.sharedSecret" . -}}
+{{- if and $auth.publicKey $auth.jwksUrl -}}
+auth.publicKey and auth.jwksUrl are both set: keep one.
+{{- end -}}
+{{- range $auth.algorithms -}}
+{{- if and $shared (not (hasPrefix "HS" .)) -}}
+auth.algorithms has {{ . }}, which needs auth.publicKey or auth.jwksUrl; with a shared secret use HS256, HS384 or HS512.
+{{- else if and (not $shared) (hasPrefix "HS" .) -}}
+auth.algorithms has {{ . }}, which is for a shared secret: with auth.publicKey or auth.jwksUrl a client could sign with the public key.
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "mooring.exposureProblem" -}}
+{{- $exposure := .Values.exposure -}}
+{{- if and (ne $exposure.mode "ingress-nginx") (index .Values "ingress-nginx" "enabled") -}}
+exposure.mode={{ $exposure.mode }} does not use the ingress-nginx controller: set ingress-nginx.enabled=false.
+{{- else if and (eq $exposure.mode "gateway") (not $exposure.gateway.parentRefs) -}}
+exposure.mode=gateway needs exposure.gateway.parentRefs, the Gateways to attach to: [{name: my-gateway}].
+{{- else if and (ne $exposure.mode "gateway") (or $exposure.gateway.parentRefs $exposure.gateway.envoyGateway) -}}
+exposure.gateway is set while exposure.mode={{ $exposure.mode }}: set exposure.mode=gateway.
+{{- else if and (ne $exposure.mode "ingress") (ne $exposure.ingress.preset "none") -}}
+exposure.ingress.preset is for exposure.mode=ingress, not {{ $exposure.mode }}.
+{{- else if and $exposure.ingress.className (index .Values "ingress-nginx" "enabled") -}}
+exposure.ingress.className names another controller: set ingress-nginx.enabled=false, or leave it empty to use the chart's.
+{{- else if and $exposure.tls.secretName (not $exposure.tls.enabled) -}}
+exposure.tls.secretName is set while exposure.tls.enabled=false: set exposure.tls.enabled=true.
+{{- else if and $exposure.tls.secretName (eq $exposure.mode "gateway") -}}
+exposure.tls.secretName: with exposure.mode=gateway the certificate belongs to the Gateway's listener; leave it empty.
+{{- end -}}
+{{- end -}}
+
+{{- define "mooring.scalingProblem" -}}
+{{- $scaling := .Values.autoscaling -}}
+{{- $cpu := (.Values.resources.requests | default dict).cpu -}}
+{{- if gt (int $scaling.min) (int $scaling.max) -}}
+autoscaling.min ({{ $scaling.min }}) is above autoscaling.max ({{ $scaling.max }}).
+{{- else if and (has $scaling.mode (list "resource" "connections")) (not $cpu) (not $scaling.metrics) -}}
+autoscaling.mode={{ $scaling.mode }} aims at a share of the CPU a pod requests: set resources.requests.cpu.
+{{- else if and (eq $scaling.mode "keda") (not $scaling.keda.prometheusUrl) -}}
+autoscaling.mode=keda asks Prometheus: set autoscaling.keda.prometheusUrl.
+{{- else if and (ne $scaling.mode "keda") $scaling.keda.prometheusUrl -}}
+autoscaling.keda is set while autoscaling.mode={{ $scaling.mode }}: set autoscaling.mode=keda.
+{{- end -}}
+{{- end -}}
+
+{{- define "mooring.configProblem" -}}
+{{- $config := .Values.config -}}
+{{- if and (eq ($config.ROOM_ACCESS | default "") "webhook") (not $config.ROOM_ACCESS_URL) -}}
+config.ROOM_ACCESS=webhook needs config.ROOM_ACCESS_URL, the address to ask.
+{{- else if contains "*" ($config.CORS_ORIGINS | default "") -}}
+config.CORS_ORIGINS takes exact origins such as https://app.example.com, separated by commas; * is none.
+{{- end -}}
+{{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "REDIS_URL" "REDIS_PASSWORD" "REDIS_SENTINEL_PASSWORD" "JWT_SECRET" "API_KEY") -}}
+{{- range .Values.extraEnv -}}
+{{- if has .name $own -}}
+extraEnv sets {{ .name }}, which the chart sets: use config, auth or externalRedis.
+{{- end -}}
+{{- end -}}
+{{- end -}}

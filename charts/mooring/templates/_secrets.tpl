@@ -1,0 +1,31 @@
+{{/* Whether tokens are checked with a shared secret. */}}
+{{- define "mooring.sharedSecret" -}}
+{{- if not (or .Values.auth.publicKey .Values.auth.jwksUrl) }}yes{{ end -}}
+{{- end -}}
+
+{{- define "mooring.authSecretName" -}}
+{{- .Values.auth.existingSecret | default (include "mooring.fullname" .) -}}
+{{- end -}}
+
+{{/*
+The data of the release's own Secret. What was made at the first install is read back from the
+cluster; what is made now is kept for the rest of this rendering, so that the checksum on the pods
+is that of the Secret.
+*/}}
+{{- define "mooring.secretData" -}}
+{{- if not (hasKey .Values "rendered") -}}
+  {{- $there := (lookup "v1" "Secret" .Release.Namespace (include "mooring.fullname" .)).data | default dict -}}
+  {{- $data := dict -}}
+  {{- if not .Values.auth.existingSecret -}}
+    {{- $keys := ternary (list "jwt-secret" "api-key") (list "api-key") (eq (include "mooring.sharedSecret" .) "yes") -}}
+    {{- range $key := $keys -}}
+      {{- $_ := set $data $key (get $there $key | default (randAlphaNum 48 | b64enc)) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- with .Values.externalRedis.url -}}
+    {{- $_ := set $data "redis-url" (b64enc .) -}}
+  {{- end -}}
+  {{- $_ := set .Values "rendered" $data -}}
+{{- end -}}
+{{- with .Values.rendered }}{{ toYaml . }}{{ end -}}
+{{- end -}}

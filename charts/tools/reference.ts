@@ -1,0 +1,34 @@
+// The reference page of the values.
+import { flatten, type Value } from './values.ts';
+
+export interface Section {
+  title: string;
+  /** Before the names, e.g. `redis.` for those of the subchart. */
+  prefix: string;
+  values: Value[];
+}
+
+export function referenceOf(sections: Section[]): string {
+  const parts = sections.map(({ title, prefix, values }) => {
+    const rows = flatten(values).flatMap((value) => rowOf(value, prefix));
+    const head = '| value | default | what it is for |\n|---|---|---|';
+    return `## ${title}\n\n${head}\n${rows.join('\n')}\n`;
+  });
+  return `# Values of the chart
+
+Generated from the commented \`values.yaml\` files by \`npm run chart\`; a test compares them. What
+is not listed is refused, and so is a combination that cannot work, with a sentence that says what
+to change.
+
+${parts.join('\n')}`;
+}
+
+function rowOf({ path, description, children, fallback, schema }: Value, prefix: string): string[] {
+  if (children && !description) return [];
+  const options = (schema.enum as string[] | undefined)?.map((option) => `\`${option}\``);
+  const unsaid = options?.some((option) => !description.includes(option));
+  const choices = unsaid ? ` One of ${options?.join(', ')}.` : '';
+  const shown = children || fallback === '' ? '' : `\`${JSON.stringify(fallback)}\``;
+  const cells = [`\`${prefix}${path.join('.')}\``, shown, `${description}${choices}`];
+  return [`| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`];
+}

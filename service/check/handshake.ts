@@ -1,0 +1,73 @@
+// The first request of every client, made by hand: is this Engine.IO, and what does the door add?
+import { type RequestOptions, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { Door } from './door.ts';
+import { networkFailure, statusFailure } from './failure.ts';
+import type { Failure } from './finding.ts';
+
+const answerMsMax = 10_000;
+
+export interface Handshake {
+  pingIntervalMs: number;
+  pingTimeoutMs: number;
+  /** Milliseconds until the answer was there. */
+  tookMs: number;
+  /** `Set-Cookie` headers: Mooring sets none, so they are the door's. */
+  setCookies: string[];
+}
+
+interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** Opens a session and closes it again. */
+export async function shakeHands(door: Door): Promise<Handshake | Failure> {
+  const startedAt = performance.now();
+  const address = `${door.origin}${door.path}?EIO=4&transport=polling`;
+  let answer: Answer;
+  try {
+    answer = await ask(address, 'GET', {});
+  } catch (error) {
+    return networkFailure(error as NodeJS.ErrnoException, door.origin);
+  }
+  const tookMs = performance.now() - startedAt;
+  const { status, headers, body } = answer;
+  if (status !== 200) return statusFailure(status, String(headers.location ?? body));
+  const open = parseOpen(body);
+  if (!open) return { finding: 'not_engine', detail: `HTTP 200, but no Engine.IO at ${door.path}` };
+  const setCookies = [headers['set-cookie'] ?? []].flat();
+  const Cookie = cookieHeader(setCookies);
+  await ask(`${address}&sid=${open.sid}`, 'POST', { Cookie }, '1').catch(() => {}); // or it expires
+  const { pingInterval, pingTimeout } = open;
+  return { pingIntervalMs: pingInterval, pingTimeoutMs: pingTimeout, tookMs, setCookies };
+}
+
+/** What a browser would send back, attributes aside. */
+export function cookieHeader(setCookies: string[]): string {
+  return setCookies.map((cookie) => cookie.split(';', 1)[0]).join('; ');
+}
+
+/** The open packet: a 0 and JSON. */
+function parseOpen(body: string) {
+  try {
+    const open = body.startsWith('0{') ? JSON.parse(body.slice(1)) : {};
+    return typeof open.sid === 'string' && Number(open.pingInterval) > 0 ? open : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function ask(url: string, method: string, headers: RequestOptions['headers'], body?: string) {
+  const request = url.startsWith('https:') ? requestHttps : requestHttp;
+  return new Promise<Answer>((resolve, reject) => {
+    const signal = AbortSignal.timeout(answerMsMax);
+    const sent = request(url, { method, headers, signal, agent: false }, async (response) => {
+      const { statusCode: status = 0, headers } = response;
+      text(response).then((body) => resolve({ status, headers, body }), reject);
+    });
+    sent.on('error', reject).end(body);
+  });
+}

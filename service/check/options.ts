@@ -1,0 +1,96 @@
+// The arguments of `check`.
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type Door, parseDoor } from './door.ts';
+import { type MintKey, mintedTokens, type Tokens, tokensFrom } from './tokens.ts';
+
+const timesMax = 200; // a check is no load test
+
+export interface CheckOptions {
+  door: Door;
+  /** Further ways into the same service, to reach pods that the first does not lead to. */
+  others: Door[];
+  /** How often each transport is tried. */
+  times: number;
+  /** Leaves out what takes two ping intervals. */
+  quick: boolean;
+  /** For doors that are not sticky on purpose: polling is not looked at. */
+  websocketOnly: boolean;
+  /** Fewer pods seen than this is a failure. */
+  podsMin: number;
+  /** The rooms that are used begin with this. */
+  roomPrefix: string;
+  tokens: Tokens;
+  json: boolean;
+}
+
+/** Thrown for arguments that make no sense; the message says what to change. */
+export class BadUsage extends Error {
+  override name = 'BadUsage';
+}
+
+/**
+ * @param key what tokens are signed with, asked for only when none is given
+ * @throws {BadUsage}
+ */
+export function parseCheck(args: string[], key: () => MintKey): CheckOptions {
+  try {
+    const { values, positionals } = readArguments(args);
+    const [url, ...more] = positionals;
+    if (!url || more.length > 0)
+      throw new Error('check needs one URL, such as https://example.com');
+    return {
+      door: parseDoor(url),
+      others: values.second.map(parseDoor),
+      times: wholeNumber('--times', values.times, timesMax),
+      podsMin: wholeNumber('--pods', values.pods, 10_000),
+      quick: values.quick,
+      websocketOnly: values['websocket-only'],
+      roomPrefix: values['room-prefix'],
+      tokens: readTokens(values, key),
+      json: values.json,
+    };
+  } catch (error) {
+    throw new BadUsage((error as Error).message, { cause: error });
+  }
+}
+
+const readArguments = (args: string[]) =>
+  parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      times: { type: 'string', default: '20' },
+      pods: { type: 'string', default: '1' },
+      second: { type: 'string', multiple: true, default: [] },
+      quick: { type: 'boolean', default: false },
+      'websocket-only': { type: 'boolean', default: false },
+      'room-prefix': { type: 'string', default: 'check-' },
+      token: { type: 'string' },
+      'token-file': { type: 'string' },
+    },
+  });
+
+type Values = ReturnType<typeof readArguments>['values'];
+
+function readTokens(values: Values, key: () => MintKey): Tokens {
+  const path = values['token-file'];
+  if (values.token && path) throw new Error('--token and --token-file: keep one');
+  const given = path ? readToken(path) : values.token;
+  return given ? tokensFrom(given) : mintedTokens(key(), values['room-prefix']);
+}
+
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    throw new Error('--token-file cannot be read; check the path and its permissions');
+  }
+}
+
+function wholeNumber(name: string, text: string, max: number): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= max) return number;
+  throw new Error(`${name} must be a whole number from 1 to ${max}`);
+}

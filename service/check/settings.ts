@@ -1,0 +1,101 @@
+// Which setting of which door does what a check may find missing. Each as of late 2026.
+
+export type Place =
+  | 'ingress-nginx'
+  | 'Traefik'
+  | 'HAProxy (haproxytech)'
+  | 'HAProxy Ingress (jcmoraisjr)'
+  | 'F5 NGINX'
+  | 'Envoy Gateway'
+  | 'nginx'
+  | 'Mooring'
+  | 'this command';
+
+/** Lines to set, by where they are set. */
+export type Settings = Partial<Record<Place, string[]>>;
+
+const nginxIngress = (name: string) => `nginx.ingress.kubernetes.io/${name}`;
+const traefikService = (name: string) =>
+  `on the Service: traefik.ingress.kubernetes.io/service.sticky.cookie${name}`;
+const haproxyIngress = (name: string) => `haproxy-ingress.github.io/${name}`;
+
+/** All requests of a session to one pod. */
+export const affinity: Settings = {
+  'ingress-nginx': [
+    nginxIngress('affinity: cookie'),
+    nginxIngress('affinity-mode: persistent'),
+    nginxIngress('session-cookie-change-on-failure: "true"'),
+    'on every Ingress of this host: another one without them is not sticky',
+  ],
+  Traefik: [traefikService(': "true"')],
+  'HAProxy (haproxytech)': ['on the Service: haproxy.org/cookie-persistence: mooring'],
+  'HAProxy Ingress (jcmoraisjr)': [haproxyIngress('affinity: cookie')],
+  'F5 NGINX': ['nginx.org/sticky-cookie-services: "serviceName=SERVICE mooring path=/"'],
+  'Envoy Gateway': ['HTTPRoute: spec.rules[].sessionPersistence: { type: Cookie }'],
+  nginx: [
+    'upstream: ip_hash; or from 1.29.6 on: sticky cookie mooring;',
+    'behind another proxy: set_real_ip_from and real_ip_header, or all clients share a pod',
+  ],
+};
+
+/** A handshake that one pod refuses with 503 is tried on another. */
+export const nextPod: Settings = {
+  'ingress-nginx': [nginxIngress('proxy-next-upstream: "error timeout http_503"')],
+  nginx: ['proxy_next_upstream error timeout http_503;'],
+};
+
+/** A WebSocket's handshake is passed on as what it is. */
+export const upgrade: Settings = {
+  'ingress-nginx': ['nothing: look for a proxy or a CDN in front, or snippets that set Connection'],
+  Traefik: ['nothing: look for middlewares that set Connection or Upgrade'],
+  'HAProxy (haproxytech)': ['nothing: look for http-request rules that remove Upgrade'],
+  'HAProxy Ingress (jcmoraisjr)': ['nothing: look for http-request rules that remove Upgrade'],
+  'F5 NGINX': ['nginx.org/websocket-services: SERVICE'],
+  'Envoy Gateway': ['BackendTrafficPolicy: spec.httpUpgrade, if set, must have type: websocket'],
+  nginx: [
+    'proxy_http_version 1.1;',
+    'proxy_set_header Upgrade $http_upgrade;',
+    'proxy_set_header Connection "upgrade";',
+  ],
+};
+
+/** Time-outs above ping interval + ping timeout, 45 s; 90 s leaves room. */
+export const idleTime: Settings = {
+  'ingress-nginx': [
+    nginxIngress('proxy-read-timeout: "90"'),
+    nginxIngress('proxy-send-timeout: "90"'),
+  ],
+  Traefik: [
+    'ServersTransport: forwardingTimeouts.responseHeaderTimeout: 90s, or 0 for none',
+    'entry point: transport.respondingTimeouts.writeTimeout: 0s',
+  ],
+  'HAProxy (haproxytech)': [
+    'haproxy.org/timeout-server: 90s',
+    'in the ConfigMap: timeout-client: 90s and timeout-tunnel: 1h',
+  ],
+  'HAProxy Ingress (jcmoraisjr)': [
+    haproxyIngress('timeout-server: 90s'),
+    haproxyIngress('timeout-tunnel: 1h'),
+    'in the ConfigMap: timeout-client: 90s',
+  ],
+  'F5 NGINX': ['nginx.org/proxy-read-timeout: 90s', 'nginx.org/proxy-send-timeout: 90s'],
+  'Envoy Gateway': ['HTTPRoute: spec.rules[].timeouts.request: 0s, or left out'],
+  nginx: ['proxy_read_timeout 90s;', 'proxy_send_timeout 90s;'],
+};
+
+/** What the affinity cookie carries beside its value. */
+export const cookieAttributes: Settings = {
+  'ingress-nginx': [
+    nginxIngress('session-cookie-secure, session-cookie-samesite, session-cookie-path,'),
+    nginxIngress('session-cookie-domain, session-cookie-max-age'),
+  ],
+  Traefik: [traefikService('.secure, .samesite, .path, .domain, .maxage')],
+  'HAProxy (haproxytech)': ['backend-config-snippet: cookie mooring insert ... secure attr ...'],
+  'HAProxy Ingress (jcmoraisjr)': [
+    haproxyIngress('session-cookie-same-site, session-cookie-domain,'),
+    haproxyIngress('session-cookie-keywords: indirect nocache httponly secure'),
+  ],
+  'F5 NGINX': ['nginx.org/sticky-cookie-services: "serviceName=SERVICE mooring path=/ secure ..."'],
+  'Envoy Gateway': ['HTTPRoute: sessionPersistence.cookieConfig.lifetimeType, .absoluteTimeout'],
+  nginx: ['upstream: sticky cookie mooring path=/ secure samesite=lax httponly;'],
+};

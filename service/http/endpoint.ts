@@ -1,0 +1,72 @@
+// A route of the back-end API as data: the same schemas validate it and describe it in OpenAPI.
+import type { z } from 'zod';
+import { type HttpResponse, json, problem, type Route } from './router.ts';
+
+export interface Endpoint {
+  /** Method and path, such as `GET /v1/users/:userId`. */
+  name: string;
+  summary: string;
+  /** What the path's parameters must be. */
+  path?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** The status when it worked, and what is answered then. */
+  status: 200 | 202;
+  answer: z.ZodType;
+}
+
+type Part<E extends Endpoint, K extends 'path' | 'query' | 'body'> = E[K] extends z.ZodType
+  ? z.output<E[K]>
+  : undefined;
+interface Input<E extends Endpoint> {
+  path: Part<E, 'path'>;
+  query: Part<E, 'query'>;
+  body: Part<E, 'body'>;
+}
+
+/** Validates what came, and answers 400 with every problem or what `run` resolves to. */
+export function routeOf<E extends Endpoint>(
+  endpoint: E,
+  run: (input: Input<E>) => Promise<z.input<E['answer']>>,
+): Record<string, Route> {
+  const route: Route = async (request, params): Promise<HttpResponse> => {
+    const query = new URLSearchParams(request.url.split('?', 2)[1]);
+    const given = {
+      path: decoded(params),
+      query: Object.fromEntries(query),
+      body: parseJson(request.body),
+    };
+    const input: Record<string, unknown> = {};
+    const errors: { pointer: string; detail: string }[] = [];
+    for (const part of ['path', 'query', 'body'] as const) {
+      const parsed = endpoint[part]?.safeParse(given[part]);
+      input[part] = parsed?.data;
+      for (const { path, message } of parsed?.error?.issues ?? []) {
+        errors.push({ pointer: `/${path.join('/')}`, detail: message });
+      }
+    }
+    if (errors.length > 0) return problem(400, 'Invalid request', 'See errors', { errors });
+    return json(endpoint.status, await run(input as never));
+  };
+  return { [endpoint.name]: route };
+}
+
+/** Broken escapes stay as they are: no name has a percent sign. */
+function decoded(params: Record<string, string>) {
+  const decode = (value: string) => {
+    try {
+      return decodeURIComponent(value);
+    } catch {
+      return value;
+    }
+  };
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, decode(value)]));
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,111 @@
+// GET /openapi.json: OpenAPI 3.1, from the schemas that validate.
+import { z } from 'zod';
+import { disconnectEndpoint } from './disconnect.ts';
+import type { Endpoint } from './endpoint.ts';
+import { podsEndpoint } from './pods.ts';
+import { publishEndpoint } from './publish.ts';
+import { revokeEndpoint } from './revoke.ts';
+import { historyEndpoint, presenceEndpoint } from './rooms.ts';
+import { userEndpoint } from './users.ts';
+
+const endpoints: Endpoint[] = [
+  publishEndpoint,
+  disconnectEndpoint,
+  revokeEndpoint,
+  presenceEndpoint,
+  historyEndpoint,
+  userEndpoint,
+  podsEndpoint,
+];
+
+const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+  retryable: z.boolean().optional(),
+});
+
+const refusals = {
+  400: 'Something in it is not valid: see errors',
+  401: 'The API key is missing or wrong',
+  403: 'No API_KEY is set: the API is closed',
+  413: 'The body is too large',
+  500: 'A bug: it was logged',
+  503: 'Redis or a replica is away: the same request may succeed later',
+};
+
+export function describeApi() {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const endpoint of endpoints) {
+    const [method = '', path = ''] = endpoint.name.split(' ');
+    const template = path.replace(/:(\w+)/g, '{$1}');
+    paths[template] = { ...paths[template], [method.toLowerCase()]: describe(endpoint) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Mooring: the back-end API', version: '1' },
+    paths,
+    security: [{ apiKey: [] }],
+    components: {
+      securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
+      schemas: { Problem: schemaOf(problemSchema) },
+      responses: Object.fromEntries(
+        Object.entries(refusals).map(([status, description]) => [
+          `Problem${status}`,
+          {
+            description,
+            content: {
+              'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+            },
+          },
+        ]),
+      ),
+    },
+  };
+}
+
+function describe({ name, summary, path, query, body, status, answer }: Endpoint) {
+  const parameters = [...parametersOf('path', path), ...parametersOf('query', query)];
+  const content = (schema: z.ZodType) => ({ 'application/json': { schema: schemaOf(schema) } });
+  const statuses = Object.keys(refusals);
+  const problems = statuses.map((code) => [
+    code,
+    { $ref: `#/components/responses/Problem${code}` },
+  ]);
+  return {
+    operationId: operationId(name),
+    summary,
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && { requestBody: { required: true, content: content(body) } }),
+    responses: {
+      [status]: { description: 'Done, or on its way', content: content(answer) },
+      ...Object.fromEntries(problems),
+    },
+  };
+}
+
+function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) {
+  return Object.entries(schema?.shape ?? {}).map(([name, part]) => {
+    const { description, ...described } = schemaOf(part as z.ZodType);
+    const required = place === 'path';
+    return { name, in: place, required, ...(description && { description }), schema: described };
+  });
+}
+
+/** As clients send it, before defaults; what JSON Schema cannot say is anything. */
+function schemaOf(schema: z.ZodType): { description?: string; [key: string]: unknown } {
+  const { $schema, ...described } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return described as { description?: string };
+}
+
+/** `GET /v1/rooms/:roomId/presence` is getRoomsPresence. */
+function operationId(name: string): string {
+  const words = name.replace('/v1', '').match(/(?<!:)\b[A-Za-z]+/g) ?? [];
+  return words
+    .map((word, i) =>
+      i === 0 ? word.toLowerCase() : (word[0] ?? '').toUpperCase() + word.slice(1),
+    )
+    .join('');
+}

@@ -1,0 +1,57 @@
+// GET /v1/rooms/{roomId}/presence and /history: what is known of a room.
+import { z } from 'zod';
+import type { History, Presence } from '../application.ts';
+import { nameSchema } from '../protocol.ts';
+import { type Endpoint, routeOf } from './endpoint.ts';
+
+const path = z.object({ roomId: nameSchema });
+const text = z.string();
+
+export const presenceEndpoint = {
+  name: 'GET /v1/rooms/:roomId/presence',
+  summary: 'The users in a room, over all replicas, 1,000 at most',
+  path,
+  status: 200,
+  answer: z.object({ roomId: text, members: z.array(text) }),
+} as const satisfies Endpoint;
+
+const epochMs = /^\d{13}$/;
+
+export const historyEndpoint = {
+  name: 'GET /v1/rooms/:roomId/history',
+  summary: 'The newest messages of a room, oldest first',
+  path,
+  query: z.strictObject({
+    before: z
+      .string()
+      .min(1)
+      .max(128)
+      .transform((value) => (epochMs.test(value) ? Number(value) : value))
+      .optional()
+      .describe('the id of a message, or 13 digits of epoch milliseconds: only older ones'),
+    limit: z.coerce.number().int().min(1).max(1000).default(50),
+  }),
+  status: 200,
+  answer: z.object({
+    roomId: text,
+    messages: z.array(z.object({ id: text, roomId: text, userId: text, text, at: z.int() })),
+    more: z.boolean().describe('whether there are older ones'),
+  }),
+} as const satisfies Endpoint;
+
+export interface RoomParts {
+  presence: Pick<Presence, 'members'>;
+  history: Pick<History, 'read'>;
+}
+
+export const presenceRoute = ({ presence }: RoomParts) =>
+  routeOf(presenceEndpoint, async ({ path: { roomId } }) => ({
+    roomId,
+    members: await presence.members(roomId),
+  }));
+
+export const historyRoute = ({ history }: RoomParts) =>
+  routeOf(historyEndpoint, async ({ path: { roomId }, query }) => ({
+    roomId,
+    ...(await history.read(roomId, query)),
+  }));

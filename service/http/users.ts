@@ -1,0 +1,34 @@
+// GET /v1/users/{userId}: whether a user is connected, and where. Asks every replica, so it is no
+// route for each page view; one that does not answer makes it 503, never half the truth.
+import { z } from 'zod';
+import { type MooringServer, nameSchema, roomName, Unavailable, userRoom } from '../protocol.ts';
+import { type Endpoint, routeOf } from './endpoint.ts';
+
+export const userEndpoint = {
+  name: 'GET /v1/users/:userId',
+  summary: 'Whether a user is connected, with which sockets and in which rooms',
+  path: z.object({ userId: nameSchema }),
+  status: 200,
+  answer: z.object({
+    userId: z.string(),
+    online: z.boolean(),
+    sockets: z.array(z.object({ id: z.string(), rooms: z.array(z.string()) })),
+  }),
+} as const satisfies Endpoint;
+
+export const userRoute = ({ io }: { io: MooringServer }) =>
+  routeOf(userEndpoint, async ({ path: { userId } }) => {
+    const found = await io
+      .in(userRoom(userId))
+      .fetchSockets()
+      .catch((cause: unknown) => {
+        throw new Unavailable('not every replica has answered', { cause });
+      });
+    const sockets = found.map(({ id, rooms }) => ({ id, rooms: roomIds(rooms) }));
+    return { userId, online: sockets.length > 0, sockets };
+  });
+
+function roomIds(rooms: Set<string>): string[] {
+  const prefix = roomName('');
+  return [...rooms].flatMap((room) => (room.startsWith(prefix) ? room.slice(prefix.length) : []));
+}

@@ -1,0 +1,122 @@
+// A process from its start to its end: whether it is ready, whether it takes a handshake, and how
+// its connections leave it.
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Fleet } from '../stores/fleet.ts';
+import { type Connection, closePaced, drain } from './drain.ts';
+import { joinFleet } from './membership.ts';
+import { type RefusalReason, refusalOf, type Situation, type Steering } from './steering.ts';
+
+const movedMsMin = 30_000; // a connection that was moved is not moved again at once
+
+interface Parts {
+  config: Config;
+  fleet: Fleet;
+  /** The open connections; asked only after the start. */
+  connections(): Connection[];
+  metrics: Metrics;
+  log: Log;
+  report(stage: string, error: unknown): void;
+}
+
+export interface Readiness {
+  ready: boolean;
+  reason?: Extract<RefusalReason, 'starting' | 'draining' | 'over_capacity'>;
+  /** While draining: those that are left. */
+  connections?: number;
+}
+
+export function createLifecycle({ config, fleet, connections, metrics, log, report }: Parts) {
+  const identity = { id: randomUUID(), pod: config.podName, release: config.release };
+  const storm = createStorm(config.handshakesPerSecondMax);
+  let phase: Situation['phase'] = 'starting';
+  let closing = false;
+  let runningSince = Date.now();
+
+  const count = () => connections().length;
+  const full = () => count() >= config.connectionsMax;
+  const readiness = (): Readiness => {
+    if (phase === 'running')
+      return full() ? { ready: false, reason: 'over_capacity' } : { ready: true };
+    return { ready: false, reason: phase, ...(phase === 'draining' && { connections: count() }) };
+  };
+  const membership = joinFleet({
+    fleet,
+    settings: { settleMs: config.settleMs, rebalance: config.rebalance === 'on' },
+    say: () => ({
+      ...identity,
+      ready: readiness().ready,
+      readyMs: phase === 'running' ? Date.now() - runningSince : 0,
+      draining: phase === 'draining',
+      connections: phase === 'starting' ? 0 : count(),
+    }),
+    act: createMover(config, connections, () => phase === 'running', log),
+    failed: (error) => report('fleet', error),
+  });
+
+  return {
+    readiness,
+    /** From now on clients are served. */
+    running() {
+      if (phase !== 'starting') return;
+      phase = 'running';
+      runningSince = Date.now();
+    },
+    /** Why a handshake that has arrived now is refused, if so. */
+    refuse(): RefusalReason | undefined {
+      const elsewhere = config.redisUrl ? membership.othersTakeClients() : undefined;
+      const { refuse: steering } = membership.steering();
+      return refusalOf({ phase, closing, full: full(), elsewhere, steering, storm: storm() });
+    },
+    replicas: membership.replicas,
+    async drain() {
+      phase = 'draining';
+      const startedAt = Date.now();
+      metrics.draining(true);
+      log.info({ connections: count() }, 'draining');
+      void membership.beat();
+      const closes = () => {
+        closing = true;
+      };
+      await drain({ ...config, connections, closing: closes });
+      log.info({ connections: count(), ms: Date.now() - startedAt }, 'drained');
+    },
+    close: membership.leave,
+  };
+}
+
+/** Moves connections to other processes by closing them: their clients come back elsewhere. */
+function createMover(
+  { drainMsMax }: Config,
+  connections: () => Connection[],
+  running: () => boolean,
+  log: Log,
+) {
+  let leaving: Promise<void> | undefined;
+  return ({ close }: Steering) => {
+    if (!running() || close === 0 || leaving) return;
+    if (close < Infinity) {
+      const old = connections().filter(({ openedAt }) => Date.now() - openedAt > movedMsMin);
+      void closePaced(old.slice(0, close), 1_000);
+    } else if (connections().length > 0) {
+      log.info({ connections: connections().length }, 'yielding to a newer release');
+      leaving = drain({ connections, drainMsMax, endpointDelayMs: 0 }).finally(() => {
+        leaving = undefined;
+      });
+    }
+  };
+}
+
+/** Asked at each handshake: whether there were more than so many within a second. */
+function createStorm(perSecondMax: number): () => boolean {
+  let second = 0;
+  let handshakes = 0;
+  return () => {
+    const now = Math.floor(Date.now() / 1000);
+    handshakes = now === second ? handshakes + 1 : 1;
+    second = now;
+    return handshakes > perSecondMax;
+  };
+}

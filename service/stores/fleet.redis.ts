@@ -1,0 +1,73 @@
+// The fleet in Redis: one hash with a field per process, and the generations of the releases.
+import type { Beat, Fleet, Replica } from './fleet.ts';
+import type { Redis } from './redis.ts';
+
+const beatsKey = 'mooring:{fleet}:beats';
+const generationsKey = 'mooring:{fleet}:generations';
+const staleMs = 3_500; // three beats missed
+const seenMs = 86_400_000;
+
+/**
+ * A release gets the next generation when a pod of it is new and the newest release is another one:
+ * a roll-back starts pods of an old release again. A pod that restarts changes nothing.
+ * KEYS: generations, seen. ARGV: release, ms a pod is remembered.
+ */
+const joinLua = `
+local fresh = redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2])
+local newest = redis.call('HGET', KEYS[1], ' newest')
+local own = redis.call('HGET', KEYS[1], ARGV[1])
+if own and (own == newest or not fresh) then return own end
+local generation = redis.call('HINCRBY', KEYS[1], ' newest', 1)
+redis.call('HSET', KEYS[1], ARGV[1], generation)
+return generation`;
+
+/**
+ * KEYS: beats, generations. ARGV: id, release, what it says, stale ms.
+ * Answers, for each process, its generation and what it says.
+ */
+const beatLua = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
+local all, out = redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #all, 2 do
+  local at, release, said = string.match(all[i + 1], '^(%d+) (%S*) (.*)$')
+  if now - at > tonumber(ARGV[4]) then
+    redis.call('HDEL', KEYS[1], all[i])
+  else
+    out[#out + 1] = redis.call('HGET', KEYS[2], release) or '0'
+    out[#out + 1] = said
+  end
+end
+return out`;
+
+export function createRedisFleet(redis: Redis): Fleet {
+  let joined: Promise<unknown> | undefined;
+  const join = ({ pod, release }: Beat) => {
+    const keys = [generationsKey, `mooring:{fleet}:seen:${release}:${pod}`];
+    joined ??= redis.script(joinLua, keys, [release, seenMs]).catch((error: unknown) => {
+      joined = undefined;
+      throw error;
+    });
+    return joined;
+  };
+  return {
+    async beat(own) {
+      await join(own);
+      const args = [own.id, own.release, JSON.stringify(own), staleMs];
+      const answer = await redis.script(beatLua, [beatsKey, generationsKey], args);
+      return replicasOf(answer as string[]);
+    },
+    async leave(id) {
+      await redis.run((client) => client.hDel(beatsKey, id));
+    },
+  };
+}
+
+function replicasOf(answer: string[]): Replica[] {
+  const pairs = Array.from({ length: answer.length / 2 }, (_, i) => answer.slice(2 * i, 2 * i + 2));
+  return pairs.map(([generation, said = '']) => ({
+    ...JSON.parse(said),
+    generation: Number(generation),
+  }));
+}

@@ -1,0 +1,34 @@
+// Who else is there: every process of the fleet says so once a second.
+
+/** What a process says of itself. */
+export interface Beat {
+  /** Of the process; a pod with workers has several. */
+  id: string;
+  pod: string;
+  /** What it runs; processes with another one are of another generation. */
+  release: string;
+  /** Takes new clients. */
+  ready: boolean;
+  /** Milliseconds since it first took clients; 0 before. */
+  readyMs: number;
+  draining: boolean;
+  /** Open Engine.IO connections. */
+  connections: number;
+}
+
+export interface Replica extends Beat {
+  /** Releases in the order in which they were rolled out; the newest has the highest. */
+  generation: number;
+}
+
+export interface Fleet {
+  /** Says it, and resolves to all that said so within the last seconds, this one among them. */
+  beat(own: Beat): Promise<Replica[]>;
+  /** The others need not wait until they miss it. */
+  leave(id: string): Promise<void>;
+}
+
+export const memoryFleet: Fleet = {
+  beat: async (own) => [{ ...own, generation: 0 }],
+  leave: async () => {},
+};

@@ -1,0 +1,124 @@
+// Three pods and a Redis as real processes, each with what can be done to it, one thing at a time.
+import type { ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, launchRedis, launchService, untilReady } from '../harness/processes.ts';
+
+export type Fleet = Awaited<ReturnType<typeof startFleet>>;
+export type Pod = Awaited<ReturnType<typeof startPod>>;
+
+/** Marks the time in which something is broken, until what it returns is called. */
+type Disturb = (what: string) => () => void;
+
+export async function startFleet(disturb: Disturb, env: Record<string, string> = {}) {
+  const redis = await launchRedis();
+  const variables = {
+    REDIS_URL: redis.url,
+    APPLICATION: 'test/chaos/application.ts',
+    EVENTS_PER_SECOND_MAX: '100000',
+    LOG_LEVEL: 'warn',
+    ...env,
+  };
+  const broken = async (what: string, work: () => Promise<void>) => {
+    const over = disturb(what);
+    await work().finally(over);
+  };
+  const running = new Set<ChildProcess>();
+  let stopped = false;
+  const stop = () => {
+    stopped = true;
+    process.off('exit', stop);
+    for (const child of running) child.kill('SIGKILL');
+    redis.stop();
+  };
+  process.on('exit', stop); // whatever ends the harness, nothing of it stays
+  const launch = async (env: Record<string, string>) => {
+    const service = await launchService({ ...variables, ...env });
+    if (stopped) service.child.kill('SIGKILL');
+    running.add(service.child);
+    void service.exited.then(() => running.delete(service.child));
+    await untilReady(service.operationsUrl);
+    return service;
+  };
+  const pods = await Promise.all([0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken)));
+  const redisQueue = createQueue();
+  return {
+    redis,
+    pods,
+    killRedis: (downMs: number) =>
+      redisQueue.add(() =>
+        broken('Redis killed', async () => {
+          await redis.kill();
+          await sleep(downMs);
+          await redis.start();
+        }),
+      ),
+    /** Resolves when everything that was done is done, and all pods are ready. */
+    async settled() {
+      await Promise.all([redisQueue.idle(), ...pods.map((pod) => pod.idle())]);
+    },
+    stop,
+  };
+}
+
+async function startPod(
+  name: string,
+  start: (env: Record<string, string>) => ReturnType<typeof launchService>,
+  broken: (what: string, work: () => Promise<void>) => Promise<void>,
+) {
+  const ports = { PORT: String(await freePort()), OPERATIONS_PORT: String(await freePort()) };
+  const queue = createQueue();
+  const launch = () => start({ ...ports, POD_NAME: name });
+  let service = await launch();
+  const outputs: (() => string)[] = [service.output];
+  const restart = (signal: 'SIGKILL' | 'SIGTERM', downMs: number) => {
+    if (signal === 'SIGKILL' && queue.size() === 0) service.child.kill(signal); // not a tick later
+    return queue.add(() =>
+      broken(`${name} ${signal}`, async () => {
+        service.child.kill(signal);
+        await service.exited;
+        await sleep(downMs);
+        service = await launch();
+        outputs.push(service.output);
+      }),
+    );
+  };
+  return {
+    name,
+    port: Number(ports.PORT),
+    operationsUrl: service.operationsUrl,
+    kill: (downMs: number) => restart('SIGKILL', downMs),
+    terminate: (downMs: number) => restart('SIGTERM', downMs),
+    freeze: (thawed: () => Promise<unknown>) =>
+      queue.add(() =>
+        broken(`${name} frozen`, async () => {
+          service.child.kill('SIGSTOP');
+          await thawed();
+          service.child.kill('SIGCONT');
+        }),
+      ),
+    output: () => outputs.map((output) => output()).join(''),
+    idle: queue.idle,
+  };
+}
+
+/** Work that is done one after the other. */
+export function createQueue() {
+  let last: Promise<unknown> = Promise.resolve();
+  let size = 0;
+  return {
+    size: () => size,
+    idle: () => last,
+    add(work: () => Promise<unknown>): Promise<void> {
+      size += 1;
+      const done = last.then(async () => {
+        try {
+          await work();
+        } finally {
+          size -= 1;
+        }
+      });
+      last = done;
+      return done;
+    },
+  };
+}

@@ -1,0 +1,82 @@
+// In which rooms a client was, may have been, and was not, by its requests and their answers.
+import type { ClientEvent } from './history.ts';
+
+export type State = 'no' | 'may' | 'yes';
+
+/** One room of one session; a segment lasts until the next one starts. */
+interface Segment {
+  from: number;
+  state: State;
+}
+
+type Request = Extract<ClientEvent, { type: 'called' }>;
+
+/** One session: it begins with a connect that did not recover, and ends with the next such one. */
+export interface Life {
+  sid: string;
+  from: number;
+  to: number;
+  /** A request was granted, so the session is in Redis: it must be recovered from then on. */
+  durable: boolean;
+  rooms: Map<string, Segment[]>;
+  /** The last request for each room, answered or not. */
+  latest: Map<string, Request>;
+}
+
+/** @param unanswered requests of the life before: they may be done in this one */
+export function beginLife(sid: string, from: number, unanswered: Iterable<Request>): Life {
+  const start = { sid, from, to: Infinity, durable: false };
+  const life: Life = { ...start, rooms: new Map(), latest: new Map() };
+  for (const request of unanswered) asked(life, { ...request, at: from });
+  return life;
+}
+
+/** From the call on the answer is open. */
+export function asked(life: Life, request: Request): void {
+  const { at, action, room } = request;
+  life.latest.set(room, request);
+  const before = stateAt(life, room, at);
+  const wanted = action === 'join' ? 'yes' : 'no';
+  if (before !== wanted) turn(life, room, at, 'may');
+}
+
+/**
+ * A later answer settles what an earlier request left open: requests of one connection are done in
+ * their order, and a connection that lost its session changes nothing any more. A later request
+ * that was called before this answer stays open, also when it never gets one.
+ */
+export function granted(life: Life, at: number, { action, room, request }: Request): void {
+  if (action === 'join') life.durable = true;
+  const latest = life.latest.get(room);
+  const isOpen = latest && latest.request > request && latest.action !== action;
+  turn(life, room, at, isOpen ? 'may' : action === 'join' ? 'yes' : 'no');
+}
+
+function turn({ rooms }: Life, room: string, from: number, state: State): void {
+  rooms.set(room, [...(rooms.get(room) ?? []), { from, state }]);
+}
+
+export function stateAt({ rooms }: Life, room: string, at: number): State {
+  return rooms.get(room)?.findLast(({ from }) => from <= at)?.state ?? 'no';
+}
+
+/** Whether it was in this state, and only in this one, from `from` to `to`. */
+export function throughout(life: Life, room: string, from: number, to: number, state: State) {
+  if (from < life.from || to > life.to || stateAt(life, room, from) !== state) return false;
+  const inside = (life.rooms.get(room) ?? []).filter((at) => at.from > from && at.from <= to);
+  return inside.every((segment) => segment.state === state);
+}
+
+/** Whether it may have been a member at some moment between; a pod may be behind by `lagged`. */
+export function possiblyBetween(
+  life: Life,
+  room: string,
+  { from, to }: { from: number; to: number },
+  lagged: (at: number) => number,
+): boolean {
+  const segments = life.rooms.get(room) ?? [];
+  return segments.some(({ state, from: start }, i) => {
+    const end = segments[i + 1]?.from ?? Infinity;
+    return state !== 'no' && lagged(start) <= to && end >= from;
+  });
+}

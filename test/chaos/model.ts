@@ -1,0 +1,187 @@
+// The model of the truth: what each client must get, may get and must never get.
+//
+// It knows only what a client and a publisher can know: when something was called and when it was
+// answered. Between the two it may have happened at any moment, and what was not granted may have
+// happened or not. What follows is a violation; everything else is allowed.
+//
+// lost          A message that was acknowledged, to a room (or everyone) of which the client was a
+//               member, and of none of the excepted ones a member, from the call of the publish
+//               until it got something that is later in the stream, or the end of the run. Between
+//               them: a leave may overtake what is on its way, and `except` is applied at delivery.
+//               A direct message counts where its pod did not have the session; a pod that has it
+//               writes at once, without Redis, so a broken connection may lose it.
+// duplicated    Anything that a session got twice.
+// reordered     Offsets are the one total order. Two clients that see different ones for a message,
+//               a client that gets a smaller one after a larger one, and an order that contradicts
+//               time (acknowledged before the other was called) are violations. A volatile or
+//               direct packet shows the pod's position, which may repeat but must not go back: the
+//               client would ask for what it has had.
+// leaked        A message at a moment when the client was certainly a member of none of its rooms;
+//               of a time at which it certainly was not; while it was certainly in an excepted room
+//               from the call on; or one for another session. A pod may be behind the stream: what
+//               was published shortly before a join (or during an outage before it) may come too.
+// replayed      A question (it carries an acknowledgement) of before the connection was made.
+// recovered     Wrongly: the first connect, another's session, or with another socket id.
+//               Wrongly not: a session with a granted join. Before the first one it may have died
+//               with its pod.
+// stuck         A client that is away when all pods are well again; an old connection whose session
+//               was taken over and that is still open.
+//
+// Volatile messages, questions and publishes that were not acknowledged come at most once.
+import {
+  type ClientEvent,
+  type ClientRecord,
+  type History,
+  nameOf,
+  type Publish,
+} from './history.ts';
+import { readLives, type Told } from './lives.ts';
+import { possiblyBetween, stateAt, throughout } from './membership.ts';
+import { disagreements, type Order, readOrder } from './order.ts';
+import { lostMessages } from './owed.ts';
+
+export const violationKinds = [
+  'lost',
+  'duplicated',
+  'reordered',
+  'leaked',
+  'replayed',
+  'wrongly recovered',
+  'wrongly not recovered',
+  'stuck',
+] as const;
+
+export interface Violation {
+  kind: (typeof violationKinds)[number];
+  client: string;
+  at: number;
+  text: string;
+}
+
+export function judge(history: History): Violation[] {
+  const { order, violations } = readOrder(history);
+  violations.push(...disagreements(history, order));
+  for (const record of history.clients) {
+    const found = judgeClient(history, record, order);
+    violations.push(...found.filter(({ at }) => at >= record.judgedFrom));
+  }
+  return violations.sort((a, b) => a.at - b.at);
+}
+
+type Report = (kind: Violation['kind'], at: number, text: string) => void;
+
+function judgeClient(history: History, record: ClientRecord, order: Order): Violation[] {
+  const violations: Violation[] = [];
+  const report: Report = (kind, at, text) =>
+    violations.push({ kind, client: record.name, at, text });
+  const lagged = lagOf(history);
+  const { lives, told } = readLives(record, report);
+  const life = (at: number) => lives.find(({ from, to }) => from <= at && at < to);
+  for (const one of lives) {
+    judgeSequence(
+      told.filter(({ at }) => life(at) === one),
+      history,
+      report,
+    );
+  }
+  for (const event of told) {
+    if (event.type !== 'received') continue;
+    const publish = history.publishes.get(event.n);
+    const leak = leakOf(publish, event.at, life(event.at), lagged);
+    if (leak) report('leaked', event.at, `${nameOf(publish, event.n)}: ${leak}`);
+    else if (publish?.kind === 'question' && isReplay(record, publish, event.at, lagged)) {
+      report('replayed', event.at, nameOf(publish, event.n));
+    }
+  }
+  if (record.role === 'client') {
+    for (const { publish, at } of lostMessages(history, order, lives, told)) {
+      report('lost', at, nameOf(publish, publish.n));
+    }
+  }
+  judgeEnd(record, report);
+  return violations;
+}
+
+/** Twice, or back in the order. */
+function judgeSequence(told: Told[], { publishes }: History, report: Report): void {
+  const seen = new Set<number>();
+  let [last, lastOfStream] = ['', ''];
+  for (const event of told) {
+    const { at, offset = '' } = event;
+    if (event.type === 'received') {
+      const publish = publishes.get(event.n);
+      const name = nameOf(publish, event.n);
+      if (seen.has(event.n)) {
+        report('duplicated', at, name);
+        continue;
+      }
+      seen.add(event.n);
+      if (publish?.kind === 'message') {
+        if (offset <= lastOfStream) report('reordered', at, `${name} after ${lastOfStream}`);
+        lastOfStream = offset;
+      }
+    }
+    if (offset === '') continue;
+    if (offset < last) report('reordered', at, `offset goes back from ${last} to ${offset}`);
+    else last = offset;
+  }
+}
+
+/** Why the client must not have got it, if so. */
+function leakOf(
+  publish: Publish | undefined,
+  at: number,
+  life: ReturnType<typeof readLives>['lives'][0] | undefined,
+  lagged: (at: number) => number,
+): string | undefined {
+  if (!publish) return 'nobody published it';
+  if (!life) return 'before the first connect';
+  const { kind, rooms, except, target, called, acknowledged: to = Infinity } = publish;
+  if (kind === 'direct') return target === life.sid ? undefined : 'for another session';
+  const excepted = except.find((room) => throughout(life, room, called, at, 'yes'));
+  if (excepted) return `a member of ${excepted}, which is excepted`;
+  if (rooms.length === 0) return undefined;
+  const member = rooms.filter((room) => stateAt(life, room, at) !== 'no');
+  if (member.length === 0) return 'not a member of its rooms';
+  const then = member.some((room) => possiblyBetween(life, room, { from: called, to }, lagged));
+  return then ? undefined : 'not a member when it was published';
+}
+
+function isReplay(
+  { events }: ClientRecord,
+  { acknowledged = Infinity }: Publish,
+  at: number,
+  lagged: (at: number) => number,
+): boolean {
+  const connected = events.findLast((event) => event.type === 'connected' && event.at <= at);
+  return connected !== undefined && lagged(connected.at) > acknowledged;
+}
+
+function judgeEnd({ role, events }: ClientRecord, report: Report): void {
+  const isTurn = ({ type }: ClientEvent) => type === 'connected' || type === 'disconnected';
+  const last = events.findLast(isTurn);
+  const at = events.at(-1)?.at ?? 0;
+  if (role === 'client' && last?.type !== 'connected') report('stuck', at, 'it did not come back');
+  if (role === 'old' && last?.type === 'connected') report('stuck', at, 'it was not closed');
+}
+
+const lagMs = 1_000;
+const resumeMsMax = 3_000; // to find Redis again, and to read what was missed
+
+/** Since when a pod may not have seen what was published, at a moment. */
+function lagOf({ disturbances }: History): (at: number) => number {
+  const known = new Map<number, number>();
+  const find = (at: number) => {
+    let since = at - lagMs;
+    let before: number;
+    do {
+      before = since;
+      for (const { from, to } of disturbances) {
+        if (from < since && to + resumeMsMax >= since) since = from;
+      }
+    } while (since < before);
+    known.set(at, since);
+    return since;
+  };
+  return (at) => known.get(at) ?? find(at);
+}

@@ -1,0 +1,42 @@
+// The one total order of the messages, by the offsets that clients saw.
+import { type History, nameOf } from './history.ts';
+import type { Violation } from './model.ts';
+
+/** Offsets by number of the message. */
+export type Order = Map<number, string>;
+
+/** The order, and where two clients saw different ones. */
+export function readOrder({ clients, publishes }: History) {
+  const order: Order = new Map();
+  const violations: Violation[] = [];
+  for (const { name, events } of clients) {
+    for (const event of events) {
+      if (event.type !== 'received' || publishes.get(event.n)?.kind !== 'message') continue;
+      const { n, at, offset = '' } = event;
+      const known = order.get(n) ?? offset;
+      order.set(n, known);
+      if (known === offset) continue;
+      const text = `${nameOf(publishes.get(n), n)} is ${offset} here and ${known} elsewhere`;
+      violations.push({ kind: 'reordered', client: name, at, text });
+    }
+  }
+  return { order, violations };
+}
+
+/** Where the order contradicts time: acknowledged before the one in front of it was called. */
+export function disagreements({ publishes }: History, order: Order): Violation[] {
+  const violations: Violation[] = [];
+  let latest = { n: 0, called: 0 };
+  const inOrder = [...order].sort(([, a], [, b]) => (a < b ? -1 : 1));
+  for (const [n] of inOrder) {
+    const publish = publishes.get(n);
+    if (!publish) continue;
+    const { called, acknowledged = Infinity } = publish;
+    if (acknowledged < latest.called) {
+      const text = `${nameOf(publish, n)} comes after #${latest.n}, which was called later`;
+      violations.push({ kind: 'reordered', client: 'everyone', at: called, text });
+    }
+    if (called > latest.called) latest = { n, called };
+  }
+  return violations;
+}

@@ -1,0 +1,44 @@
+// What a client must have got, and did not.
+import type { History, Publish } from './history.ts';
+import type { Told } from './lives.ts';
+import { type Life, throughout } from './membership.ts';
+import type { Order } from './order.ts';
+
+export function lostMessages(
+  { publishes }: History,
+  order: Order,
+  lives: Life[],
+  told: Told[],
+): { publish: Publish; at: number }[] {
+  const lost: { publish: Publish; at: number }[] = [];
+  const received = new Set(told.flatMap((event) => (event.type === 'received' ? event.n : [])));
+  const inStream = told.flatMap((event) => {
+    if (event.type !== 'received') return [];
+    const publish = publishes.get(event.n);
+    return publish?.kind === 'message' ? [{ ...event, called: publish.called }] : [];
+  });
+  for (const publish of publishes.values()) {
+    const { n, kind, called, acknowledged, local } = publish;
+    const mayBeLost = kind === 'volatile' || kind === 'question' || local;
+    if (mayBeLost || acknowledged === undefined || received.has(n)) continue;
+    const id = order.get(n);
+    const isLater = (other: { n: number; called: number }) =>
+      id === undefined ? other.called > acknowledged : (order.get(other.n) as string) > id;
+    for (const life of lives) {
+      if (!isOwed(life, publish, called)) continue; // most: before anything costly
+      const later = inStream.find((event) => event.at >= life.from && isLater(event));
+      const by = Math.min(later?.at ?? Infinity, life.to);
+      if (isOwed(life, publish, by)) lost.push({ publish, at: by === Infinity ? called : by });
+    }
+  }
+  return lost;
+}
+
+/** Whether the client was one of those it is for, from the call until `by`. */
+function isOwed(life: Life, { kind, rooms, except, target, called }: Publish, by: number): boolean {
+  if (called < life.from || by > life.to) return false;
+  if (life.to !== Infinity && by === life.to) return false; // its end, not something later
+  if (kind === 'direct') return target === life.sid;
+  if (except.some((room) => !throughout(life, room, called, by, 'no'))) return false;
+  return rooms.length === 0 || rooms.some((room) => throughout(life, room, called, by, 'yes'));
+}

@@ -1,0 +1,133 @@
+// What happens in a run, and when: drawn from the seed alone, before anything is started.
+import { type Random, seeded } from './random.ts';
+
+export const podCount = 3;
+export const publisherCount = 3;
+export const rooms = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8', 'r9'];
+
+interface Publish {
+  kind: 'publish';
+  publisher: number;
+  /** Empty: every client. */
+  rooms: string[];
+  except: string[];
+  volatile: boolean;
+}
+
+export type Operation =
+  | { kind: 'join' | 'leave'; client: number; room: string }
+  | { kind: 'rejoin'; client: number; room: string; pauseMs: number }
+  | Publish
+  | { kind: 'direct'; publisher: number; client: number }
+  | { kind: 'ask'; publisher: number; room: string }
+  | { kind: 'cut' | 'expire' | 'intrude'; client: number }
+  | { kind: 'slow'; client: number; middlewareMs: number }
+  | { kind: 'takeover'; client: number; pod: number }
+  | { kind: 'kill' | 'stop'; pod: number; downMs: number }
+  | { kind: 'freeze'; pod: number; frozenMs: number }
+  | { kind: 'redis'; downMs: number }
+  /** The request is acknowledged, and in the same moment its pod is gone. */
+  | { kind: 'join-and-kill' | 'leave-and-kill'; client: number; room: string; downMs: number };
+
+export type Planned = Operation & { atMs: number };
+
+export interface Plan {
+  seed: number;
+  clients: { transports: string[]; pod: number; rooms: string[] }[];
+  operations: Planned[];
+}
+
+/** Weights of what disturbs; publishes have a rate of their own. */
+const disturbances = {
+  cut: 26,
+  slow: 14,
+  takeover: 8,
+  expire: 6,
+  intrude: 3,
+  kill: 10,
+  stop: 6,
+  freeze: 7,
+  redis: 8,
+  'join-and-kill': 4,
+  'leave-and-kill': 4,
+};
+
+const publishMs = 30; // between two publishes, on average
+const memberMs = 220; // between two joins or leaves
+const disturbMs = 450;
+const webSocketOnly = ['websocket'];
+const allTransports = ['polling', 'websocket'];
+
+export function drawPlan(seed: number, seconds: number, clientCount: number): Plan {
+  const random = seeded(seed);
+  const clients = Array.from({ length: clientCount }, (_, i) => ({
+    transports: i % 2 === 0 ? allTransports : webSocketOnly,
+    pod: random.below(podCount),
+    rooms: random.some(rooms, random.between(1, 4)),
+  }));
+  const endMs = seconds * 1000;
+  const operations = [
+    ...drawn(endMs, publishMs, random, () => drawPublish(random, clientCount)),
+    ...drawn(endMs, memberMs, random, () => drawMembership(random, clientCount)),
+    ...drawn(endMs, disturbMs, random, () => drawDisturbance(random, clientCount)),
+  ];
+  operations.sort((a, b) => a.atMs - b.atMs);
+  return { seed, clients, operations };
+}
+
+function drawn(endMs: number, everyMs: number, random: Random, draw: () => Operation): Planned[] {
+  const planned: Planned[] = [];
+  for (let atMs = random.below(everyMs); atMs < endMs; atMs += random.between(1, 2 * everyMs)) {
+    planned.push({ ...draw(), atMs });
+  }
+  return planned;
+}
+
+function drawPublish(random: Random, clientCount: number): Operation {
+  const publisher = random.below(publisherCount);
+  const form = random.weighted({
+    room: 64,
+    rooms: 12,
+    except: 10,
+    everyone: 3,
+    volatile: 5,
+    to: 6,
+  });
+  if (form === 'to') {
+    return random.below(2) === 0
+      ? { kind: 'direct', publisher, client: random.below(clientCount) }
+      : { kind: 'ask', publisher, room: random.pick(rooms) };
+  }
+  const counts = { room: 1, rooms: 3, except: 2, everyone: 0, volatile: 1 };
+  return {
+    kind: 'publish',
+    publisher,
+    rooms: random.some(rooms, counts[form]),
+    except: form === 'except' ? random.some(rooms, random.between(1, 2)) : [],
+    volatile: form === 'volatile',
+  };
+}
+
+function drawMembership(random: Random, clientCount: number): Operation {
+  const client = random.below(clientCount);
+  const room = random.pick(rooms);
+  const kind = random.weighted({ join: 9, leave: 8, rejoin: 3 });
+  // A pod that nobody needs a room on stops listening to it after a second.
+  const pauseMs = random.pick([0, 30, 980, 1000, 1002, 1004]);
+  return kind === 'rejoin' ? { kind, client, room, pauseMs } : { kind, client, room };
+}
+
+function drawDisturbance(random: Random, clientCount: number): Operation {
+  const kind = random.weighted(disturbances);
+  const client = random.below(clientCount);
+  const pod = random.below(podCount);
+  const room = random.pick(rooms);
+  const downMs = random.between(0, 1200);
+  if (kind === 'slow') return { kind, client, middlewareMs: random.between(50, 900) };
+  if (kind === 'takeover') return { kind, client, pod };
+  if (kind === 'kill' || kind === 'stop') return { kind, pod, downMs };
+  if (kind === 'freeze') return { kind, pod, frozenMs: random.between(500, 3500) };
+  if (kind === 'redis') return { kind, downMs };
+  if (kind === 'join-and-kill' || kind === 'leave-and-kill') return { kind, client, room, downMs };
+  return { kind, client };
+}

@@ -1,0 +1,59 @@
+// Many seeds, several at once: a line for each, the timeline of those that fail, and the sums.
+import type { ClientRecord } from './history.ts';
+import { drawPlan } from './plan.ts';
+import { timelineOf } from './timeline.ts';
+import { emptyTotals, type Totals } from './totals.ts';
+import { type Outcome, run } from './world.ts';
+
+const clientCount = 14;
+
+interface Options {
+  seeds: number[];
+  seconds: number;
+  parallel: number;
+  print: (line: string) => void;
+}
+
+export async function runSeeds({ seeds, seconds, parallel, print }: Options): Promise<Totals> {
+  const totals = emptyTotals();
+  const waiting = [...seeds];
+  const worker = async () => {
+    for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
+      const outcome = await run(drawPlan(seed, seconds, clientCount));
+      const line = tell(outcome, totals);
+      print(`seed ${String(seed).padEnd(5)} ${line}`);
+      if (outcome.violations.length === 0) continue;
+      totals.failed.push(`seed ${seed}`);
+      print(timelineOf(outcome.history, outcome.violations));
+      print(`again: make chaos ROUNDS=0 SEEDS=${seed} SECONDS=${seconds}`);
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+  return totals;
+}
+
+/** Adds a run to the sums, and says what it was. */
+function tell({ history, violations }: Outcome, totals: Totals): string {
+  const publishes = [...history.publishes.values()];
+  const acknowledged = publishes.filter((publish) => publish.acknowledged !== undefined).length;
+  const own = history.clients.filter(({ role }) => role === 'client');
+  const received = sum(own, (event) => event.type === 'received');
+  const connects = sum(own, (event) => event.type === 'connected') - own.length;
+  const recovered = sum(own, (event) => event.type === 'connected' && event.recovered);
+  totals.runs += 1;
+  totals.clients += own.length;
+  totals.reconnects += connects;
+  totals.recovered += recovered;
+  totals.received += received;
+  for (const { kind } of violations) totals.violations[kind] += 1;
+  return [
+    `${acknowledged} of ${publishes.length} publishes acknowledged`,
+    `${received} received`,
+    `recovered ${recovered} of ${connects}`,
+    violations.length === 0 ? 'ok' : `${violations.length} VIOLATIONS`,
+  ].join(' · ');
+}
+
+function sum(records: ClientRecord[], isCounted: (event: ClientRecord['events'][0]) => boolean) {
+  return records.reduce((count, { events }) => count + events.filter(isCounted).length, 0);
+}

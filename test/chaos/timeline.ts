@@ -1,0 +1,53 @@
+// What a client went through, as text: printed when a run has failed.
+import { type ClientEvent, type History, nameOf } from './history.ts';
+import type { Violation } from './model.ts';
+
+/** All violations, then everything that the first client with one asked and got. */
+export function timelineOf(history: History, violations: Violation[]): string {
+  const [first] = violations;
+  if (!first) return '';
+  const record = history.clients.find(({ name }) => name === first.client);
+  const rows: [number, string][] = [
+    ...violations.map(
+      ({ at, kind, client, text }) =>
+        [at, `${client === record?.name ? '>>>' : `(${client})`} ${kind}: ${text}`] as [
+          number,
+          string,
+        ],
+    ),
+    ...history.disturbances.flatMap(({ from, to, what }): [number, string][] => [
+      [from, `--- ${what}`],
+      [to, `--- ${what}: over`],
+    ]),
+    ...(record?.events ?? []).map(
+      (event) => [event.at, textOf(event, history)] as [number, string],
+    ),
+  ];
+  rows.sort(([a], [b]) => a - b);
+  const lines = rows.map(([at, text]) => `${at.toFixed(1).padStart(9)}  ${text}`);
+  return [`timeline of ${first.client}, in milliseconds`, ...lines].join('\n');
+}
+
+function textOf(event: ClientEvent, { publishes }: History): string {
+  switch (event.type) {
+    case 'connected':
+      return `connected as ${event.sid}, ${event.recovered ? 'recovered' : 'not recovered'}`;
+    case 'disconnected':
+      return `disconnected: ${event.reason}`;
+    case 'called':
+      return `asks to ${event.action} ${event.room} (request ${event.request})`;
+    case 'answered':
+      return `request ${event.request} is ${event.ok ? 'granted' : 'not granted'}`;
+    case 'received': {
+      const publish = publishes.get(event.n);
+      const { called = 0, acknowledged } = publish ?? {};
+      const end = acknowledged === undefined ? 'never acknowledged' : acknowledged.toFixed(1);
+      const when = `called ${called.toFixed(1)}, ${end}`;
+      return `got ${nameOf(publish, event.n)} at ${event.offset ?? 'no offset'} (${when})`;
+    }
+    case 'shown':
+      return `got ${event.event} at ${event.offset}`;
+    case 'note':
+      return event.text;
+  }
+}

@@ -1,0 +1,30 @@
+// What many runs come to, and the one line that says it.
+import { type Violation, violationKinds } from './model.ts';
+
+export interface Totals {
+  runs: number;
+  clients: number;
+  received: number;
+  reconnects: number;
+  recovered: number;
+  violations: Record<Violation['kind'], number>;
+  /** Names of the runs with a violation. */
+  failed: string[];
+}
+
+export function emptyTotals(): Totals {
+  const none = violationKinds.map((kind) => [kind, 0]);
+  const violations = Object.fromEntries(none) as Totals['violations'];
+  return { runs: 0, clients: 0, received: 0, reconnects: 0, recovered: 0, violations, failed: [] };
+}
+
+export function summary({ clients, reconnects, recovered, received, ...rest }: Totals): string {
+  const { violations, runs, failed } = rest;
+  return [
+    ...Object.entries(violations).map(([kind, count]) => `${kind} ${count}`),
+    `reconnects per client ${(reconnects / Math.max(1, clients)).toFixed(1)}`,
+    `recovered ${recovered} of ${reconnects}`,
+    `received ${received}`,
+    `runs ${runs}, failed ${failed.length}`,
+  ].join(' · ');
+}

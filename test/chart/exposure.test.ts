@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol.ts';
+import { all, only, render, scenario, type Values } from './render.ts';
+
+const nginx = (values: Values = {}): Record<string, string> => {
+  const { annotations } = only(render(values), 'Ingress').metadata;
+  return Object.fromEntries(
+    Object.entries(annotations as Record<string, string>).map(([key, value]) => [
+      key.replace('nginx.ingress.kubernetes.io/', ''),
+      value,
+    ]),
+  );
+};
+
+describe('exposure through ingress-nginx', () => {
+  it('keeps a client on its pod, also when pods are added', () => {
+    expect(nginx()).toMatchObject({
+      affinity: 'cookie',
+      'affinity-mode': 'persistent',
+      'session-cookie-change-on-failure': 'true',
+      'session-cookie-name': 'mooring-pod',
+      'session-cookie-max-age': '172800',
+      'session-cookie-expires': '172800',
+    });
+  });
+
+  it('waits longer than a healthy connection is silent', () => {
+    const silentSeconds = (pingIntervalMs + pingTimeoutMs) / 1000;
+    expect(Number(nginx()['proxy-read-timeout'])).toBeGreaterThan(silentSeconds);
+    expect(Number(nginx()['proxy-send-timeout'])).toBeGreaterThan(silentSeconds);
+  });
+
+  it('tries a draining pod’s 503 elsewhere, but never a POST', () => {
+    expect(nginx()['proxy-next-upstream']).toBe('error timeout http_503');
+    expect(Number(nginx()['proxy-next-upstream-tries'])).toBeGreaterThan(3);
+  });
+
+  it('lets every message through that the service takes', () => {
+    expect(nginx()['proxy-body-size']).toBe('192k');
+    expect(nginx({ config: { MESSAGE_BYTES_MAX: 4194304 } })['proxy-body-size']).toBe('4160k');
+  });
+
+  it.each([
+    [false, '', 'Lax'],
+    [true, '', 'Lax'],
+    [true, 'https://app.example.com', 'None'],
+    [false, 'https://app.example.com', 'Lax'],
+  ])('derives the cookie from TLS %s and CORS "%s"', (enabled, CORS_ORIGINS, sameSite) => {
+    const found = nginx({ exposure: { tls: { enabled } }, config: { CORS_ORIGINS } });
+    expect(found['session-cookie-samesite']).toBe(sameSite);
+    expect(found['session-cookie-secure']).toBe(String(enabled));
+  });
+
+  it('lets annotations win and keeps the rest', () => {
+    const found = nginx(scenario('cluster-nginx'));
+    expect(found['cert-manager.io/cluster-issuer']).toBe('letsencrypt');
+    const own = { 'nginx.ingress.kubernetes.io/affinity-mode': 'balanced' };
+    expect(nginx({ exposure: { annotations: own } })).toMatchObject({
+      'affinity-mode': 'balanced',
+      affinity: 'cookie',
+    });
+  });
+
+  it('goes to the chart’s controller, or to the one of the cluster', () => {
+    const own = only(render(), 'Ingress').spec;
+    expect(own.ingressClassName).toBe(only(render(), 'IngressClass').metadata.name);
+    expect(only(render(scenario('cluster-nginx')), 'Ingress').spec.ingressClassName).toBe('nginx');
+  });
+
+  it('never leads to the operations port', () => {
+    const { rules } = only(render(), 'Ingress').spec;
+    const backends = rules.flatMap((rule: { http: { paths: { backend: object }[] } }) =>
+      rule.http.paths.map(({ backend }) => backend),
+    );
+    expect(backends).toEqual([{ service: { name: 'mooring', port: { name: 'http' } } }]);
+    expect(only(render(), 'Service', 'mooring').spec.ports).toHaveLength(1);
+  });
+});
+
+describe('exposure through other controllers', () => {
+  it.each([
+    ['traefik', 'Service', 'traefik.ingress.kubernetes.io/service.sticky.cookie', 'true'],
+    ['haproxytech', 'Service', 'haproxy.org/cookie-persistence', 'mooring-pod'],
+    ['haproxy-ingress', 'Ingress', 'haproxy-ingress.github.io/affinity', 'cookie'],
+    [
+      'f5-nginx',
+      'Ingress',
+      'nginx.org/sticky-cookie-services',
+      /^serviceName=mooring mooring-pod /,
+    ],
+  ])('%s: affinity on the %s', (name, kind, key, value) => {
+    const { annotations } = only(render(scenario(name)), kind, 'mooring').metadata;
+    if (value instanceof RegExp) expect(annotations[key]).toMatch(value);
+    else expect(annotations[key]).toBe(value);
+    expect(all(render(scenario(name)), 'IngressClass')).toEqual([]);
+  });
+
+  it('gateway: the same affinity, no time-outs, the 503 tried elsewhere', () => {
+    const manifests = render(scenario('gateway'));
+    const [rule] = only(manifests, 'HTTPRoute').spec.rules;
+    expect(rule.sessionPersistence).toMatchObject({ sessionName: 'mooring-pod', type: 'Cookie' });
+    expect(rule.timeouts).toEqual({ request: '0s', backendRequest: '0s' });
+    const policy = only(manifests, 'BackendTrafficPolicy').spec;
+    expect(policy.retry.retryOn.httpStatusCodes).toEqual([503]);
+    expect(policy.circuitBreaker).toEqual({ maxRequestsPerConnection: 1 }); // two workers
+    expect(all(manifests, 'Ingress')).toEqual([]);
+  });
+
+  it('gateway: passes another sessionPersistence through', () => {
+    const [rule] = only(render(scenario('shared-redis')), 'HTTPRoute').spec.rules;
+    expect(rule.sessionPersistence).toEqual({ sessionName: 'chat', type: 'Header' });
+  });
+
+  it('none: nothing leads in', () => {
+    const manifests = render(scenario('single'));
+    expect(manifests.filter(({ kind }) => /Ingress|Route/.test(kind))).toEqual([]);
+  });
+});

@@ -1,0 +1,99 @@
+// What cannot work is refused: by the schema, or with a sentence that says what to change.
+import { describe, expect, it } from 'vitest';
+import { template, type Values } from './render.ts';
+
+const none = { exposure: { mode: 'none' }, 'ingress-nginx': { enabled: false } };
+const noRedis = { redis: { enabled: false } };
+const off = { 'ingress-nginx': { enabled: false } };
+const gateway = { ...off, exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }] } } };
+
+const contradictions: [string, Values][] = [
+  ['set redis.enabled=false to use your own', { externalRedis: { url: 'redis://r' } }],
+  [
+    'externalRedis.url and externalRedis.existingSecret are both set',
+    { ...noRedis, externalRedis: { url: 'redis://r', existingSecret: 's' } },
+  ],
+  [
+    'begin externalRedis.url with rediss://',
+    { ...noRedis, externalRedis: { url: 'redis://r', caSecret: 's' } },
+  ],
+  ['externalRedis.caSecret is for a Redis of yours', { externalRedis: { caSecret: 's' } }],
+  ['is for a Redis of yours', { externalRedis: { mode: 'cluster' } }],
+  [
+    'set externalRedis.mode=sentinel or cluster',
+    { ...noRedis, externalRedis: { url: 'redis://a,redis://b' } },
+  ],
+  [
+    'is a key of externalRedis.existingSecret',
+    { ...noRedis, externalRedis: { url: 'redis://a', sentinelPasswordKey: 'k' } },
+  ],
+  ['reach each other through Redis', noRedis],
+  ['reach each other through Redis', { ...noRedis, replicas: 1, config: { WORKERS: 2 } }],
+  [
+    'reach each other through Redis',
+    { ...noRedis, replicas: 1, autoscaling: { mode: 'resource' } },
+  ],
+  ['keep one', { auth: { publicKey: 'k', jwksUrl: 'https://i' } }],
+  ['needs auth.publicKey or auth.jwksUrl', { auth: { algorithms: ['RS256'] } }],
+  ['sign with the public key', { auth: { jwksUrl: 'https://i', algorithms: ['HS256'] } }],
+  ['set ingress-nginx.enabled=false', { exposure: { mode: 'none' } }],
+  ['needs exposure.gateway.parentRefs', { ...off, exposure: { mode: 'gateway' } }],
+  ['set exposure.mode=gateway', { exposure: { gateway: { envoyGateway: true } } }],
+  ['is for exposure.mode=ingress', { exposure: { ingress: { preset: 'traefik' } } }],
+  ['names another controller', { exposure: { ingress: { className: 'nginx' } } }],
+  ['set exposure.tls.enabled=true', { exposure: { tls: { secretName: 's' } } }],
+  [
+    'belongs to the Gateway',
+    { ...gateway, exposure: { ...gateway.exposure, tls: { enabled: true, secretName: 's' } } },
+  ],
+  ['is above autoscaling.max', { autoscaling: { min: 5, max: 3 } }],
+  [
+    'set resources.requests.cpu',
+    { autoscaling: { mode: 'resource' }, resources: { requests: null } },
+  ],
+  ['set autoscaling.keda.prometheusUrl', { autoscaling: { mode: 'keda' } }],
+  ['set autoscaling.mode=keda', { autoscaling: { keda: { prometheusUrl: 'http://p' } } }],
+  ['needs config.ROOM_ACCESS_URL', { config: { ROOM_ACCESS: 'webhook' } }],
+  ['exact origins', { config: { CORS_ORIGINS: '*' } }],
+  ['extraEnv sets PORT', { extraEnv: [{ name: 'PORT', value: '1' }] }],
+  ['extraEnv sets JWT_SECRET', { extraEnv: [{ name: 'JWT_SECRET', value: 'x' }] }],
+];
+
+describe('a combination that cannot work', () => {
+  it.each(contradictions)('is refused: %s, %o', (sentence, values) => {
+    const { ok, text } = template(values);
+    expect(text).toContain(sentence);
+    expect(ok).toBe(false);
+  });
+
+  it('stays allowed next to it', () => {
+    expect(template(gateway).ok).toBe(true);
+    expect(template({ ...none, ...noRedis, replicas: 1 }).ok).toBe(true);
+  });
+});
+
+const mistakes: [string, Values][] = [
+  ["additional properties 'replicaCount' not allowed", { replicaCount: 3 }],
+  ["additional properties 'PORT' not allowed", { config: { PORT: 80 } }],
+  ["additional properties 'password' not allowed", { redis: { password: 'x' } }],
+  ["additional properties 'admission' not allowed", { 'ingress-nginx': { admission: true } }],
+  ['/replicas', { replicas: 'three' }],
+  ['/replicas', { replicas: -1 }],
+  ['/exposure/mode', { exposure: { mode: 'loadbalancer' } }],
+  ['/autoscaling/mode', { autoscaling: { mode: true } }],
+  ['/config/WORKERS', { config: { WORKERS: 257 } }],
+  ['/config/LOG_LEVEL', { config: { LOG_LEVEL: 'verbose' } }],
+  ['/image/digest', { image: { digest: 'sha256:short' } }],
+  ['/memory', { redis: { memory: '512M' } }],
+  ['/externalRedis/url', { externalRedis: { url: 'http://r' } }],
+  ['/exposure/cookie/name', { exposure: { cookie: { name: 'a b' } } }],
+  ['/extraEnv/0', { extraEnv: [{ value: 'x' }] }],
+];
+
+describe('a mistake in a value', () => {
+  it.each(mistakes)('is refused by the schema: %s, %o', (complaint, values) => {
+    const { ok, text } = template(values);
+    expect(text).toContain(complaint);
+    expect(ok).toBe(false);
+  });
+});

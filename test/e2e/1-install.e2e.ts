@@ -1,0 +1,134 @@
+// `helm install mooring charts/mooring` and nothing else.
+import { readdirSync } from 'node:fs';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { findHelm, findKubectl } from '../../charts/tools/helm.ts';
+import {
+  chart,
+  eventually,
+  get,
+  helm,
+  install,
+  kubectl,
+  note,
+  openNamespace,
+  portForward,
+  ready,
+  run,
+  timed,
+} from './cluster.ts';
+
+let first: Awaited<ReturnType<typeof openNamespace>>;
+let second: typeof first;
+
+beforeAll(async () => {
+  first = await openNamespace('first');
+  second = await openNamespace('second');
+});
+
+afterAll(async () => {
+  await Promise.all([first?.close(), second?.close()]);
+});
+
+it('becomes ready without a value, under the restricted Pod Security Standard', async () => {
+  await timed('zero-value install ready', () => install(first.namespace));
+  const refused = await get(first.namespace, 'events', '--field-selector', 'reason=FailedCreate');
+  expect(refused.items).toEqual([]);
+});
+
+it('passes helm test', async () => {
+  await timed('helm test', () => helm(['test', 'mooring', '-n', first.namespace, '--logs']));
+});
+
+it('serves the page through port-forward, as the notes say', async () => {
+  const { namespace } = first;
+  const notes = await run(findHelm(), ['get', 'notes', 'mooring', '-n', namespace]);
+  const [mint = ''] = /kubectl .* token --sub alice .*/.exec(notes) ?? [];
+  const alice = await kubectl(...mint.split(' ').slice(1));
+  const bob = await kubectl(...mint.replace('alice', 'bob').split(' ').slice(1));
+  const door = await portForward(namespace, 'service/mooring', 80);
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic'],
+  });
+  try {
+    await chat(browser, door.url, alice, bob);
+  } finally {
+    await browser.close();
+    door.close();
+  }
+});
+
+it('installs a second time beside itself', async () => {
+  await timed('second install ready', () => install(second.namespace));
+  await ready(first.namespace);
+  const [one, two] = await Promise.all(
+    [first, second].map(({ namespace }) => get(namespace, 'secret', 'mooring')),
+  );
+  expect(one.data['jwt-secret']).not.toBe(two.data['jwt-secret']);
+});
+
+it('leaves nothing behind but the volume', async () => {
+  const { namespace } = second;
+  await helm(['uninstall', 'mooring', '-n', namespace]);
+  const kinds = await kubectl('api-resources', '--verbs=list', '--namespaced', '-o', 'name');
+  const own = kinds.split('\n').filter((kind) => !/^(events|pods\.metrics)/.test(kind));
+  const left = await eventually(90, async () => {
+    const text = await kubectl('-n', namespace, 'get', own.join(','), '-o', 'name');
+    const names = text
+      .split('\n')
+      .filter((name) => !/kube-root-ca.crt|account\/default$/.test(name));
+    if (names.length > 1) throw new Error(`left behind: ${names.join(' ')}`);
+    return names;
+  });
+  expect(left).toEqual(['persistentvolumeclaim/data-mooring-redis-0']);
+  const wide = await kubectl(
+    'get',
+    'clusterroles,clusterrolebindings,ingressclasses',
+    '-o',
+    'name',
+  );
+  expect(wide.split('\n').filter((name) => name.includes(namespace))).toEqual([]);
+});
+
+it('is taken by the API server in every scenario of ci/', async () => {
+  // A kind of KEDA's or the Gateway's is known only where those are.
+  const known = await kubectl('api-resources', '-o', 'name');
+  const needs = { keda: 'scaledobjects', gateway: 'backendtrafficpolicies', shared: 'httproutes' };
+  const scenarios = readdirSync(`${chart}/ci`).filter((file) =>
+    Object.entries(needs).every(([name, kind]) => !file.startsWith(name) || known.includes(kind)),
+  );
+  for (const file of scenarios) {
+    const args = [
+      'template',
+      'scenario',
+      chart,
+      '-n',
+      first.namespace,
+      '-f',
+      `${chart}/ci/${file}`,
+    ];
+    const rendered = await run(findHelm(), args);
+    const dry = ['apply', '--dry-run=server', '-n', first.namespace, '-f', '-'];
+    await run(findKubectl(), dry, rendered);
+  }
+  note(`${scenarios.length} scenarios pass kubectl apply --dry-run=server`);
+});
+
+async function chat(browser: Browser, url: string, ...tokens: string[]) {
+  const pages: Page[] = [];
+  for (const token of tokens) {
+    const page = await browser.newPage();
+    await page.goto(url);
+    await page.getByLabel('Paste a token').fill(token);
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Room to join').fill('pier');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'pier', exact: true }).waitFor();
+    pages.push(page);
+  }
+  const [alice, bob] = pages as [Page, Page];
+  await alice.getByLabel(/^Message to/).fill('Ahoy from the cluster');
+  await alice.keyboard.press('Enter');
+  await bob.getByText('Ahoy from the cluster').waitFor();
+}

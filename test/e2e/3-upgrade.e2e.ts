@@ -1,0 +1,120 @@
+// What `helm upgrade` changes, and what it leaves alone.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { closeAll, connect, tokenMaker, welcomed } from './clients.ts';
+import {
+  eventually,
+  get,
+  inside,
+  install,
+  type Json,
+  kubectl,
+  note,
+  openNamespace,
+  portForward,
+  ready,
+  serverPods,
+  timed,
+  type Values,
+} from './cluster.ts';
+
+let home: Awaited<ReturnType<typeof openNamespace>>;
+
+beforeAll(async () => {
+  home = await openNamespace('upgrade');
+  await install(home.namespace, inside, previousChart());
+});
+
+afterAll(() => home?.close());
+
+const upgrade = (values: Values) => install(home.namespace, { ...inside, ...values });
+const podNames = async () =>
+  (await serverPods(home.namespace)).map((pod: Json) => pod.metadata.name).sort();
+const secretsOf = async () =>
+  (await get(home.namespace, 'secrets', '-l', 'app.kubernetes.io/managed-by=Helm')).items.map(
+    ({ metadata, data }: Json) => ({ name: metadata.name, data }),
+  );
+
+it('comes from the chart of the commit before', async () => {
+  const [secrets, volume] = [await secretsOf(), await volumeOf()];
+  await timed('upgrade from the previous chart', () => upgrade({}));
+  expect(await secretsOf()).toEqual(secrets);
+  expect(await volumeOf()).toBe(volume);
+});
+
+it('restarts nothing for a value that concerns no pod', async () => {
+  const before = await podNames();
+  await upgrade({ networkPolicy: { operationsFrom: [] }, tests: { url: 'https://chat.example' } });
+  expect(await podNames()).toEqual(before);
+});
+
+it('restarts every pod for its configuration, and keeps the secrets', async () => {
+  const [before, secrets] = [await podNames(), await secretsOf()];
+  await timed('roll-out of two pods', () => upgrade({ config: { LOG_LEVEL: 'debug' } }));
+  const after = await podNames();
+  expect(after.filter((name: string) => before.includes(name))).toEqual([]);
+  expect(secrets).toHaveLength(2);
+  expect(await secretsOf()).toEqual(secrets);
+});
+
+it('keeps what Redis holds, across its restart and its upgrade', async () => {
+  await say('before the restart');
+  await kubectl('-n', home.namespace, 'delete', 'pod', 'mooring-redis-0');
+  await ready(home.namespace);
+  await say('between');
+  await upgrade({ redis: { extraConfig: 'hz 20', cpu: '50m' } });
+  expect(await say('after the upgrade')).toEqual([
+    'before the restart',
+    'between',
+    'after the upgrade',
+  ]);
+});
+
+/** The history of the room, with the new text last. */
+async function say(text: string): Promise<string[]> {
+  const tokenFor = await tokenMaker(home.namespace);
+  const door = await portForward(home.namespace, 'service/mooring', 80);
+  const client = connect(door.url, 'alice', tokenFor('alice'));
+  try {
+    await welcomed([client]);
+    const { socket } = client;
+    const { history } = await eventually(20, async () => {
+      const joined = await socket.timeout(10_000).emitWithAck('join_room', 'pier');
+      expect(joined).toMatchObject({ ok: true });
+      return joined;
+    });
+    const message = { roomId: 'pier', text, id: text.replaceAll(' ', '-') };
+    await eventually(20, async () => {
+      const sent = await socket.timeout(10_000).emitWithAck('send_message', message);
+      expect(sent).toMatchObject({ ok: true }); // `unavailable` until Redis is found again
+    });
+    return [...history.map((one: { text: string }) => one.text), text];
+  } finally {
+    closeAll([client]);
+    door.close();
+  }
+}
+
+const volumeOf = async () =>
+  (await get(home.namespace, 'pvc', 'data-mooring-redis-0')).spec.volumeName;
+
+/** That of the commit before the last one that touched it; without history, the present one. */
+function previousChart(): string | undefined {
+  try {
+    const log = ['log', '-2', '--format=%H', '--', 'charts/mooring'];
+    const [, commit] = execFileSync('git', log, { encoding: 'utf8' }).split('\n');
+    const folder = mkdtempSync(join(tmpdir(), 'mooring-chart-'));
+    const archive = execFileSync('git', ['archive', `${commit}`, 'charts/mooring'], {
+      maxBuffer: 2 ** 26,
+    });
+    execFileSync('tar', ['x', '-C', folder], { input: archive });
+    note(`the previous chart is that of ${commit?.slice(0, 9)}`);
+    return join(folder, 'charts/mooring');
+  } catch {
+    note('no history here: the previous chart is the present one');
+    return undefined;
+  }
+}

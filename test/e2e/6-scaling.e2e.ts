@@ -1,0 +1,110 @@
+// The autoscalers: by CPU, and by connections.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Client, closeAll, connectMany, joinAll, tokenMaker } from './clients.ts';
+import {
+  eventually,
+  get,
+  inside,
+  install,
+  type Json,
+  note,
+  openNamespace,
+  portForward,
+  timed,
+} from './cluster.ts';
+import { behindGateway, has, hasGateway, leads, openGateway } from './gateway.ts';
+
+const replicasOf = async (namespace: string): Promise<number> =>
+  (await get(namespace, 'deployment', 'mooring')).spec.replicas;
+
+/** From how many pods to how many, as the Deployment was told, in order. */
+async function stepsDown(namespace: string): Promise<[number, number][]> {
+  const { items } = await get(namespace, 'events', '--field-selector', 'reason=ScalingReplicaSet');
+  return items
+    .flatMap(({ message }: Json) => {
+      const [, from, to] = /^Scaled down .* from (\d+) to (\d+)$/.exec(message) ?? [];
+      return from && to ? [[Number(from), Number(to)]] : [];
+    })
+    .toSorted(([one]: number[], [other]: number[]) => Number(other) - Number(one));
+}
+
+const hasMetrics = await has('metrics-server', 'apiservice', 'v1beta1.metrics.k8s.io');
+const hasCustom = await has('prometheus-adapter', 'apiservice', 'v1beta1.custom.metrics.k8s.io');
+
+describe.runIf(hasMetrics)('autoscaling by CPU', () => {
+  let home: Awaited<ReturnType<typeof openNamespace>>;
+  let clients: Client[] = [];
+
+  beforeAll(async () => {
+    home = await openNamespace('cpu');
+    const autoscaling = { mode: 'resource', min: 1, max: 3 };
+    await install(home.namespace, { ...inside, autoscaling });
+  });
+
+  afterAll(async () => {
+    closeAll(clients);
+    await home?.close();
+  });
+
+  it('adds pods under load', async () => {
+    const door = await portForward(home.namespace, 'service/mooring', 80);
+    clients = await connectMany(20, door.url, await tokenMaker(home.namespace));
+    await joinAll(clients, 'pier');
+    const load = setInterval(() => {
+      for (const { socket } of clients) {
+        socket.emit('send_message', { roomId: 'pier', text: 'x'.repeat(200) });
+      }
+    }, 50);
+    try {
+      await timed('load to a second pod', () =>
+        eventually(150, async () => expect(await replicasOf(home.namespace)).toBeGreaterThan(1)),
+      );
+    } finally {
+      clearInterval(load);
+      door.close();
+    }
+  });
+});
+
+describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', () => {
+  let home: Awaited<ReturnType<typeof openNamespace>>;
+  let door: Awaited<ReturnType<typeof openGateway>>;
+  let clients: Client[] = [];
+
+  beforeAll(async () => {
+    home = await openNamespace('connections');
+    door = await openGateway(home.namespace);
+    const up = { policies: [{ type: 'Pods', value: 4, periodSeconds: 30 }] };
+    // The chart's ten quiet minutes and 77 s a pod, shortened.
+    const down = { stabilizationWindowSeconds: 10 };
+    const policies = [{ type: 'Pods', value: 1, periodSeconds: 15 }];
+    const behavior = { scaleUp: up, scaleDown: { ...down, policies } };
+    const size = { mode: 'connections', min: 2, max: 8, connectionsPerPod: 50 };
+    const config = { DRAIN_MS_MAX: 1000, ENDPOINT_DELAY_MS: 1000 };
+    const autoscaling = { ...size, behavior, cpuPercent: 1000 };
+    await install(home.namespace, { ...inside, ...behindGateway, autoscaling, config });
+    await leads(door.url);
+  });
+
+  afterAll(async () => {
+    closeAll(clients);
+    door?.close();
+    await home?.close();
+  });
+
+  it('goes to six pods for 300 connections, and down one by one when they leave', async () => {
+    const options = { transports: ['websocket'] };
+    clients = await connectMany(300, door.url, await tokenMaker(home.namespace), options);
+    await timed('300 connections to six pods', () =>
+      eventually(120, async () => expect(await replicasOf(home.namespace)).toBe(6)),
+    );
+    closeAll(clients);
+    await timed('back to two pods', () =>
+      eventually(240, async () => expect(await replicasOf(home.namespace)).toBe(2)),
+    );
+    const steps = await stepsDown(home.namespace);
+    note(`down: ${steps.map(([from, to]) => `${from} to ${to}`).join(', ')}`);
+    expect(steps.at(-1)?.[1]).toBe(2);
+    expect(steps.filter(([from, to]) => from - to !== 1)).toEqual([]);
+  });
+});
