@@ -23,7 +23,8 @@ export function manifestFiles(): Map<string, string> {
     const folder = join(root, 'k8s/overlays', name);
     files.set(join(folder, 'patches.yaml'), documents(patches(base, wanted)));
     const added = wanted.filter((one) => !base.some((other) => same(one, other)));
-    files.set(join(folder, 'added.yaml'), documents(added));
+    // Older kustomize breaks on a file without an object.
+    if (added.length > 0) files.set(join(folder, 'added.yaml'), documents(added));
   }
   return files;
 }
