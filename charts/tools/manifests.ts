@@ -22,6 +22,9 @@ export function manifestFiles(): Map<string, string> {
     const wanted = renderFor(name);
     const folder = join(root, 'k8s/overlays', name);
     files.set(join(folder, 'patches.yaml'), documents(patches(base, wanted)));
+    // In a file with other patches, a deletion breaks kustomize before 5.6.
+    const gone = base.filter((one) => !wanted.some((other) => same(one, other))).map(deletion);
+    if (gone.length > 0) files.set(join(folder, 'removed.yaml'), documents(gone));
     const added = wanted.filter((one) => !base.some((other) => same(one, other)));
     // Older kustomize breaks on a file without an object.
     if (added.length > 0) files.set(join(folder, 'added.yaml'), documents(added));
@@ -54,13 +57,13 @@ function withoutHelm(manifest: Manifest): Manifest {
   return manifest;
 }
 
-/** Deletes what the overlay has not, and replaces the fields that differ as wholes. */
+/** Replaces the fields that differ as wholes. */
 function patches(base: Manifest[], wanted: Manifest[]): object[] {
   return base.flatMap((before) => {
     const { apiVersion, kind, metadata } = before;
     const target = { apiVersion, kind, metadata: { name: metadata.name } };
     const after = wanted.find((one) => same(one, before));
-    if (!after) return [{ $patch: 'delete', ...target }];
+    if (!after) return [];
     const changed = Object.keys(after).filter(
       (field) => !isDeepStrictEqual(before[field], after[field]),
     );
@@ -69,6 +72,13 @@ function patches(base: Manifest[], wanted: Manifest[]): object[] {
     return [{ ...target, ...Object.fromEntries(fields) }];
   });
 }
+
+const deletion = ({ apiVersion, kind, metadata: { name } }: Manifest) => ({
+  $patch: 'delete',
+  apiVersion,
+  kind,
+  metadata: { name },
+});
 
 const replacement = (value: object) => ({ $patch: 'replace', ...value });
 
