@@ -28,3 +28,21 @@ export function createRequestClient({ connections, subscriptions, options }: Hub
     off() {},
   };
 }
+
+const echoMsMax = 15_000;
+
+/**
+ * The base adapter hears its own requests for acknowledgements, and ignores those whose time is not
+ * over. A process that was frozen sees the end of that time first, and would ask its clients again.
+ */
+export function rememberOwnRequests(adapter: object): void {
+  const asked: unknown = Reflect.get(adapter, 'ackRequests');
+  if (!(asked instanceof Map)) {
+    throw new Error('this version of @socket.io/redis-adapter has other internals; use 8.3');
+  }
+  const forget = asked.delete.bind(asked);
+  asked.delete = (id: string) => {
+    setTimeout(forget, echoMsMax, id).unref();
+    return asked.has(id);
+  };
+}

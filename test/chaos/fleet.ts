@@ -36,7 +36,9 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
     if (stopped) service.child.kill('SIGKILL');
     running.add(service.child);
     void service.exited.then(() => running.delete(service.child));
-    await untilReady(service.operationsUrl);
+    await untilReady(service.operationsUrl).catch((error: Error) => {
+      throw new Error(`${error.message}; ${env.POD_NAME} said: ${service.output()}`);
+    });
     return service;
   };
   const pods = await Promise.all([0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken)));
