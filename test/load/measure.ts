@@ -1,12 +1,13 @@
 // The table of docs/operations/rollouts.md, measured on this machine: nginx, replicas and Redis of
 // its own, hundreds of clients, and what a cluster goes through. `node test/load/measure.ts [NAME]`
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { rollFleet } from '../../ingress/nginx/roll.ts';
 import { newRelease } from '../../ingress/nginx/start.ts';
 import { mintToken } from '../../service/token.ts';
 import { type ScratchFleet, startScratchFleet } from '../fleet-scratch.ts';
-import { type Load, startLoad } from './load.ts';
+import { type Load, type LoadReport, startLoad } from './load.ts';
 import { row, tableHead } from './summary.ts';
 
 interface Scene {
@@ -56,7 +57,7 @@ const scenes: Record<string, Scene> = {
   'SIGKILL of Redis, 2 s away': { event: restartRedis, seconds: 15 },
 };
 
-async function measure(name: string, scene: Scene, clients: number): Promise<string> {
+async function measure(scene: Scene, clients: number): Promise<LoadReport> {
   const fleet = await startScratchFleet();
   let load: Load | undefined;
   try {
@@ -75,7 +76,7 @@ async function measure(name: string, scene: Scene, clients: number): Promise<str
     load.mark();
     await scene.event(fleet);
     await sleep((scene.seconds ?? 3) * 1_000);
-    return row(name, await load.report());
+    return await load.report();
   } finally {
     await load?.stop();
     await fleet.close();
@@ -84,11 +85,15 @@ async function measure(name: string, scene: Scene, clients: number): Promise<str
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { clients: { type: 'string', default: '300' } },
+  options: { clients: { type: 'string', default: '300' }, json: { type: 'string' } },
 });
+const reports: Record<string, LoadReport> = {};
 process.stdout.write(tableHead);
 for (const [name, scene] of Object.entries(scenes)) {
   if (!name.includes(positionals.join(' '))) continue;
-  process.stdout.write(await measure(name, scene, Number(values.clients)));
+  const report = await measure(scene, Number(values.clients));
+  reports[name] = report;
+  process.stdout.write(row(name, report));
 }
+if (values.json) writeFileSync(values.json, JSON.stringify(reports, null, 1));
 process.exit(0);
