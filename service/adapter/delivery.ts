@@ -4,6 +4,7 @@ import type { Packet } from 'socket.io-parser';
 import type { Entry } from './entry.ts';
 import type { AdapterOptions } from './options.ts';
 import type { Session } from './sessions.ts';
+import { send } from './wire.ts';
 
 /** The part of an adapter that knows who is where. */
 export interface Members {
@@ -60,13 +61,8 @@ function write(members: Members, session: Session, entry: Entry): boolean {
   const own = members.sids.get(session.sid);
   if (header.except?.some((room) => own?.has(room)) || !session.socket) return false;
   tellOutgoingListeners(members, session.socket, entry);
-  const { writeToEngine } = session.socket.client as unknown as Engine;
-  writeToEngine.call(session.socket.client, entry.packets, entry.options);
+  send(session.socket.client, entry);
   return true;
-}
-
-interface Engine {
-  writeToEngine(packets: Entry['packets'], options: Entry['options']): void;
 }
 
 /** `onAnyOutgoing` shows packets: the only case in which one is decoded. */
