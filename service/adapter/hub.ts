@@ -7,6 +7,8 @@ import { createGate, type Gate, type Held } from './gate.ts';
 import type { Locator } from './locate.ts';
 import type { AdapterOptions } from './options.ts';
 import { createSubscriptions, type Subscription } from './subscriptions.ts';
+import { createTurn } from './turn.ts';
+import { createWire } from './wire.ts';
 
 export type Hub = ReturnType<typeof createHub>;
 
@@ -109,6 +111,8 @@ const keysOf = (key: string) => ({
 
 /** How far this process is in the stream of messages. */
 function createPosition() {
+  const wire = createWire();
+  const turn = createTurn(wire.end);
   let lastSeen: Id = noId;
   let lastLogged = { id: noId, log: '' };
   const seen = (id: Id, log: string | undefined) => {
@@ -122,7 +126,15 @@ function createPosition() {
       if (id !== noId) seen(id, subscription.log);
       subscription.receive(id, payload);
     },
-    lastSeen: () => lastSeen,
+    wire,
+    turn,
+    /** The position of what has arrived. */
+    latest: () => lastSeen,
+    /** The same, and by then it is written to the sockets. */
+    lastSeen(): Id {
+      turn.flush();
+      return lastSeen;
+    },
     /** The last message that is in a log known here. */
     lastLogged: () => lastLogged,
   };
