@@ -30,14 +30,21 @@ export const restore: Scenario = {
         unit: 's',
         ours: seconds,
         targetMax: targetMs / 1000,
-        details: { connectedSeconds: of(({ connectedMs }) => connectedMs / 1000).median },
+        details: {
+          connectedSeconds: of(({ connectedMs }) => connectedMs / 1000),
+          refusedAtFirst: of(({ refused }) => refused),
+        },
       },
       {
         what: 'resident memory of the pods after it, within a minute, to before',
         unit: '×',
         ours: of(({ memoryRatio }) => memoryRatio),
         targetMax: memoryTargetRatio,
-        details: { secondsUntilMet: of(({ memoryMs }) => memoryMs / 1000) },
+        details: {
+          secondsUntilMet: of(({ memoryMs }) => memoryMs / 1000),
+          megabytesBefore: of((round) => round.memoryBeforeMegabytes),
+          megabytesAtPeak: of((round) => round.memoryPeakMegabytes),
+        },
       },
     ];
     for (const row of rows) print(describeRow(row));
@@ -48,6 +55,7 @@ export const restore: Scenario = {
 interface Round {
   ms: number;
   connectedMs: number;
+  refused: number;
   memoryBeforeMegabytes: number;
   memoryPeakMegabytes: number;
   memoryRatio: number;
@@ -85,6 +93,7 @@ async function once(): Promise<Round> {
 interface Reopened {
   ms: number;
   connectedMs: number;
+  refused: number;
   received: number;
   outOfOrder: number;
 }
