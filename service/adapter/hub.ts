@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type Connections, openConnections } from './connections.ts';
 import { fromChannel, type Id, noId } from './entry.ts';
 import { createGate, type Gate, type Held } from './gate.ts';
+import { createLine } from './line.ts';
 import type { Locator } from './locate.ts';
 import type { AdapterOptions } from './options.ts';
 import { createSubscriptions, type Subscription } from './subscriptions.ts';
@@ -69,6 +70,7 @@ export function createHub(place: Place, options: AdapterOptions, windowMs: numbe
     keys,
     connections,
     subscriptions,
+    restoring: createLine(options.restoresAtOnceMax),
     ...position,
     live: gate.whenOpen, // pending while messages are held back: nobody is restored then
     isLive: gate.isOpen,
