@@ -1,6 +1,7 @@
 // The client that the base adapter gets for its requests between servers and for messages of
 // emitters. It drops the promises of its commands, so they are caught here; what it subscribes to
 // lasts.
+import type { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Hub } from './hub.ts';
 
 type Listener = (message: Buffer, channel: Buffer) => void;
@@ -45,4 +46,13 @@ export function rememberOwnRequests(adapter: object): void {
     setTimeout(forget, echoMsMax, id).unref();
     return asked.has(id);
   };
+}
+
+/** What came before a request of another process is before it for the sockets, too. */
+export function beforeRequests(adapter: RedisAdapter, flush: () => void): void {
+  const onRequest = Reflect.get(adapter, 'onrequest');
+  Reflect.set(adapter, 'onrequest', (...request: unknown[]) => {
+    flush();
+    return onRequest.apply(adapter, request);
+  });
 }
