@@ -15,6 +15,7 @@ interface Scene {
   event(fleet: ScratchFleet): Promise<unknown>;
   /** Before clients connect. */
   before?(fleet: ScratchFleet): Promise<unknown>;
+  environment?: Record<string, string>;
   transports?: string[];
   clients?: number;
   /** Watched after the event. */
@@ -45,6 +46,7 @@ const scenes: Record<string, Scene> = {
   'roll, default transports': { event: roll },
   'roll, WebSocket only': { event: roll, transports: ['websocket'] },
   'roll, polling only': { event: roll, transports: ['polling'], clients: 60 },
+  "roll, drained over the cluster's 12 s": { event: roll, environment: { DRAIN_MS_MAX: '12000' } },
   'roll back in the middle': { event: rollBack },
   'scale 2 to 4': {
     before: (fleet) => scale(fleet, 2),
@@ -58,7 +60,7 @@ const scenes: Record<string, Scene> = {
 };
 
 async function measure(scene: Scene, clients: number): Promise<LoadReport> {
-  const fleet = await startScratchFleet();
+  const fleet = await startScratchFleet(scene.environment);
   let load: Load | undefined;
   try {
     await scene.before?.(fleet);
