@@ -141,5 +141,5 @@ export const readyStatus = (operationsUrl: string) =>
     () => 0,
   );
 
-export const untilReady = (operationsUrl: string) =>
-  until('ready', async () => (await readyStatus(operationsUrl)) === 200, 20_000);
+export const untilReady = (operationsUrl: string, msMax = 20_000) =>
+  until('ready', async () => (await readyStatus(operationsUrl)) === 200, msMax);
