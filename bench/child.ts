@@ -1,6 +1,7 @@
 // A process of the benchmark that answers calls; both ends of the line.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { Session } from 'node:inspector/promises';
 
 interface Call {
   id: number;
@@ -64,7 +65,13 @@ type Handlers = Record<string, (argument: never) => unknown>;
 
 /** In the child: each call is answered with what its handler returns. It ends with its parent. */
 export function answerCalls(given: Handlers): void {
-  const handlers: Handlers = { ready: () => true, cpuMicros, residentBytes, ...given };
+  const handlers: Handlers = {
+    ready: () => true,
+    cpuMicros,
+    residentBytes,
+    liveHeapBytes,
+    ...given,
+  };
   process.on('disconnect', () => process.exit());
   process.on('message', async ({ id, name, argument }: Call) => {
     try {
@@ -82,3 +89,13 @@ function cpuMicros(): number {
 }
 
 const residentBytes = () => process.memoryUsage.rss();
+
+/** What is in use after a collection, which is forced for it. */
+async function liveHeapBytes(): Promise<number> {
+  const session = new Session();
+  session.connect();
+  for (let i = 0; i < 2; i += 1) await session.post('HeapProfiler.collectGarbage');
+  session.disconnect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}

@@ -2,10 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describeMachine } from './machine.ts';
 import { type Results, type Scenario, withTable } from './report.ts';
+import { connect } from './scenarios/connect.ts';
 import { cost } from './scenarios/cost.ts';
+import { fanout } from './scenarios/fanout.ts';
 import { restore } from './scenarios/restore.ts';
 
-const all: Scenario[] = [cost, restore];
+const all: Scenario[] = [cost, restore, fanout, connect];
 const roundsDefault = 3;
 const resultsPath = new URL('results.json', import.meta.url);
 const pagePath = new URL('../docs/performance.md', import.meta.url);

@@ -64,5 +64,4 @@ answerCalls({
   port: () => (http.address() as AddressInfo).port,
   publish,
   publishNumbered,
-  profile: () => undefined,
 });
