@@ -95,6 +95,7 @@ describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', 
   it('goes to six pods for 300 connections, and down one by one when they leave', async () => {
     const options = { transports: ['websocket'] };
     clients = await connectMany(300, door.url, await tokenMaker(home.namespace), options);
+    expect(clients.flatMap(({ errors }) => errors)).toEqual([]);
     await timed('300 connections to six pods', () =>
       eventually(120, async () => expect(await replicasOf(home.namespace)).toBe(6)),
     );
