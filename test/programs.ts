@@ -3,8 +3,10 @@ import { findHelm } from '../charts/tools/helm.ts';
 import { Problem } from '../ingress/nginx/problem.ts';
 import { fleetPrograms, requirePrograms } from '../ingress/nginx/programs.ts';
 
+const programs = [...fleetPrograms, 'chromium', 'prometheus', 'promtool'] as const;
+
 try {
-  await requirePrograms([...fleetPrograms, 'chromium'], Boolean(process.env.CI));
+  await requirePrograms(programs, Boolean(process.env.CI));
   findHelm();
 } catch (error) {
   if (!(error instanceof Problem)) throw error;

@@ -11,6 +11,8 @@ const packages = {
   'redis-server': { debian: 'redis-server', brew: 'redis' },
   nginx: { debian: 'nginx-light', brew: 'nginx' },
   chromium: { debian: 'chromium', brew: 'chromium' },
+  prometheus: { debian: 'prometheus', brew: 'prometheus' },
+  promtool: { debian: 'prometheus', brew: 'prometheus' },
 } as const;
 export type Program = keyof typeof packages;
 export const fleetPrograms = ['redis-server', 'nginx'] as const;
