@@ -16,3 +16,21 @@ export const tokenCodes = 'authentication_required|invalid_token|token_expired';
 /** Refused requests, without `unavailable`, which is Redis's doing. */
 export const requestCodes =
   'invalid_payload|unknown_event|access_denied|not_in_room|too_many_rooms|rate_limited|internal';
+
+const chosen = 'namespace=~"$namespace",job=~"$job"';
+
+/** A metric of the installs that are chosen on the dashboard. */
+export const shown = (metric: string, matchers = '') =>
+  `${metric}{${chosen}${matchers && `,${matchers}`}}`;
+
+/** Per second, over a window that fits the zoom. */
+export const perSecond = (metric: string, matchers = '') =>
+  `rate(${shown(metric, matchers)}[$__rate_interval])`;
+
+/** By a label of `mooring_info`: `replica`, `revision` or `version`, whatever targets are called. */
+export const byInfo = (label: string, expression: string) =>
+  `sum by (${label}) (${expression} * on (namespace, job, instance) group_left (${label}) ` +
+  `${shown('mooring_info')})`;
+
+export const shownQuantile = (share: number, metric: string) =>
+  `histogram_quantile(${share}, sum by (le) (${perSecond(`${metric}_bucket`)}))`;

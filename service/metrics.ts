@@ -9,7 +9,6 @@ import {
 } from 'prom-client';
 import manifest from '../package.json' with { type: 'json' };
 import type { Config } from './config.ts';
-import type { RefusalReason } from './lifecycle/steering.ts';
 import { type RefusalCode, refusalCodes } from './protocol.ts';
 import type { RedisFigures } from './stores/figures.redis.ts';
 
@@ -20,10 +19,12 @@ export type RecoveryResult = (typeof recoveryResults)[number];
 const recoveryResults = ['recovered', 'expired', 'trimmed', 'refused', 'unknown'] as const;
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const handshakeRefusals = [
-  ...(['starting', 'draining', 'over_capacity'] as const),
-  ...(['storm', 'yielding', 'shedding'] as const),
-] satisfies RefusalReason[];
+// Labels that are known, so that they begin at zero.
+const handshakeRefusals = 'starting draining over_capacity storm yielding shedding'.split(' ');
+const limits = 'held gated queued replay log_bytes sessions_per_user takeovers restore_ms'.split(
+  ' ',
+);
+const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
 const namespacesMax = 20; // dynamic namespaces must not become labels without end
 
 /** The metrics of one process, each process with a registry of its own. */
@@ -120,6 +121,8 @@ function begin(metrics: ReturnType<typeof register>): void {
   metrics.connects.inc({ result: 'accepted' }, 0);
   for (const code of [...refusalCodes, ...handshakeRefusals]) metrics.refused.inc({ code }, 0);
   for (const result of recoveryResults) metrics.recoveries.inc({ result }, 0);
+  for (const reason of usualReasons) metrics.disconnects.inc({ reason }, 0);
+  for (const limit of limits) metrics.limits.inc({ limit }, 0);
   metrics.received.inc({ event: 'unknown' }, 0);
   metrics.started.set(Math.round(performance.timeOrigin / 1000));
 }
