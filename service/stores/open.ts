@@ -1,11 +1,14 @@
 // What is kept outside the process, or in it when there is no Redis.
 import { randomUUID } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { History, Presence } from '../application.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 import { memoryBroadcast } from './broadcast.memory.ts';
 import { redisBroadcast } from './broadcast.redis.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
+import { createClock } from './clock.redis.ts';
+import { watchFigures } from './figures.redis.ts';
 import { createRedisFleet, fleetNeeds } from './fleet.redis.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
@@ -24,6 +27,8 @@ export interface Stores {
   orders: Orders;
   broadcast: Broadcast;
   fleet: Fleet;
+  /** A message to this process itself; resolves when it is back. */
+  echo(): Promise<void>;
   /**
    * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
    * is one on which they must not.
@@ -49,6 +54,7 @@ export function openStores(
       orders: createMemoryOrders(),
       broadcast,
       fleet: memoryFleet,
+      echo: turn, // a turn of the event loop is all that a message takes
       ready: async () => {},
       close: async () => {},
     };
@@ -57,7 +63,9 @@ export function openStores(
   const changed = () => metrics.redisUp(redis.isUp() && joined.isUp());
   const needs = [presenceNeeds, ordersNeeds, fleetNeeds];
   const redis = openRedis(client, needs, metrics, report, changed);
-  const joined = redisBroadcast(client, identify, metrics, report, changed);
+  const clock = createClock();
+  const figures = watchFigures(redis, clock, metrics);
+  const joined = redisBroadcast(client, identify, metrics, clock, report, changed);
   const broadcast = measured(joined, metrics);
   const goneMs = Math.max(config.recoveryMsMax, goneMsMin);
   return {
@@ -66,8 +74,12 @@ export function openStores(
     orders: createRedisOrders(redis),
     broadcast,
     fleet: createRedisFleet(redis),
+    echo: joined.echo,
     ready: () => Promise.all([redis.ready(), broadcast.ready()]),
-    close: redis.close,
+    close() {
+      figures.close();
+      return redis.close();
+    },
   };
 }
 
