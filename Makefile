@@ -7,7 +7,7 @@ NAMESPACE ?= mooring
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start test chaos up roll down format image install e2e k8s
+.PHONY: help start test chaos bench up roll down format image install e2e k8s
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -25,6 +25,9 @@ test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and ru
 
 chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/chaos.md
 	@exec $(NODE) test/chaos/main.ts
+
+bench: node_modules/.package-lock.json ## Measures beside the stock adapter; SCENARIOS=cost ROUNDS=3
+	@exec $(NODE) bench/main.ts
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs
 	@exec $(NODE) ingress/nginx/fleet.ts up

@@ -12,6 +12,7 @@ import { type Handler, listen, listenerOf, problem } from './http/router.ts';
 import { createLifecycle } from './lifecycle/lifecycle.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { startProbe } from './probe.ts';
 import { createPublish } from './publish.ts';
 import { createReport } from './report.ts';
 import { createHandle } from './request.ts';
@@ -46,6 +47,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
+  metrics.observe(config, lifecycle.readiness, () => connections().length);
 
   const services: Services = {
     history,
@@ -61,6 +63,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
   const closeApplication = await (await load(config.application))(io, services);
   const { order, ...obedience } = obeyOrders(io, orders, report);
   const ready = Promise.all([stores.ready(), obedience.begun]);
+  const probe = startProbe({ ...common, after: ready, send: stores.echo });
 
   return {
     io,
@@ -74,6 +77,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     drain: lifecycle.drain,
     /** In this order: sockets may still write to the stores while they close. */
     async close() {
+      probe.close();
       await obedience.close();
       await lifecycle.close();
       await sockets.close();

@@ -7,14 +7,24 @@ import {
   Histogram,
   Registry,
 } from 'prom-client';
-import type { RefusalCode } from './protocol.ts';
+import manifest from '../package.json' with { type: 'json' };
+import type { Config } from './config.ts';
+import { type RefusalCode, refusalCodes } from './protocol.ts';
+import type { RedisFigures } from './stores/figures.redis.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** How an attempt to recover a connection ended. */
-export type RecoveryResult = 'recovered' | 'expired' | 'trimmed' | 'refused' | 'unknown';
+export type RecoveryResult = (typeof recoveryResults)[number];
+const recoveryResults = ['recovered', 'expired', 'trimmed', 'refused', 'unknown'] as const;
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+// Labels that are known, so that they begin at zero.
+const handshakeRefusals = 'starting draining over_capacity storm yielding shedding'.split(' ');
+const limits = 'held gated queued replay log_bytes sessions_per_user takeovers restore_ms'.split(
+  ' ',
+);
+const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
 const namespacesMax = 20; // dynamic namespaces must not become labels without end
 
 /** The metrics of one process, each process with a registry of its own. */
@@ -22,6 +32,8 @@ export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const metrics = register(registry);
+  begin(metrics);
+  const { look, ...states } = createStates(registry, metrics);
   const { connections, connects, refused, published, delaySeconds, publishSeconds } = metrics;
   const namespaces = new Set<string>();
   const labelOf = (namespace: string) => {
@@ -64,10 +76,55 @@ export function createMetrics() {
     roomDeleted: () => metrics.rooms.dec(),
     limitReached: (limit: string) => metrics.limits.inc({ limit }),
     backgroundFailed: (stage: string) => metrics.failures.inc({ stage }),
+    probed: (seconds: number) => metrics.probeSeconds.observe(seconds),
+    probeFailed: () => metrics.probeFailures.inc(),
+    ...states,
     /** The Prometheus text format, version 0.0.4. */
-    text: () => registry.metrics(),
-    snapshot: (): Promise<Snapshot> => registry.getMetricsAsJSON(),
+    text: () => look().metrics(),
+    snapshot: (): Promise<Snapshot> => look().getMetricsAsJSON(),
   };
+}
+
+/** What is true at a moment, of this process and of Redis. */
+function createStates(registry: Registry, metrics: ReturnType<typeof register>) {
+  let look = () => {};
+  return {
+    /** The registry, with what is true now. */
+    look() {
+      look();
+      return registry;
+    },
+    /** From now on the process is asked at each scrape. */
+    observe(config: Config, readiness: () => { ready: boolean }, connections: () => number) {
+      const { podName: replica, release: revision, connectionsMax } = config;
+      metrics.info.set({ replica, revision, version: manifest.version }, 1);
+      metrics.clientsMax.set(connectionsMax);
+      look = () => {
+        metrics.ready.set(readiness().ready ? 1 : 0);
+        metrics.clients.set(connections());
+      };
+    },
+    redisSays(figures: RedisFigures) {
+      metrics.redisMemory.set(figures.memoryBytes);
+      metrics.redisMemoryMax.set(figures.memoryBytesMax);
+      metrics.redisClients.set(figures.clients);
+      metrics.redisCommands.set(figures.commandsPerSecond);
+    },
+  };
+}
+
+/** Zeros where the labels are known: the first of a kind would not be seen as an increase. */
+function begin(metrics: ReturnType<typeof register>): void {
+  for (const transport of ['polling', 'websocket']) {
+    metrics.connections.set({ namespace: '/', transport }, 0);
+  }
+  metrics.connects.inc({ result: 'accepted' }, 0);
+  for (const code of [...refusalCodes, ...handshakeRefusals]) metrics.refused.inc({ code }, 0);
+  for (const result of recoveryResults) metrics.recoveries.inc({ result }, 0);
+  for (const reason of usualReasons) metrics.disconnects.inc({ reason }, 0);
+  for (const limit of limits) metrics.limits.inc({ limit }, 0);
+  metrics.received.inc({ event: 'unknown' }, 0);
+  metrics.started.set(Math.round(performance.timeOrigin / 1000));
 }
 
 /** Every metric, with its help and labels; none of them a user, a room or a socket. */
@@ -103,6 +160,17 @@ function register(registry: Registry) {
     catchUp: counter('catch_up_messages_total', 'Messages read from the log after a Redis outage'),
     draining: gauge('draining', '1 while this replica closes its connections', [], 'max'),
     rooms: gauge('rooms', 'Rooms with a member on this replica'),
+    info: gauge('info', 'What this replica is', ['replica', 'revision', 'version'], 'max'),
+    started: gauge('start_time_seconds', 'When its newest process started', [], 'max'),
+    ready: gauge('ready', '1 while this replica takes new clients', [], 'max'),
+    clients: gauge('clients', 'Open connections, whatever namespaces they carry'),
+    clientsMax: gauge('clients_max', 'Above it this replica takes no more'),
+    probeSeconds: histogram('probe_delay_seconds', 'A message to itself, until it was back'),
+    probeFailures: counter('probe_failures_total', 'Messages to itself that did not come back'),
+    redisMemory: gauge('redis_memory_bytes', 'What Redis uses', [], 'max'),
+    redisMemoryMax: gauge('redis_memory_max_bytes', 'What it may use; 0: no bound', [], 'max'),
+    redisClients: gauge('redis_clients', 'Connections to Redis, of all', [], 'max'),
+    redisCommands: gauge('redis_commands_per_second', 'Commands Redis does, for all', [], 'max'),
     limits: counter('limits_reached_total', 'Bounds of recovery that were hit', ['limit']),
     failures: counter('background_failures_total', 'Failures outside requests', ['stage']),
   };

@@ -132,6 +132,7 @@ const refusals = {
 } as const satisfies Record<string, readonly [string, boolean]>;
 
 export type RefusalCode = keyof typeof refusals;
+export const refusalCodes = Object.keys(refusals) as RefusalCode[];
 
 export interface Refusal {
   ok: false;

@@ -30,13 +30,13 @@ export const splitUrls = (value: string) => value.split(/\s*,\s*(?=\w+:\/\/)/).f
 export const urls = (text: string, protocols: string[]) =>
   z
     .string()
-    .default('')
     .transform(splitUrls)
     .refine(
       (values) =>
         values.every((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol)),
       `must be URLs that start with ${protocols.join('// or ')}//, separated by commas`,
     )
+    .optional()
     .describe(text);
 export const list = (text: string) =>
   z

@@ -16,11 +16,11 @@ it('what clients get is what the model allows, whatever is broken', async () => 
   expect(failed, lines.join('\n')).toEqual([]);
   expect(received).toBeGreaterThan(300);
   expect(recovered).toBeGreaterThan(10);
-}, 120_000);
+}, 180_000);
 
 it('all clients of a replica recover from every cause, one after the other', async () => {
   const sums = await runRounds({ rounds: 1, clients: 20, only: ['all in turn'], print });
   const figures = sums.get('all in turn');
   expect(figures && isClean(figures), lines.join('\n')).toBe(true);
   expect(figures?.reconnects).toBeGreaterThanOrEqual(20 * 4 + 10); // all but Redis move all
-}, 120_000);
+}, 180_000);

@@ -27,7 +27,7 @@ describe('configuration', () => {
       corsOrigins: [],
       page: 'off',
     });
-    expect(config.redisUrl).toEqual([]);
+    expect(config.redisUrl).toBeUndefined();
     expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError);
   });
 
@@ -91,6 +91,6 @@ describe('configuration', () => {
 
   it('treats an empty variable as not set', () => {
     expect(parse({ PORT: ' ' }).port).toBe(3000);
-    expect(parse({ REDIS_URL: '' }).redisUrl).toEqual([]);
+    expect(parse({ REDIS_URL: '' }).redisUrl).toBeUndefined();
   });
 });

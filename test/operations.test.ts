@@ -67,7 +67,7 @@ describe('operations port', () => {
     client.disconnect();
     await upgraded.emitWithAck('join_room', 'other');
     await until('one has left', async () => String(await open()) === '0,1');
-    expect(await samples(service.operationsUrl, 'disconnects_total')).toEqual({
+    expect(await samples(service.operationsUrl, 'disconnects_total')).toMatchObject({
       'reason="client_namespace_disconnect"': 1,
     });
   });

@@ -3,8 +3,16 @@ import { findHelm } from '../charts/tools/helm.ts';
 import { Problem } from '../ingress/nginx/problem.ts';
 import { fleetPrograms, requirePrograms } from '../ingress/nginx/programs.ts';
 
+const programs = [
+  ...fleetPrograms,
+  'redis-cli',
+  'openssl',
+  'chromium',
+  'prometheus',
+  'promtool',
+] as const;
+
 try {
-  const programs = [...fleetPrograms, 'redis-cli', 'openssl', 'chromium'] as const;
   await requirePrograms(programs, Boolean(process.env.CI));
   findHelm();
 } catch (error) {

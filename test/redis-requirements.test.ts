@@ -145,7 +145,8 @@ describe('a Redis that is full', () => {
 /** The documented user, its rules apart. */
 async function restricted() {
   const redis = await startRedis();
-  const documented = /ACL SETUSER ([^`]*)/.exec(readFileSync('docs/redis.md', 'utf8'))?.[1] ?? '';
+  const documented =
+    /ACL SETUSER (mooring on [^`]*)/.exec(readFileSync('docs/redis.md', 'utf8'))?.[1] ?? '';
   const [user = '', ...rules] = documented.trim().split(/\s+/);
   await redis.command('ACL', 'SETUSER', user, ...rules);
   const REDIS_URL = redis.url.replace('//', `//${user}:PASSWORD@`);

@@ -13,6 +13,8 @@ const packages = {
   openssl: { debian: 'openssl', brew: 'openssl' },
   nginx: { debian: 'nginx-light', brew: 'nginx' },
   chromium: { debian: 'chromium', brew: 'chromium' },
+  prometheus: { debian: 'prometheus', brew: 'prometheus' },
+  promtool: { debian: 'prometheus', brew: 'prometheus' },
 } as const;
 export type Program = keyof typeof packages;
 export const fleetPrograms = ['redis-server', 'nginx'] as const;

@@ -49,7 +49,11 @@ export async function rollFleet(roll: Roll): Promise<Plan> {
   print(`nginx sends newcomers to ${namesOf(serving)}`);
   const [newcomer] = replicas;
   if (release !== undefined && newcomer) {
-    await untilEmpty(newcomer, state.apiKey, leaving, print);
+    const connections = () => {
+      const names = runningOf(stateFolder, leaving).map(({ name }) => name);
+      return connectionsOf(newcomer, state.apiKey, names);
+    };
+    await untilEmpty(connections, print);
   }
   await endLeaving(stateFolder, leaving);
   if (leaving.length > 0) print(`Ended ${namesOf(leaving)}`);
@@ -101,29 +105,29 @@ async function reloadProxy(stateFolder: string, { ports, ...state }: FleetState,
 
 /** The old release closes its connections by itself once it sees that the new one is settled. */
 async function untilEmpty(
-  { operations }: Replica,
-  apiKey: string,
-  leaving: Placement[],
+  connections: () => Promise<number | undefined>,
   print: (line: string) => void,
 ) {
-  const names = leaving.map(replicaName);
   const deadline = Date.now() + emptyMsMax;
-  let shown = -1;
+  let shown: number | undefined;
   while (Date.now() < deadline) {
-    const left = await connectionsOf(operations, apiKey, names);
+    const left = await connections();
     if (left === 0) return;
-    if (left !== shown) print(`${left} connections are still with the old release`);
+    if (left !== undefined && left !== shown) {
+      print(`${left} connections are still with the old release`);
+    }
     shown = left;
     await sleep(1_000);
   }
   print(`They are still there after ${emptyMsMax / 1_000} s and go with it`);
 }
 
-async function connectionsOf(operations: string, apiKey: string, names: string[]) {
+/** `undefined` while this replica has not heard of all of them. */
+async function connectionsOf({ operations }: Replica, apiKey: string, names: string[]) {
   const headers = { Authorization: `Bearer ${apiKey}` };
   const answer = await fetch(`${operations}/v1/pods`, { headers });
   const { pods } = (await answer.json()) as { pods: { pod: string; connections: number }[] };
-  return pods
-    .filter(({ pod }) => names.includes(pod))
-    .reduce((sum, { connections }) => sum + connections, 0);
+  const asked = pods.filter(({ pod }) => names.includes(pod));
+  if (asked.length < names.length) return undefined;
+  return asked.reduce((sum, { connections }) => sum + connections, 0);
 }

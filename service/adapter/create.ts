@@ -1,11 +1,12 @@
 // `createAdapter(redisClient, options)`, the form of the ecosystem's adapters.
 import type { Namespace } from 'socket.io';
 import { RecoveringAdapter } from './adapter.ts';
+import { createEcho, type Echo } from './echo.ts';
 import { createHub, type Hub } from './hub.ts';
 import { type Locator, locatorOf, type RedisClient } from './locate.ts';
 import { type AdapterOptions, defaultOptions, type Observer } from './options.ts';
 import { createPublisher, type Message, type Published } from './publish.ts';
-import { createRequestClient } from './requests.ts';
+import { createRequestClient, rememberOwnRequests } from './requests.ts';
 import { catchUp } from './resync.ts';
 
 type Given = Partial<Omit<AdapterOptions, 'observer'>> & { observer?: Partial<Observer> };
@@ -27,6 +28,8 @@ export interface AdapterFactory {
    * Rejects with `RedisUnfit`, which says why a Redis is refused; it is tried again all the same.
    */
   ready(): Promise<void>;
+  /** Sends a message to this process itself; resolves when it has come back through Redis. */
+  echo(): Promise<void>;
   /** Whether there is a connection to Redis, in a cluster to every master that is needed. */
   isUp(): boolean;
 }
@@ -37,6 +40,7 @@ const windowMsDefault = 120_000;
 interface Shared {
   hub: Hub;
   publish: (message: Message) => Promise<Published>;
+  echo: Echo;
   adapters: Map<string, RecoveringAdapter>;
 }
 
@@ -57,7 +61,9 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
   const open = (prefix: string, namespace: Namespace): Shared => {
     const adapters: Shared['adapters'] = new Map();
     const hub = hubFor(namespace, locator, prefix, options, adapters);
-    const shared = { hub, publish: collector.through(createPublisher(hub)), adapters };
+    const publish = createPublisher(hub);
+    const echo = createEcho(hub, publish);
+    const shared = { hub, publish: collector.through(publish), echo, adapters };
     streams.set(prefix, shared);
     return shared;
   };
@@ -68,6 +74,7 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
     const { hub, publish, adapters } = streams.get(prefix) ?? open(prefix, namespace);
     const requests = createRequestClient(hub) as never;
     const adapter = new RecoveringAdapter(namespace, hub, requests, publish);
+    rememberOwnRequests(adapter);
     adapters.set(namespace.name, adapter);
     const { close } = adapter;
     adapter.close = async () => {
@@ -79,14 +86,15 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
     };
     return adapter;
   }
+  const main = () => streams.get(prefixOf('/')) as Shared; // every server has this namespace
   const hubs = () => [...streams.values()].map(({ hub }) => hub);
   return Object.assign(factory, {
     publish: collector.collect,
     key: (name: string) => `${prefixOf('/')}:${name}`,
     async recorded(key: string, before: string, count: number) {
-      const { hub } = streams.get(prefixOf('/')) as Shared; // every server has this namespace
-      return hub.connections.newest(key, before, count);
+      return main().hub.connections.newest(key, before, count);
     },
+    echo: () => main().echo(),
     ready: async () => void (await Promise.all(hubs().map((hub) => hub.ready()))),
     isUp: () => hubs().every(({ connections }) => connections.main() !== undefined),
   });

@@ -64,9 +64,12 @@ function once(options: object, address?: Address): RedisClientOptions {
     ...address,
     reconnectStrategy: false as const,
   };
+  // A timeout of node-redis is a signal and a timer for each command, and half its cost; answers
+  // are bounded where they are awaited.
+  const commandOptions = { timeout: 0 };
   const quiet = { disableOfflineQueue: true, disableClientInfo: true, pingInterval: pingMs };
   // A server that moves its clients is met anew like any other; subscriptions must not be split.
-  return { ...options, ...quiet, RESP: 3, maintNotifications: 'disabled', socket };
+  return { ...options, ...quiet, commandOptions, RESP: 3, maintNotifications: 'disabled', socket };
 }
 
 function bySentinels(options: RedisSentinelOptions): Locator {

@@ -35,8 +35,8 @@ export function createSteering({ settleMs, rebalance }: SteeringSettings) {
   let before = 0; // own connections a second ago
 
   return (own: Replica, others: Replica[], now: number): Steering => {
-    // What others say is up to a second old. While clients stream in, each would see itself ahead of
-    // all others, and all would refuse at once: so a process takes itself for as old, too.
+    // What others say is up to a second old. While clients stream in, each would see itself ahead
+    // of all others, and all would refuse at once: so what counts of it is as old.
     const held = Math.min(own.connections, before);
     before = own.connections;
     const same = others.filter((o) => o.generation === own.generation && o.ready && !o.draining);

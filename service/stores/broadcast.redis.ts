@@ -6,6 +6,7 @@ import type { RedisClient } from '../adapter/locate.ts';
 import type { Metrics, RecoveryResult } from '../metrics.ts';
 import { Unavailable } from '../protocol.ts';
 import { type Broadcast, type Identify, onceMs, ownerOf } from './broadcast.ts';
+import type { Clock } from './clock.redis.ts';
 
 const pageEntries = 100;
 
@@ -25,9 +26,10 @@ export function redisBroadcast(
   client: RedisClient,
   identify: Identify,
   metrics: Metrics,
+  clock: Clock,
   report: (stage: string, error: unknown) => void,
   changed: () => void,
-): Broadcast & { isUp(): boolean } {
+): Broadcast & { echo(): Promise<void>; isUp(): boolean } {
   let started = false;
   const adapter = createAdapter(client, {
     key: 'mooring',
@@ -39,7 +41,7 @@ export function redisBroadcast(
       restoreEnded(result) {
         if (result !== 'postponed') metrics.recoveryEnded(resultNames[result]);
       },
-      delivered: (_, at) => metrics.deliveryDelayed(Math.max(0, Date.now() - at) / 1000),
+      delivered: (_, at) => metrics.deliveryDelayed(Math.max(0, clock.now() - at) / 1000),
       caughtUp: metrics.caughtUp,
       limitReached: metrics.limitReached,
       failed: (stage, error) => report(`adapter_${stage}`, error),
@@ -71,6 +73,7 @@ export function redisBroadcast(
         if (entries.length < pageEntries) return;
       }
     },
+    echo: adapter.echo,
     ready: adapter.ready,
     isUp: adapter.isUp,
   };

@@ -1,19 +1,22 @@
 // What is kept outside the process, or in it when there is no Redis.
 import { randomUUID } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { History, Presence } from '../application.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 import { memoryBroadcast } from './broadcast.memory.ts';
 import { redisBroadcast } from './broadcast.redis.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
-import { createRedisFleet } from './fleet.redis.ts';
+import { createClock } from './clock.redis.ts';
+import { watchFigures } from './figures.redis.ts';
+import { createRedisFleet, fleetNeeds } from './fleet.redis.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
 import { createMemoryOrders } from './orders.memory.ts';
-import { createRedisOrders } from './orders.redis.ts';
+import { createRedisOrders, ordersNeeds } from './orders.redis.ts';
 import type { Orders } from './orders.ts';
 import { createMemoryPresence } from './presence.memory.ts';
-import { createRedisPresence } from './presence.redis.ts';
+import { createRedisPresence, presenceNeeds } from './presence.redis.ts';
 import { openRedis, redisClient } from './redis.ts';
 
 const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
@@ -24,6 +27,8 @@ export interface Stores {
   orders: Orders;
   broadcast: Broadcast;
   fleet: Fleet;
+  /** A message to this process itself; resolves when it is back. */
+  echo(): Promise<void>;
   /**
    * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
    * is one on which they must not.
@@ -39,7 +44,7 @@ export function openStores(
   report: (stage: string, error: unknown) => void,
 ): Stores {
   const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
-  if (config.redisUrl.length === 0) {
+  if (!config.redisUrl) {
     metrics.redisUp(true); // there is none to be away
     const recovers = config.recoveryMsMax > 0;
     const broadcast = measured(memoryBroadcast(identify, metrics, recovers), metrics);
@@ -49,14 +54,18 @@ export function openStores(
       orders: createMemoryOrders(),
       broadcast,
       fleet: memoryFleet,
+      echo: turn, // a turn of the event loop is all that a message takes
       ready: async () => {},
       close: async () => {},
     };
   }
-  const client = redisClient(config);
+  const client = redisClient(config.redisUrl, config);
   const changed = () => metrics.redisUp(redis.isUp() && joined.isUp());
-  const redis = openRedis(client, metrics, report, changed);
-  const joined = redisBroadcast(client, identify, metrics, report, changed);
+  const needs = [presenceNeeds, ordersNeeds, fleetNeeds];
+  const redis = openRedis(client, needs, metrics, report, changed);
+  const clock = createClock();
+  const figures = watchFigures(redis, clock, metrics);
+  const joined = redisBroadcast(client, identify, metrics, clock, report, changed);
   const broadcast = measured(joined, metrics);
   const goneMs = Math.max(config.recoveryMsMax, goneMsMin);
   return {
@@ -65,8 +74,12 @@ export function openStores(
     orders: createRedisOrders(redis),
     broadcast,
     fleet: createRedisFleet(redis),
+    echo: joined.echo,
     ready: () => Promise.all([redis.ready(), broadcast.ready()]),
-    close: redis.close,
+    close() {
+      figures.close();
+      return redis.close();
+    },
   };
 }
 

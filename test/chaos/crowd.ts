@@ -12,7 +12,7 @@ export type Crowd = Awaited<ReturnType<typeof gather>>;
 
 const streamMs = 25; // between two publishes
 const quietMs = 250; // of the stream before something is broken, and after it is whole again
-const backMsMax = 30_000;
+const backMsMax = 60_000;
 
 /** All clients on one replica, each in two rooms, and a publisher on every replica. */
 export async function gather(fleet: Fleet, history: History, count: number, now: () => number) {

@@ -6,6 +6,8 @@ import { freePort, launchRedis, launchService, untilReady } from '../harness/pro
 export type Fleet = Awaited<ReturnType<typeof startFleet>>;
 export type Pod = Awaited<ReturnType<typeof startPod>>;
 
+const readyMsMax = 60_000; // of a busy machine
+
 /** Marks the time in which something is broken, until what it returns is called. */
 type Disturb = (what: string) => () => void;
 
@@ -36,7 +38,9 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
     if (stopped) service.child.kill('SIGKILL');
     running.add(service.child);
     void service.exited.then(() => running.delete(service.child));
-    await untilReady(service.operationsUrl);
+    await untilReady(service.operationsUrl, readyMsMax).catch((error: Error) => {
+      throw new Error(`${error.message}; ${env.POD_NAME} said: ${service.output()}`);
+    });
     return service;
   };
   const pods = await Promise.all([0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken)));

@@ -4,7 +4,7 @@ import { requirePrograms } from '../../ingress/nginx/programs.ts';
 import { causes } from './causes.ts';
 import { isClean, runRounds } from './rounds.ts';
 import { runSeeds } from './seeds.ts';
-import { summary } from './totals.ts';
+import { summary, waitForProcessor } from './totals.ts';
 
 const { ROUNDS = '3', CLIENTS = '100', CAUSES = '' } = process.env;
 const { SEEDS = '1-10', SECONDS = '15', PARALLEL = '2' } = process.env;
@@ -28,6 +28,7 @@ if (seeds.length > 0) {
   print(summary(totals));
   failed ||= totals.failed.length > 0;
 }
+print(waitForProcessor());
 process.exit(failed ? 1 : 0);
 
 /** `1-3,17`; `0` is none. */

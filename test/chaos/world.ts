@@ -22,7 +22,7 @@ export interface Outcome {
   output: string;
 }
 
-const backMsMax = 25_000;
+const backMsMax = 60_000;
 const markerMsMax = 10_000;
 
 export async function run(plan: Plan): Promise<Outcome> {

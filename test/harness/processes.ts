@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintToken } from '../../service/token.ts';
@@ -118,10 +118,17 @@ export async function until(
   }
 }
 
+const portMin = 10_000;
+const portMax = 32_000; // systems take the ports of outgoing connections from above
+
+/** Nobody listens on it, and no outgoing connection takes it while a process restarts. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = portMin + Math.floor(Math.random() * (portMax - portMin));
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+  });
+  if (!free) return freePort();
   server.close();
   await once(server, 'close');
   return port;
@@ -134,5 +141,5 @@ export const readyStatus = (operationsUrl: string) =>
     () => 0,
   );
 
-export const untilReady = (operationsUrl: string) =>
-  until('ready', async () => (await readyStatus(operationsUrl)) === 200, 20_000);
+export const untilReady = (operationsUrl: string, msMax = 20_000) =>
+  until('ready', async () => (await readyStatus(operationsUrl)) === 200, msMax);

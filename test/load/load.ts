@@ -1,6 +1,7 @@
 // Many stock clients at once, each in a room that gets numbered messages, and the report on what
 // they went through: `make e2e`, `make chaos` and the tests import this.
 import { randomBytes } from 'node:crypto';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ManagerOptions } from 'socket.io-client';
 import { createClient, type LoadClient } from './client.ts';
@@ -34,6 +35,8 @@ export interface LoadReport extends Report {
   /** Since the measurement began. */
   seconds: number;
   publishing: Publishing;
+  /** How late this process itself was: much of it, and the times away are its own. */
+  lateMs: { p99: number; max: number };
 }
 
 export interface Load {
@@ -53,11 +56,15 @@ export interface Load {
 const graceMsDefault = 10_000;
 const startMsMax = 30_000; // after the last one was told to connect
 const pollMs = 50;
+const delayResolutionMs = 10;
 
 /** Resolves when every client is connected and in its room, and messages flow. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const { clients, publishers } = createAll(options);
+  const delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
+  delay.enable();
   const stop = async () => {
+    delay.disable();
     for (const client of clients) client.stop();
     await Promise.all(publishers.map((publisher) => publisher.stop()));
   };
@@ -83,10 +90,13 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       firsts = publishers.map((publisher) => publisher.reset());
       for (const record of records) resetRecord(record, firsts[roomOf(record)] as number);
       markedAt = Date.now();
+      delay.reset();
     },
     async report({ graceMs = graceMsDefault, pods } = {}) {
       const seconds = (Date.now() - markedAt) / 1_000;
       const publishing = summed(states);
+      const late = (ns: number) => Math.max(0, Math.round(ns / 1e6) - delayResolutionMs);
+      const lateMs = { p99: late(delay.percentile(99)), max: late(delay.max) };
       const lasts = states.map(({ acknowledged }) => acknowledged);
       const end = Date.now() + graceMs;
       while (Date.now() < end && !records.every((record) => isBack(record, lasts))) {
@@ -96,7 +106,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
         first: firsts[roomOf(record)] as number,
         last: lasts[roomOf(record)] as number,
       });
-      return { seconds, publishing, ...judge(records, rangeOf, pods) };
+      return { seconds, publishing, lateMs, ...judge(records, rangeOf, pods) };
     },
     records: () => records,
     ended,

@@ -1,12 +1,13 @@
 // The table of docs/operations/rollouts.md, measured on this machine: nginx, replicas and Redis of
 // its own, hundreds of clients, and what a cluster goes through. `node test/load/measure.ts [NAME]`
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { rollFleet } from '../../ingress/nginx/roll.ts';
 import { newRelease } from '../../ingress/nginx/start.ts';
 import { mintToken } from '../../service/token.ts';
 import { type ScratchFleet, startScratchFleet } from '../fleet-scratch.ts';
-import { type Load, startLoad } from './load.ts';
+import { type Load, type LoadReport, startLoad } from './load.ts';
 import { row, tableHead } from './summary.ts';
 
 interface Scene {
@@ -14,6 +15,7 @@ interface Scene {
   event(fleet: ScratchFleet): Promise<unknown>;
   /** Before clients connect. */
   before?(fleet: ScratchFleet): Promise<unknown>;
+  environment?: Record<string, string>;
   transports?: string[];
   clients?: number;
   /** Watched after the event. */
@@ -44,6 +46,7 @@ const scenes: Record<string, Scene> = {
   'roll, default transports': { event: roll },
   'roll, WebSocket only': { event: roll, transports: ['websocket'] },
   'roll, polling only': { event: roll, transports: ['polling'], clients: 60 },
+  "roll, drained over the cluster's 12 s": { event: roll, environment: { DRAIN_MS_MAX: '12000' } },
   'roll back in the middle': { event: rollBack },
   'scale 2 to 4': {
     before: (fleet) => scale(fleet, 2),
@@ -56,8 +59,8 @@ const scenes: Record<string, Scene> = {
   'SIGKILL of Redis, 2 s away': { event: restartRedis, seconds: 15 },
 };
 
-async function measure(name: string, scene: Scene, clients: number): Promise<string> {
-  const fleet = await startScratchFleet();
+async function measure(scene: Scene, clients: number): Promise<LoadReport> {
+  const fleet = await startScratchFleet(scene.environment);
   let load: Load | undefined;
   try {
     await scene.before?.(fleet);
@@ -75,7 +78,7 @@ async function measure(name: string, scene: Scene, clients: number): Promise<str
     load.mark();
     await scene.event(fleet);
     await sleep((scene.seconds ?? 3) * 1_000);
-    return row(name, await load.report());
+    return await load.report();
   } finally {
     await load?.stop();
     await fleet.close();
@@ -84,11 +87,15 @@ async function measure(name: string, scene: Scene, clients: number): Promise<str
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { clients: { type: 'string', default: '300' } },
+  options: { clients: { type: 'string', default: '300' }, json: { type: 'string' } },
 });
+const reports: Record<string, LoadReport> = {};
 process.stdout.write(tableHead);
 for (const [name, scene] of Object.entries(scenes)) {
   if (!name.includes(positionals.join(' '))) continue;
-  process.stdout.write(await measure(name, scene, Number(values.clients)));
+  const report = await measure(scene, Number(values.clients));
+  reports[name] = report;
+  process.stdout.write(row(name, report));
 }
+if (values.json) writeFileSync(values.json, JSON.stringify(reports, null, 1));
 process.exit(0);

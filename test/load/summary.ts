@@ -1,14 +1,16 @@
 // A report in one line.
 import type { Report } from './judge.ts';
+import type { LoadReport } from './load.ts';
 
+const lateMsMax = 100;
 const seconds = (ms: number) => (ms / 1_000).toFixed(1);
 const list = (counts: Record<string, number>, unit = '') =>
   Object.entries(counts)
     .map(([name, count]) => `${name}${unit}: ${count}`)
     .join(', ') || 'none';
 
-export function summarize(report: Report): string {
-  const { delivery, awayMs, disconnects, spread, returns } = report;
+export function summarize(report: Report & Partial<LoadReport>): string {
+  const { delivery, awayMs, disconnects, spread, returns, lateMs } = report;
   const recovered = returns > 0 ? `${((100 * report.recovered) / returns).toFixed(1)} %` : '–';
   return [
     `${report.clients} clients`,
@@ -20,6 +22,9 @@ export function summarize(report: Report): string {
     `peak ${disconnects.peakPerSecond} disconnects/s over ${seconds(disconnects.spanMs)} s`,
     `connect errors ${list(report.connectErrors)}`,
     `spread ${spread.min}–${spread.max}, ±${spread.offPercent} % of ${spread.mean}`,
+    ...(lateMs && lateMs.p99 > lateMsMax
+      ? [`this machine is too busy: ${lateMs.p99} ms late`]
+      : []),
     ...(report.away > 0 ? [`STILL AWAY ${report.away}`] : []),
   ].join(' | ');
 }

@@ -1,0 +1,200 @@
+// The first look: do clients get in, do messages arrive, how fast, and how full is it?
+import type { Dashboard, Panel } from '../dashboard.ts';
+import { byInfo, perSecond, shown, shownQuantile } from '../expression.ts';
+
+const number = (panel: Omit<Panel, 'kind' | 'queries'> & { expr: string }): Panel => {
+  const { expr, ...rest } = panel;
+  return { ...rest, kind: 'number', width: 4, queries: [{ expr, legend: '' }] };
+};
+
+const now: Panel[] = [
+  number({
+    title: 'Ready replicas',
+    description: 'Replicas that take new clients. Zero: nobody can connect.',
+    unit: 'none',
+    expr: `sum(${shown('mooring_ready')})`,
+    alert: 'MooringNoReadyPod',
+  }),
+  number({
+    title: 'Clients',
+    description: 'Open connections, whatever namespaces they carry.',
+    unit: 'short',
+    expr: `sum(${shown('mooring_clients')})`,
+  }),
+  number({
+    title: 'Of capacity',
+    description: 'Clients against what all replicas take (CONNECTIONS_MAX each). Good: below 70 %.',
+    unit: 'percentunit',
+    expr: `sum(${shown('mooring_clients')}) / sum(${shown('mooring_clients_max')})`,
+    thresholds: [0.7, 0.85],
+    alert: 'MooringNearCapacity',
+  }),
+  number({
+    title: 'Without Redis',
+    description: 'Replicas that have no Redis now. Good: 0.',
+    unit: 'none',
+    expr: `count(${shown('mooring_redis_up')} == 0) or vector(0)`,
+    thresholds: [1],
+    alert: 'MooringRedisAway',
+  }),
+  number({
+    title: 'Probe, p99',
+    description: 'A message of each replica to itself, through Redis. Good: a few milliseconds.',
+    unit: 's',
+    expr: shownQuantile(0.99, 'mooring_probe_delay_seconds'),
+    thresholds: [0.1, 1],
+    alert: 'MooringProbeFailing',
+  }),
+  number({
+    title: 'Refused',
+    description: 'Requests and connects refused in a second, roll-outs apart. Good: near 0.',
+    unit: 'ops',
+    expr: `sum(${perSecond('mooring_refusals_total', 'code!~"draining|yielding|shedding"')})`,
+    alert: 'MooringRequestsRefused',
+  }),
+];
+
+const traffic: Panel[] = [
+  {
+    title: 'Clients per replica',
+    description: 'Open connections. Good: lines close together, far below the limit.',
+    kind: 'lines',
+    unit: 'short',
+    queries: [{ expr: byInfo('replica', shown('mooring_clients')), legend: '{{replica}}' }],
+    alert: 'MooringPodsUnbalanced',
+  },
+  {
+    title: 'Connects',
+    description:
+      'By result: accepted, or why not. A peak is a roll-out, or a network that is back.',
+    kind: 'stacked',
+    unit: 'ops',
+    queries: [
+      {
+        expr: `sum by (result) (${perSecond('mooring_connects_total')})`,
+        legend: '{{result}}',
+      },
+    ],
+    alert: 'MooringConnectsRefused',
+  },
+  {
+    title: 'Messages',
+    description:
+      'Events from clients, messages published to rooms, and deliveries to sockets: a message to a ' +
+      'room of a thousand is one published and a thousand delivered.',
+    kind: 'lines',
+    unit: 'ops',
+    queries: [
+      { expr: `sum(${perSecond('mooring_messages_received_total')})`, legend: 'received' },
+      { expr: `sum(${perSecond('mooring_messages_published_total')})`, legend: 'published' },
+      { expr: `sum(${perSecond('mooring_messages_delivered_total')})`, legend: 'delivered' },
+    ],
+  },
+];
+
+const latency: Panel[] = [
+  {
+    title: 'Delivery',
+    description:
+      'From Redis to the write on the socket, on whichever replica. Good: below 50 ms for 99 %.',
+    kind: 'lines',
+    unit: 's',
+    queries: [0.5, 0.95, 0.99].map((share) => ({
+      expr: shownQuantile(share, 'mooring_delivery_delay_seconds'),
+      legend: `p${share * 100}`,
+    })),
+    alert: 'MooringDeliveryDelayed',
+    empty: 'no message was delivered',
+  },
+  {
+    title: 'Event loop',
+    description:
+      'How late timers are, for 99 %: the first sign of a replica with too much to do, or of a ' +
+      'handler that blocks. Good: below 50 ms.',
+    kind: 'lines',
+    unit: 's',
+    queries: [
+      {
+        expr: byInfo('replica', shown('nodejs_eventloop_lag_p99_seconds')),
+        legend: '{{replica}}',
+      },
+    ],
+  },
+  {
+    title: 'Refused',
+    description: 'Requests and connects, by code. docs/contract.md says what each means.',
+    kind: 'stacked',
+    unit: 'ops',
+    queries: [
+      { expr: `sum by (code) (${perSecond('mooring_refusals_total')}) > 0`, legend: '{{code}}' },
+      { expr: `sum(${perSecond('mooring_refusals_total')})`, legend: 'all' },
+    ],
+    alert: 'MooringRequestsRefused',
+    empty: 'nothing was refused for most reasons',
+  },
+];
+
+const saturation: Panel[] = [
+  {
+    title: 'CPU',
+    description: 'Cores used by each replica. A replica without workers cannot use more than one.',
+    kind: 'lines',
+    unit: 'short',
+    queries: [
+      { expr: byInfo('replica', perSecond('process_cpu_seconds_total')), legend: '{{replica}}' },
+    ],
+  },
+  {
+    title: 'Memory',
+    description:
+      'Resident, by replica. It follows the clients; if it grows alone, something leaks.',
+    kind: 'lines',
+    unit: 'bytes',
+    queries: [
+      { expr: byInfo('replica', shown('process_resident_memory_bytes')), legend: '{{replica}}' },
+    ],
+    alert: 'MooringPodRestarts',
+  },
+  {
+    title: 'Disconnects and slow clients',
+    description:
+      'By reason. transport_close is a network or a roll-out, ping_timeout a client that is gone; ' +
+      'slow ones had over 4 MiB unread.',
+    kind: 'lines',
+    unit: 'ops',
+    queries: [
+      {
+        expr: `sum by (reason) (${perSecond('mooring_disconnects_total')})`,
+        legend: '{{reason}}',
+      },
+      { expr: `sum(${perSecond('mooring_slow_consumers_total')})`, legend: 'slow' },
+    ],
+    alert: 'MooringSlowConsumers',
+  },
+  {
+    title: 'Failures in the background',
+    description: 'What no request waits for, by stage; the log has each. Good: none.',
+    kind: 'lines',
+    unit: 'ops',
+    queries: [
+      {
+        expr: `sum by (stage) (${perSecond('mooring_background_failures_total')})`,
+        legend: '{{stage}}',
+      },
+      { expr: 'vector(0)', legend: 'none' },
+    ],
+    empty: 'nothing has failed',
+  },
+];
+
+export const overview: Dashboard = {
+  uid: 'mooring-overview',
+  title: 'Mooring / Overview',
+  description: 'Do clients get in, do messages arrive, how fast, and how full is it?',
+  rows: [
+    { title: 'Now', panels: now },
+    { title: 'Traffic', panels: traffic },
+    { title: 'Latency and errors', panels: latency },
+    { title: 'Saturation', panels: saturation },
+  ],
+};

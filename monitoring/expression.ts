@@ -1,0 +1,36 @@
+// PromQL that several alerts and panels share. One install is a namespace and a job: every way of
+// scraping sets the job, and where there is no namespace the label is just not there.
+
+export const install = 'namespace, job';
+
+/** Adds up over the replicas of each install. */
+export const sum = (expression: string) => `sum by (${install}) (${expression})`;
+
+/** A quantile of a histogram over all replicas of each install, in seconds. */
+export const quantile = (share: number, metric: string, window: string) =>
+  `histogram_quantile(${share}, sum by (${install}, le) (rate(${metric}_bucket[${window}])))`;
+
+/** Refusals at connect that the client's token is the reason for. */
+export const tokenCodes = 'authentication_required|invalid_token|token_expired';
+
+/** Refused requests, without `unavailable`, which is Redis's doing. */
+export const requestCodes =
+  'invalid_payload|unknown_event|access_denied|not_in_room|too_many_rooms|rate_limited|internal';
+
+const chosen = 'namespace=~"$namespace",job=~"$job"';
+
+/** A metric of the installs that are chosen on the dashboard. */
+export const shown = (metric: string, matchers = '') =>
+  `${metric}{${chosen}${matchers && `,${matchers}`}}`;
+
+/** Per second, over a window that fits the zoom. */
+export const perSecond = (metric: string, matchers = '') =>
+  `rate(${shown(metric, matchers)}[$__rate_interval])`;
+
+/** By a label of `mooring_info`: `replica`, `revision` or `version`, whatever targets are called. */
+export const byInfo = (label: string, expression: string) =>
+  `sum by (${label}) (${expression} * on (namespace, job, instance) group_left (${label}) ` +
+  `${shown('mooring_info')})`;
+
+export const shownQuantile = (share: number, metric: string) =>
+  `histogram_quantile(${share}, sum by (le) (${perSecond(`${metric}_bucket`)}))`;

@@ -1,0 +1,43 @@
+// What Redis says of itself, and its time, read every few seconds.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '../adapter/locate.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Clock } from './clock.redis.ts';
+import type { Redis } from './redis.ts';
+
+export type RedisFigures = ReturnType<typeof figuresOf>;
+
+const everyMs = 5_000;
+
+/** A Redis that permits no INFO has no figures; that it is away others say. */
+export function watchFigures(redis: Redis, clock: Clock, metrics: Metrics): { close(): void } {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const watch = async () => {
+    while (!signal.aborted) {
+      await clock.set(() => redis.run(timeOf)).catch(() => {});
+      await redis
+        .run((client) => client.sendCommand(['INFO', 'memory', 'clients', 'stats']))
+        .then((text) => metrics.redisSays(figuresOf(String(text))))
+        .catch(() => {});
+      await sleep(everyMs, undefined, { signal, ref: false }).catch(() => {});
+    }
+  };
+  void redis.ready().then(watch, () => {});
+  return { close: () => stop.abort() };
+}
+
+async function timeOf(client: Client): Promise<number> {
+  const [seconds, microseconds] = (await client.sendCommand(['TIME'])) as unknown as string[];
+  return Number(seconds) * 1000 + Number(microseconds) / 1000;
+}
+
+function figuresOf(info: string) {
+  const figure = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+  return {
+    memoryBytes: figure('used_memory'),
+    memoryBytesMax: figure('maxmemory'),
+    clients: figure('connected_clients'),
+    commandsPerSecond: figure('instantaneous_ops_per_sec'),
+  };
+}
