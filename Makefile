@@ -5,7 +5,9 @@ IMAGE ?= mooring:$(VERSION)
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start test chaos up down format image
+.PHONY: help start test chaos up down format image dashboards
+PROMETHEUS ?=
+MINUTES ?= 60
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -29,6 +31,9 @@ up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, a
 
 down: node_modules/.package-lock.json ## Stops exactly what `make up` started
 	@exec $(NODE) ingress/nginx/fleet.ts down
+
+dashboards: node_modules/.package-lock.json ## Draws the dashboards from a live PROMETHEUS=http://..., as one HTML page
+	@exec $(NODE) monitoring/picture/main.ts --minutes $(MINUTES) $(PROMETHEUS)
 
 format: node_modules/.package-lock.json ## Formats the code
 	@npm run --silent format
