@@ -2,15 +2,16 @@
 NODE := node_modules/.bin/node
 VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
 IMAGE ?= mooring:$(VERSION)
+RELEASE ?= mooring
+NAMESPACE ?= mooring
+MINUTES ?= 60
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start test chaos up down format image dashboards
-PROMETHEUS ?=
-MINUTES ?= 60
+.PHONY: help start test chaos bench up roll down format image install e2e k8s dashboards
 
 help: ## Shows this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 node_modules/.package-lock.json: package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
@@ -23,11 +24,17 @@ test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and ru
 	@$(NODE) test/programs.ts
 	@npm test --silent
 
-chaos: node_modules/.package-lock.json ## Kills pods, Redis and connections under load; see docs/chaos.md
+chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/chaos.md
 	@exec $(NODE) test/chaos/main.ts
+
+bench: node_modules/.package-lock.json ## Measures beside the stock adapter; SCENARIOS=cost ROUNDS=3
+	@exec $(NODE) bench/main.ts
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs
 	@exec $(NODE) ingress/nginx/fleet.ts up
+
+roll: node_modules/.package-lock.json ## Replaces the replicas of `make up` by new ones, in use
+	@exec $(NODE) ingress/nginx/fleet.ts roll
 
 down: node_modules/.package-lock.json ## Stops exactly what `make up` started
 	@exec $(NODE) ingress/nginx/fleet.ts down
@@ -43,3 +50,14 @@ image: ## Builds the service's image, IMAGE=mooring:VERSION, with docker, podman
 	$(ENGINE) build --file service/Dockerfile --tag $(IMAGE) \
 	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 	  --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .
+
+install: ## Installs or upgrades the chart on the current KUBECONFIG; VALUES=file or HELM_FLAGS='--set ...'
+	helm upgrade --install $(RELEASE) charts/mooring --namespace $(NAMESPACE) --create-namespace \
+	  $(if $(VALUES),--values $(VALUES)) $(HELM_FLAGS)
+
+e2e: node_modules/.package-lock.json ## Proves the chart on the current KUBECONFIG, in namespaces of its own; IMAGE=, LOAD_IMAGE=
+	@$(LOAD_IMAGE)
+	@IMAGE=$(IMAGE) npm run --silent e2e
+
+k8s: node_modules/.package-lock.json ## Renders k8s/ from the chart
+	@$(NODE) charts/tools/write.ts k8s

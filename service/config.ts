@@ -179,9 +179,11 @@ function contradictions(values: Record<string, string>): string[] {
   if ((values.WORKERS ?? '1') !== '1' && !values.REDIS_URL) {
     problems.push('WORKERS other than 1 needs REDIS_URL: workers reach each other through Redis');
   }
-  const several = splitUrls(values.REDIS_URL ?? '').length > 1;
-  if (several && (values.REDIS_MODE ?? 'single') === 'single') {
+  const [mode, servers] = [values.REDIS_MODE ?? 'single', splitUrls(values.REDIS_URL ?? '')];
+  if (mode === 'single' && servers.length > 1) {
     problems.push('REDIS_URL must be one URL, or REDIS_MODE sentinel or cluster');
+  } else if (mode !== 'single' && servers.length === 0) {
+    problems.push(`REDIS_URL is needed with REDIS_MODE=${mode}`);
   }
   if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
     problems.push('ROOM_ACCESS_URL is needed with ROOM_ACCESS=webhook');

@@ -26,17 +26,17 @@ export const url = (text: string, protocols: string[]) =>
     .optional()
     .describe(text);
 /** Commas within a URL, in a password say, do not separate. */
-export const splitUrls = (value: string) => value.split(/,(?=\s*\w+:\/\/)/).filter(Boolean);
+export const splitUrls = (value: string) => value.split(/\s*,\s*(?=\w+:\/\/)/).filter(Boolean);
 export const urls = (text: string, protocols: string[]) =>
   z
     .string()
-    .default('')
     .transform(splitUrls)
     .refine(
       (values) =>
         values.every((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol)),
       `must be URLs that start with ${protocols.join('// or ')}//, separated by commas`,
     )
+    .optional()
     .describe(text);
 export const list = (text: string) =>
   z

@@ -91,6 +91,27 @@ describe('acknowledgements', () => {
     await expect(failed).rejects.toThrow('timed out');
   });
 
+  it('are asked for once, also by a server that sees its own request too late', async () => {
+    const { first, clients } = await threeServers();
+    const timeoutMs = 20;
+    let asked = 0;
+    clients[0].on('ask', () => {
+      asked += 1;
+    });
+    for (let round = 1; round <= 10; round += 1) {
+      const failed = first.timeout(timeoutMs).emitWithAck('ask');
+      failed.catch(() => {});
+      await Promise.resolve().then(() => new Promise(setImmediate)); // it is on its way to Redis
+      const end = performance.now() + 2 * timeoutMs;
+      while (performance.now() < end); // as if the process was frozen
+      await expect(failed).rejects.toThrow('timed out');
+      const shown = next(clients[0], 'end');
+      first.emit('end');
+      await shown;
+      expect(asked).toBe(round);
+    }
+  });
+
   it('of one socket need no other server', async () => {
     const { sockets, clients } = await threeServers();
     clients[1].on('ask', (n: number, reply: (n: number) => void) => reply(n + 1));

@@ -161,6 +161,17 @@ describe('the model allows', () => {
     expect(found([client(joined)], [unacknowledged])).toEqual([]);
   });
 
+  it('either outcome of a request that follows the one that is granted', () => {
+    const open = [up(), calls(1, 'join'), calls(2, 'leave'), granted(1)]; // to 3 s
+    const failed = [...open, refused(2)];
+    for (const events of [open, failed]) {
+      expect(found([client(events)], [message(1, 5500)])).toEqual([]);
+      expect(found([client([...events, [6000, got(1, '5')]])], [message(1, 5500)])).toEqual([]);
+    }
+    const again = [...failed, calls(3, 'join'), granted(3)]; // to 6 s
+    expect(found([client(again)], [message(1, 7500)])).toEqual(['lost']);
+  });
+
   it('losing what is volatile, asked, or written at once by its pod', () => {
     const kinds = [{ kind: 'volatile' }, { kind: 'question' }] as const;
     const publishes = kinds.map((kind, n) => message(n, 3500, kind));

@@ -27,7 +27,7 @@ describe('configuration', () => {
       corsOrigins: [],
       page: 'off',
     });
-    expect(config.redisUrl).toEqual([]);
+    expect(config.redisUrl).toBeUndefined();
     expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError);
   });
 
@@ -66,6 +66,18 @@ describe('configuration', () => {
     expect(parse({ WORKERS: '0', REDIS_URL: 'redis://r' }).workers).toBeGreaterThan(0);
   });
 
+  it('takes one Redis, or several where they are Sentinels or nodes of a cluster', () => {
+    const several = 'redis://u:a,b@one:1, redis://two:2';
+    const both = ['redis://u:a,b@one:1', 'redis://two:2'];
+    expect(parse({ REDIS_MODE: 'cluster', REDIS_URL: several }).redisUrl).toEqual(both);
+    const config = parse({ REDIS_MODE: 'sentinel', REDIS_URL: several });
+    expect([config.redisUrl, config.redisSentinelName]).toEqual([both, 'mymaster']);
+    const problem = 'REDIS_URL must be one URL, or REDIS_MODE sentinel or cluster';
+    expect(problemsOf({ JWT_SECRET: secret, REDIS_URL: several })).toContain(problem);
+    const missing = problemsOf({ JWT_SECRET: secret, REDIS_MODE: 'cluster' });
+    expect(missing).toContain('REDIS_URL is needed with REDIS_MODE=cluster');
+  });
+
   it('reads secrets from files and says when it cannot', () => {
     const fromFile = parseConfig({ JWT_SECRET_FILE: '/run/secret' }, () => `${secret}\n`);
     expect(fromFile.jwtSecret).toBe(secret);
@@ -79,6 +91,6 @@ describe('configuration', () => {
 
   it('treats an empty variable as not set', () => {
     expect(parse({ PORT: ' ' }).port).toBe(3000);
-    expect(parse({ REDIS_URL: '' }).redisUrl).toEqual([]);
+    expect(parse({ REDIS_URL: '' }).redisUrl).toBeUndefined();
   });
 });

@@ -5,7 +5,9 @@ import { helpMarkdown, helpText } from '../service/help.ts';
 import { startProcess } from './harness/service.ts';
 
 const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].concat(
-  readdirSync('docs').flatMap((name) => (name.endsWith('.md') ? join('docs', name) : [])),
+  ['docs', 'docs/operations', 'charts/mooring'].flatMap((folder) =>
+    readdirSync(folder).flatMap((name) => (name.endsWith('.md') ? join(folder, name) : [])),
+  ),
 );
 
 describe('documentation', () => {

@@ -76,6 +76,11 @@ test("a killed replica's clients come back on the others, and on it once it is b
     },
     { timeout: 10_000, interval: 200 },
   );
+  // Those who found another home keep it, also with a request for each poll and send.
+  for (const { socket, seen } of clients) {
+    const reply = await socket.timeout(2_000).emitWithAck('join_room', 'moved');
+    expect([reply.ok, seen.connects]).toEqual([true, 1]);
+  }
 }, 30_000);
 
 test('a draining replica is left without a refused connect', async () => {

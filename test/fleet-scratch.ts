@@ -101,12 +101,11 @@ export async function connectionsOf(replica: Fleet['replicas'][number]): Promise
 }
 
 export async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all(Array.from({ length: 8 }, listening));
-  const [proxy = 0, redis = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = servers.map(
-    (server) => (server.address() as AddressInfo).port,
-  );
+  const servers = await Promise.all(Array.from({ length: 14 }, listening));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return { proxy, redis, replicas: [a, b, c], operations: [d, e, f] };
+  const [proxy = 0, redis = 0, ...rest] = ports;
+  return { proxy, redis, replicas: rest.slice(0, 6), operations: rest.slice(6) };
 }
 
 function listening(): Promise<Server> {

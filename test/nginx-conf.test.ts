@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withLoopback } from '../ingress/nginx/proxy.ts';
-import { drainEnvironment, type Ports, projectFolder } from '../ingress/nginx/settings.ts';
+import { drainEnvironment, projectFolder } from '../ingress/nginx/settings.ts';
 import { settings } from '../service/config.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../service/protocol.ts';
 
@@ -117,13 +117,52 @@ test('compose runs what this file names, with the same drain', () => {
 });
 
 test('for local processes only the addresses are replaced', () => {
-  const ports: Ports = { proxy: 1, redis: 2, replicas: [3, 4, 5], operations: [6, 7, 8] };
-  const rendered = withLoopback(read('ingress/nginx/nginx.conf'), ports);
+  const addresses = { proxy: 1, serving: [3, 4, 5] };
+  const rendered = withLoopback(read('ingress/nginx/nginx.conf'), addresses);
   const before = read('ingress/nginx/nginx.conf').split('\n');
   const changed = rendered.split('\n').filter((line, number) => line !== before[number]);
   expect(changed.map((line) => line.trim().split(' ').slice(0, 2).join(' '))).toEqual([
     ...['server 127.0.0.1:3', 'server 127.0.0.1:4', 'server 127.0.0.1:5'],
     ...['server 127.0.0.1:3', 'server 127.0.0.1:4', 'server 127.0.0.1:5'],
     'listen 127.0.0.1:1;',
+    ...['location @ask-1', 'location @ask-2', 'location @ask-3'],
+    'return 200',
   ]);
+});
+
+describe('while replicas leave', () => {
+  const conf = withLoopback(read('ingress/nginx/nginx.conf'), {
+    proxy: 1,
+    serving: [6, 7],
+    leaving: [3, 4, 5],
+  });
+
+  test('handshakes and homes know only those that serve', () => {
+    const upstreams = ['handshakes', 'sessions'].map((name) => {
+      const [, group = ''] = conf.split(`upstream ${name} {`);
+      const lines = group.slice(0, group.indexOf('}')).matchAll(/server 127.0.0.1:(\d)/g);
+      return [...lines].map(([, port]) => port);
+    });
+    expect(upstreams).toEqual([
+      ['6', '7'],
+      ['6', '7'],
+    ]);
+  });
+
+  test('each is asked for its sessions, those that leave first, and the last one answers', () => {
+    const asked = [...conf.matchAll(/location @ask-(\d) \{ (.*) \}/g)].map(([, ...rest]) => rest);
+    expect(asked).toEqual([
+      ['1', 'proxy_pass http://127.0.0.1:3; error_page 400 502 = @ask-2;'],
+      ['2', 'proxy_pass http://127.0.0.1:4; error_page 400 502 = @ask-3;'],
+      ['3', 'proxy_pass http://127.0.0.1:5; error_page 400 502 = @ask-4;'],
+      ['4', 'proxy_pass http://127.0.0.1:6; error_page 400 502 = @ask-5;'],
+      ['5', 'proxy_pass http://127.0.0.1:7;'],
+    ]);
+  });
+
+  test('nginx follows no more steps than it takes', () => {
+    const ports = Array.from({ length: 10 }, (_, port) => port);
+    const many = { proxy: 1, serving: ports.slice(5), leaving: ports.slice(0, 5) };
+    expect(() => withLoopback(read('ingress/nginx/nginx.conf'), many)).toThrow('at most');
+  });
 });

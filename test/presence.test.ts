@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../service/config.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { createMemoryPresence } from '../service/stores/presence.memory.ts';
-import { createRedisPresence } from '../service/stores/presence.redis.ts';
+import { createRedisPresence, presenceNeeds } from '../service/stores/presence.redis.ts';
 import { openRedis, redisClient } from '../service/stores/redis.ts';
 import { startRedis } from './harness/redis.ts';
 import { secret, until } from './harness/service.ts';
@@ -12,8 +12,8 @@ const ignore = () => {};
 
 async function redis() {
   const { url } = await startRedis();
-  const client = redisClient(parseConfig({ REDIS_URL: url, JWT_SECRET: secret }));
-  const opened = openRedis(client, createMetrics(), ignore, ignore);
+  const client = redisClient([url], parseConfig({ JWT_SECRET: secret }));
+  const opened = openRedis(client, [presenceNeeds], createMetrics(), ignore, ignore);
   await opened.ready();
   onTestFinished(opened.close);
   return opened;

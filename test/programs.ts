@@ -3,7 +3,14 @@ import { findHelm } from '../charts/tools/helm.ts';
 import { Problem } from '../ingress/nginx/problem.ts';
 import { fleetPrograms, requirePrograms } from '../ingress/nginx/programs.ts';
 
-const programs = [...fleetPrograms, 'chromium', 'prometheus', 'promtool'] as const;
+const programs = [
+  ...fleetPrograms,
+  'redis-cli',
+  'openssl',
+  'chromium',
+  'prometheus',
+  'promtool',
+] as const;
 
 try {
   await requirePrograms(programs, Boolean(process.env.CI));

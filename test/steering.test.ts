@@ -124,6 +124,36 @@ describe('after a scale-up', () => {
     expect(simulate(start, 60).moved).toBe(0);
   });
 
+  it('newcomers are refused by one that shed until it has less than its share', () => {
+    const steering = createSteering(settings);
+    const steer = (own: number, others: number[], now: number) => {
+      const fleet = others.map((connections) => replica({ connections }));
+      return steering(replica({ connections: own }), fleet, now).refuse;
+    };
+    steer(30, [0, 0], 0);
+    expect(steer(30, [0, 0], 1_000)).toBe('shedding');
+    expect(steer(30, [29, 28], 2_000)).toBe('shedding');
+    expect(steer(30, [45, 27], 3_000)).toBe(undefined);
+  });
+
+  it('while clients stream in evenly nobody refuses, though each hears late of the others', () => {
+    const beatsMs = [0, 300, 600]; // each says and hears at its own time of the second
+    const said = beatsMs.map(() => replica({ connections: 0 }));
+    const deciders = beatsMs.map(() => createSteering(settings));
+    for (let now = 0; now < 10_000; now += 100) {
+      const i = beatsMs.indexOf(now % 1_000);
+      const own = said[i];
+      if (!own) continue;
+      own.connections = Math.floor(now / 30); // 100 a second in all
+      const decision = deciders[i]?.(
+        own,
+        said.filter((other) => other !== own),
+        now,
+      );
+      expect(decision).toEqual({ close: 0 });
+    }
+  });
+
   it('nothing moves when it is switched off, or to one that is not settled', () => {
     const off = createSteering({ ...settings, rebalance: false });
     expect(off(replica(), [replica({ connections: 0 })], 0)).toEqual({ close: 0 });

@@ -11,13 +11,14 @@ export interface Section {
 export function referenceOf(sections: Section[]): string {
   const parts = sections.map(({ title, prefix, values }) => {
     const rows = flatten(values).flatMap((value) => rowOf(value, prefix));
-    return `## ${title}\n\n| value | default | what it is for |\n|---|---|---|\n${rows.join('\n')}\n`;
+    const head = '| value | default | what it is for |\n|---|---|---|';
+    return `## ${title}\n\n${head}\n${rows.join('\n')}\n`;
   });
   return `# Values of the chart
 
-Generated from the commented \`values.yaml\` files by \`npm run chart\`; a test compares them. What is
-not listed is refused, and so is a combination that cannot work, with a sentence that says what to
-change.
+Generated from the commented \`values.yaml\` files by \`npm run chart\`; a test compares them. What
+is not listed is refused, and so is a combination that cannot work, with a sentence that says what
+to change.
 
 ${parts.join('\n')}`;
 }

@@ -7,7 +7,8 @@ type Schema = Record<string, unknown>;
 
 /** What the chart sets itself, or has values of its own for. */
 export const chartOwned = ['PORT', 'OPERATIONS_PORT', 'HOST', 'POD_NAME', 'API_KEY'].concat(
-  ['REDIS_URL', 'REDIS_MODE', 'JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
+  ['REDIS_URL', 'REDIS_MODE', 'REDIS_SENTINEL_NAME', 'REDIS_SENTINEL_PASSWORD'],
+  ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
   ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_ALGORITHMS'],
 );
 

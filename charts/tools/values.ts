@@ -1,4 +1,5 @@
-// Reads a commented values.yaml: `# --` describes a value, `# @schema` adds to what its default shows.
+// Reads a commented values.yaml: `# --` describes a value, `# @schema` adds to what its default
+// shows.
 import { readFileSync } from 'node:fs';
 import { isMap, isScalar, parseDocument, type YAMLMap } from 'yaml';
 

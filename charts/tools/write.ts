@@ -1,5 +1,7 @@
-// `npm run chart`: writes the schemas and the reference of the values anew.
+// Writes what is generated: `npm run chart` for the charts' values, `make k8s` for k8s/.
 import { writeFileSync } from 'node:fs';
 import { generated } from './generated.ts';
+import { manifestFiles } from './manifests.ts';
 
-for (const [file, content] of generated()) writeFileSync(file, content);
+const files = process.argv[2] === 'k8s' ? manifestFiles() : generated();
+for (const [file, content] of files) writeFileSync(file, content);

@@ -1,20 +1,23 @@
-// `make up` and `make down`: nginx -> 3 replicas -> Redis on this machine, and nothing left behind.
+// `make up`, `make roll` and `make down`: nginx -> 3 replicas -> Redis on this machine, and nothing
+// left behind.
 import { join } from 'node:path';
 import { composeIsUp, dockerRuns, followCompose, startCompose, stopCompose } from './compose.ts';
 import { followLogs } from './follow.ts';
 import { Problem } from './problem.ts';
 import { fleetPrograms, missingPrograms } from './programs.ts';
 import { makeToken } from './replica.ts';
+import { rollFleet } from './roll.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { type Fleet, startFleet } from './start.ts';
+import { type Fleet, newRelease, startFleet } from './start.ts';
 import { stopFleet } from './stop.ts';
 import { welcome } from './welcome.ts';
 
-const usage = 'Usage: node ingress/nginx/fleet.ts up [--detach] | down';
+const usage = 'Usage: node ingress/nginx/fleet.ts up [--detach] | roll | down';
 
 async function main([verb, ...flags]: string[]) {
   const settings = readSettings(process.env, flags);
   if (verb === 'down') return down(settings);
+  if (verb === 'roll') return roll(settings);
   if (verb !== 'up') throw new Problem(usage);
   const stopped = stopSignal();
   try {
@@ -53,11 +56,12 @@ async function follow({ stateFolder }: Settings, fleet: Fleet, stopped: AbortSig
   const members = [...fleet.replicas, fleet.proxy, fleet.redis];
   for (const { name, exited } of members) {
     exited.then((how) => {
-      if (!stopped.aborted) print(`${name} exited (${how}); nothing here starts it again.`);
+      if (stopped.aborted) return;
+      const drained = how === 'code 0'; // as `make roll` does
+      print(`${name} exited (${how})${drained ? '' : '; nothing here starts it again'}.`);
     });
   }
-  const names = members.map(({ name }) => name);
-  await followLogs(stateFolder, names, stopped, print);
+  await followLogs(stateFolder, stopped, print);
 }
 
 async function upInContainers(settings: Settings, stopped: AbortSignal) {
@@ -78,6 +82,16 @@ async function upInContainers(settings: Settings, stopped: AbortSignal) {
   }
   if (composeIsUp(stateFolder)) await stopCompose(stateFolder);
   print('Stopped.');
+}
+
+async function roll({ stateFolder, environment }: Settings) {
+  if (composeIsUp(stateFolder)) throw new Problem('It runs in containers; this rolls processes.');
+  const startedAt = Date.now();
+  const aborted = stopSignal();
+  const changed = { stateFolder, environment, release: newRelease(), aborted, print };
+  const { serving } = await rollFleet(changed);
+  const seconds = Math.round((Date.now() - startedAt) / 1_000);
+  print(`Rolled to release ${serving[0]?.release} in ${seconds} s.`);
 }
 
 async function down({ stateFolder }: Settings) {

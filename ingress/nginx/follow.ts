@@ -10,29 +10,30 @@ const readBytesMax = 65_536;
 /** Follows until `stopped` says so, or nothing runs any more (`make down` elsewhere). */
 export async function followLogs(
   stateFolder: string,
-  names: string[],
   stopped: AbortSignal,
   print: (line: string) => void,
 ): Promise<void> {
   const colorize = process.stdout.isTTY === true;
   const pretty = pinoPretty.prettyFactory({ colorize, singleLine: true, ignore: 'pod' });
-  const width = Math.max(...names.map((name) => name.length));
-  const tails = names.map((name) => ({
-    read: tail(logFile(stateFolder, name)),
-    show: (line: string) => {
-      const text = line.startsWith('{') ? pretty(line).trimEnd() : line;
-      if (text) print(`${name.padEnd(width)} | ${text}`);
-    },
-  }));
+  const tails = new Map<string, ReturnType<typeof tail>>();
+  const show = (name: string, line: string) => {
+    const width = Math.max(...[...tails.keys()].map((other) => other.length));
+    const text = line.startsWith('{') ? pretty(line).trimEnd() : line;
+    if (text) print(`${name.padEnd(width)} | ${text}`);
+  };
   try {
     for (;;) {
-      const over = stopped.aborted || listRunning(stateFolder).length === 0;
-      for (const { read, show } of tails) read().forEach(show);
+      const running = listRunning(stateFolder);
+      const over = stopped.aborted || running.length === 0;
+      for (const { name } of running) {
+        if (!tails.has(name)) tails.set(name, tail(logFile(stateFolder, name)));
+      }
+      for (const [name, read] of tails) for (const line of read()) show(name, line);
       if (over) return;
       await delay(pollMs, undefined, { signal: stopped }).catch(() => {});
     }
   } finally {
-    for (const { read } of tails) read.close();
+    for (const read of tails.values()) read.close();
   }
 }
 

@@ -9,6 +9,8 @@ import { Problem } from './problem.ts';
 const furtherFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 const packages = {
   'redis-server': { debian: 'redis-server', brew: 'redis' },
+  'redis-cli': { debian: 'redis-tools', brew: 'redis' },
+  openssl: { debian: 'openssl', brew: 'openssl' },
   nginx: { debian: 'nginx-light', brew: 'nginx' },
   chromium: { debian: 'chromium', brew: 'chromium' },
   prometheus: { debian: 'prometheus', brew: 'prometheus' },

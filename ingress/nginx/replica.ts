@@ -1,8 +1,10 @@
 // A replica of the service as a local process, and the tokens that replicas accept.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { answersOk, createMember, type Member } from './member.ts';
 import type { Command } from './processes.ts';
 import { drainEnvironment, type FleetOptions, projectFolder } from './settings.ts';
+import type { Placement } from './state.ts';
 
 const main = 'service/main.ts';
 const tokenSeconds = 86_400;
@@ -13,16 +15,39 @@ export interface Secrets {
   apiKey: string;
 }
 
-export function replicaCommand(options: FleetOptions, index: 0 | 1 | 2, secrets: Secrets): Command {
-  const name = `mooring-${index + 1}`;
+export interface Replica extends Member {
+  /** Past nginx, straight to this replica. */
+  readonly address: string;
+  /** Probes, metrics and the back-end API of this replica. */
+  readonly operations: string;
+}
+
+export const replicaName = ({ number }: Placement) => `mooring-${number}`;
+
+export function createReplica(
+  options: FleetOptions,
+  placement: Placement,
+  secrets: Secrets,
+): Replica {
+  const port = options.ports.replicas[placement.slot];
+  const operations = `http://127.0.0.1:${options.ports.operations[placement.slot]}`;
+  const command = replicaCommand(options, placement, secrets);
+  const isReady = () => answersOk(`${operations}/readyz`);
+  const member = createMember(options.stateFolder, command, isReady);
+  return Object.assign(member, { address: `http://127.0.0.1:${port}`, operations });
+}
+
+function replicaCommand(options: FleetOptions, placement: Placement, secrets: Secrets): Command {
+  const name = replicaName(placement);
   const { ports, environment } = options;
   const env = {
     ...surroundings(),
     NODE_ENV: 'production',
     HOST: '127.0.0.1',
-    PORT: String(ports.replicas[index]),
-    OPERATIONS_PORT: String(ports.operations[index]),
+    PORT: String(ports.replicas[placement.slot]),
+    OPERATIONS_PORT: String(ports.operations[placement.slot]),
     POD_NAME: name,
+    RELEASE: placement.release,
     REDIS_URL: `redis://127.0.0.1:${ports.redis}`,
     JWT_SECRET: secrets.jwtSecret,
     API_KEY: secrets.apiKey,

@@ -5,10 +5,10 @@ import { Problem } from './problem.ts';
 export interface Ports {
   proxy: number;
   redis: number;
-  /** Where each replica serves clients; nginx is in front. */
-  replicas: [number, number, number];
+  /** Where replicas serve clients; nginx is in front. Half of them are for the next release. */
+  replicas: number[];
   /** Each replica's operations port, in the same order. */
-  operations: [number, number, number];
+  operations: number[];
 }
 
 export interface FleetOptions {
@@ -31,6 +31,9 @@ export const projectFolder = join(import.meta.dirname, '../..');
 // nginx.conf leaves a refusing replica alone for longer than the two together.
 export const drainEnvironment = { ENDPOINT_DELAY_MS: '500', DRAIN_MS_MAX: '3000' };
 
+const replicaPorts = 6;
+const lastPort = 65_535 - replicaPorts + 1;
+
 /** Which variable moves which port, for the message about a port that is taken. */
 export const portVariables = {
   proxy: 'FLEET_PORT',
@@ -46,8 +49,8 @@ export function readSettings(env: Record<string, string | undefined>, flags: str
     ports: {
       proxy: readPort(env, portVariables.proxy, 8080),
       redis: readPort(env, portVariables.redis, 6390),
-      replicas: threeFrom(readPort(env, portVariables.replicas, 3100)),
-      operations: threeFrom(readPort(env, portVariables.operations, 3200)),
+      replicas: portsFrom(readPort(env, portVariables.replicas, 3100)),
+      operations: portsFrom(readPort(env, portVariables.operations, 3200)),
     },
     environment: Object.fromEntries(
       passedOn.flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
@@ -59,12 +62,12 @@ export function readSettings(env: Record<string, string | undefined>, flags: str
 
 function readPort(env: Record<string, string | undefined>, name: string, fallback: number) {
   const port = Number(env[name] || fallback);
-  if (Number.isInteger(port) && port >= 1 && port <= 65_533) return port;
-  throw new Problem(`${name} must be a port from 1 to 65533, not "${env[name]}".`);
+  if (Number.isInteger(port) && port >= 1 && port <= lastPort) return port;
+  throw new Problem(`${name} must be a port from 1 to ${lastPort}, not "${env[name]}".`);
 }
 
-function threeFrom(first: number): [number, number, number] {
-  return [first, first + 1, first + 2];
+function portsFrom(first: number): number[] {
+  return Array.from({ length: replicaPorts }, (_, index) => first + index);
 }
 
 function isOn(value: string | undefined): boolean {

@@ -9,21 +9,16 @@ import { listRunning, removePidFiles } from './processes.ts';
 import { fleetPrograms, requirePrograms } from './programs.ts';
 import { proxyCommand } from './proxy.ts';
 import { redisAnswers, redisCommand } from './redis.ts';
-import { makeToken, replicaCommand, type Secrets } from './replica.ts';
+import { createReplica, makeToken, type Replica, type Secrets } from './replica.ts';
 import type { FleetOptions } from './settings.ts';
+import { type Placement, writeSecrets, writeState } from './state.ts';
 import { stopFleet } from './stop.ts';
-
-export interface Replica extends Member {
-  /** Past nginx, straight to this replica. */
-  readonly address: string;
-  /** Probes, metrics and the back-end API of this replica. */
-  readonly operations: string;
-}
 
 export interface Fleet extends Secrets {
   /** Where clients connect: nginx. */
   readonly address: string;
   readonly redis: Member;
+  /** Those that it was started with; a roll has put others in their place. */
   readonly replicas: [Replica, Replica, Replica];
   readonly proxy: Member;
   token(user: string, role?: string): Promise<string>;
@@ -63,19 +58,21 @@ export async function startFleet(options: StartOptions): Promise<Fleet> {
 type FleetPrograms = Record<(typeof fleetPrograms)[number], string>;
 
 function describeFleet(options: FleetOptions, programs: FleetPrograms): Fleet {
-  const { stateFolder, ports } = options;
+  const { stateFolder, ports, environment = {} } = options;
   const address = `http://127.0.0.1:${ports.proxy}`;
   const secrets = {
     jwtSecret: randomBytes(32).toString('base64url'),
     apiKey: randomBytes(24).toString('base64url'),
   };
-  const replica = (index: 0 | 1 | 2): Replica => {
-    const operations = `http://127.0.0.1:${ports.operations[index]}`;
-    const command = replicaCommand(options, index, secrets);
-    const member = createMember(stateFolder, command, () => answersOk(`${operations}/readyz`));
-    const addresses = { address: `http://127.0.0.1:${ports.replicas[index]}`, operations };
-    return Object.assign(member, addresses);
-  };
+  const release = newRelease();
+  const place = (slot: 0 | 1 | 2): Placement => ({ number: slot + 1, slot, release });
+  const serving = [place(0), place(1), place(2)] as const;
+  writeSecrets(stateFolder, secrets);
+  const lastNumber = serving.length;
+  writeState(stateFolder, { ports, environment, serving: [...serving], leaving: [], lastNumber });
+
+  const replica = (placement: Placement) => createReplica(options, placement, secrets);
+  const addresses = { proxy: ports.proxy, serving: ports.replicas.slice(0, serving.length) };
   return {
     ...secrets,
     address,
@@ -84,8 +81,8 @@ function describeFleet(options: FleetOptions, programs: FleetPrograms): Fleet {
       redisCommand(stateFolder, programs['redis-server'], ports.redis),
       () => redisAnswers(ports.redis),
     ),
-    replicas: [replica(0), replica(1), replica(2)],
-    proxy: createMember(stateFolder, proxyCommand(stateFolder, programs.nginx, ports), () =>
+    replicas: [replica(serving[0]), replica(serving[1]), replica(serving[2])],
+    proxy: createMember(stateFolder, proxyCommand(stateFolder, programs.nginx, addresses), () =>
       answersOk(`${address}/nginx-health`),
     ),
     token: (user, role) => makeToken(secrets.jwtSecret, user, role),
@@ -94,3 +91,6 @@ function describeFleet(options: FleetOptions, programs: FleetPrograms): Fleet {
     },
   };
 }
+
+/** Never one that was there before: Redis remembers the order of releases. */
+export const newRelease = (): string => randomBytes(3).toString('hex');

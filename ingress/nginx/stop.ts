@@ -1,6 +1,7 @@
 // Stops exactly what the pid files name, in the order that lets clients leave in peace.
 import { awaitEnd, listRunning, type Running, removePidFiles, signal } from './processes.ts';
 import { drainEnvironment } from './settings.ts';
+import { removeState } from './state.ts';
 
 const { ENDPOINT_DELAY_MS, DRAIN_MS_MAX } = drainEnvironment;
 const replicaMsMax = Number(ENDPOINT_DELAY_MS) + Number(DRAIN_MS_MAX) + 10_000;
@@ -16,10 +17,16 @@ export async function stopFleet(stateFolder: string): Promise<Running[]> {
     Promise.all(some.map((one) => awaitEnd(one, msMax)));
 
   for (const one of nginx) signal(one, 'SIGQUIT'); // It ends by itself once the drain is over.
-  for (const one of replicas) signal(one, 'SIGTERM');
-  await end(replicas, replicaMsMax);
+  await endReplicas(replicas);
   for (const one of [...nginx, ...redis]) signal(one, 'SIGTERM');
   await end([...nginx, ...redis], otherMsMax);
   removePidFiles(stateFolder);
+  removeState(stateFolder);
   return running;
+}
+
+/** They drain; resolves when they have ended. */
+export async function endReplicas(replicas: Running[]): Promise<void> {
+  for (const one of replicas) signal(one, 'SIGTERM');
+  await Promise.all(replicas.map((one) => awaitEnd(one, replicaMsMax)));
 }

@@ -10,6 +10,7 @@ import { currentHandshake, forgetUnconnected, type Handshake, hookHandshake } fr
 import type { Hub } from './hub.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import { type Message, toMessage } from './publish.ts';
+import { beforeRequests } from './requests.ts';
 import { restore } from './restore.ts';
 import { newSession, type Session } from './sessions.ts';
 
@@ -48,6 +49,7 @@ export class RecoveringAdapter extends RedisAdapter {
     Reflect.set(this, '_encode', (packet: Packet, options: object) =>
       encodeBase.call(this, this.#withOffset(packet), options),
     );
+    beforeRequests(this, hub.turn.flush);
     const identify = async (auth: Record<string, unknown>) => {
       await Promise.all([hub.started, this.channels.listening()]); // else it would miss messages
       return hub.options.identify(auth, nsp.name);
@@ -58,6 +60,7 @@ export class RecoveringAdapter extends RedisAdapter {
 
   /** Resolves when the session knows of the rooms: an acknowledged join survives this process. */
   override addAll(sid: string, rooms: Set<string>): Promise<void> {
+    this.hub.turn.flush(); // what has arrived is not for those who join now
     let session = this.sessions.get(sid);
     if (!session) {
       session = newSession(sid);
@@ -73,6 +76,7 @@ export class RecoveringAdapter extends RedisAdapter {
 
   /** Resolves when the session has forgotten the room: an acknowledged leave survives too. */
   override del(sid: string, room: string): Promise<void> {
+    this.hub.turn.flush(); // what has arrived is for those who leave now
     super.del(sid, room);
     const session = this.sessions.get(sid);
     session?.joined.delete(room);
@@ -103,7 +107,7 @@ export class RecoveringAdapter extends RedisAdapter {
     session.user = this.#users.get(socket) ?? '';
     const pid = Reflect.get(socket, 'pid');
     if (typeof pid === 'string') session.pid = pid;
-    goLive(this, session);
+    goLive(this, session, this.hub.wire);
     void this.#keeper.save(session);
   }
 
@@ -166,12 +170,8 @@ export class RecoveringAdapter extends RedisAdapter {
     if (socket?.connected) this.#direct(socket, packet, flags);
     else if (flags.local) Adapter.prototype.broadcast.call(this, packet as never, opts);
     else if (packet.id === undefined) {
-      const shown = this.#withOffset(packet, noId);
-      const message = toMessage(this.#encoder.encode(shown), this.channels, {
-        rooms,
-        except,
-        flags,
-      });
+      const encoded = this.#encoder.encode(this.#withOffset(packet, noId));
+      const message = toMessage(encoded, this.channels, { rooms, except, flags });
       this.#publish(message).catch((error: unknown) => {
         if (!(error instanceof RedisUnavailable)) throw error;
         this.hub.options.observer.failed('publish', error);

@@ -1,6 +1,6 @@
 // The rooms of one namespace as channels and logs: a process listens to the rooms it has members
 // in, and each member knows from which position on.
-import { deliver, type Members } from './delivery.ts';
+import { type Members, targetOf } from './delivery.ts';
 import { decode, type Id, noId } from './entry.ts';
 import type { Hub } from './hub.ts';
 import type { CatchUpSource } from './resync.ts';
@@ -21,15 +21,18 @@ export function openChannels(hub: Hub, members: Members) {
   const channelOf = (room: string) => (isDirect(room) ? direct : `${prefix}room:${room}`);
   const sidsOf = (room: string): Iterable<string> =>
     (room === everyone ? members.sids.keys() : members.rooms.get(room)) ?? [];
-  const read = (id: Id, payload: Buffer) => decode(id, payload, id === noId ? hub.lastSeen() : id);
-  const receive = (room: string) => (id: Id, payload: Buffer) =>
-    deliver(members, sidsOf(room), read(id, payload), options);
+  const read = (id: Id, payload: Buffer) => decode(id, payload, id === noId ? hub.latest() : id);
+  const receive = (room: string) => {
+    const target = targetOf(members, () => sidsOf(room), hub);
+    return (id: Id, payload: Buffer) => hub.turn.add(target, read(id, payload));
+  };
 
   subscriptions.add(channelOf(everyone), logOf(everyone), receive(everyone));
   subscriptions.add(direct, undefined, (id, payload) => {
     const entry = read(id, payload);
     const sids = new Set(entry.header.to?.flatMap((room) => [...sidsOf(room)]));
-    deliver(members, sids, entry, options);
+    const target = targetOf(members, () => sids, hub);
+    hub.turn.add(target, entry);
   });
 
   return {

@@ -25,6 +25,7 @@ export function openConnections(
   { up, down }: { up(): void; down(): void },
 ) {
   const needs = {
+    family: key,
     prefix,
     scripts: Object.values(scripts).map(({ lua }) => lua),
     commands: ['GET', 'SET', 'PING', 'PUBLISH', 'XREVRANGE'],

@@ -6,7 +6,7 @@ import { createHub, type Hub } from './hub.ts';
 import { type Locator, locatorOf, type RedisClient } from './locate.ts';
 import { type AdapterOptions, defaultOptions, type Observer } from './options.ts';
 import { createPublisher, type Message, type Published } from './publish.ts';
-import { createRequestClient } from './requests.ts';
+import { createRequestClient, rememberOwnRequests } from './requests.ts';
 import { catchUp } from './resync.ts';
 
 type Given = Partial<Omit<AdapterOptions, 'observer'>> & { observer?: Partial<Observer> };
@@ -74,6 +74,7 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
     const { hub, publish, adapters } = streams.get(prefix) ?? open(prefix, namespace);
     const requests = createRequestClient(hub) as never;
     const adapter = new RecoveringAdapter(namespace, hub, requests, publish);
+    rememberOwnRequests(adapter);
     adapters.set(namespace.name, adapter);
     const { close } = adapter;
     adapter.close = async () => {

@@ -4,6 +4,10 @@ import type { Packet } from 'socket.io-parser';
 import type { Entry } from './entry.ts';
 import type { AdapterOptions } from './options.ts';
 import type { Session } from './sessions.ts';
+import type { Target } from './turn.ts';
+import { createParcel, type Parcel, type Wire } from './wire.ts';
+
+const replayedAtOnce = 64; // messages that are put together into one write, if they are small
 
 /** The part of an adapter that knows who is where. */
 export interface Members {
@@ -13,27 +17,42 @@ export interface Members {
   sessions: Map<string, Session>;
 }
 
-/** Offers an entry to sockets by id. */
-export function deliver(
-  members: Members,
-  sids: Iterable<string> | undefined,
-  entry: Entry,
-  options: AdapterOptions,
-): void {
-  let written = 0;
-  for (const sid of sids ?? []) {
-    const session = members.sessions.get(sid);
-    if (!session || session.phase === 'lost') continue;
-    if (!session.held) {
-      if (write(members, session, entry)) written += 1;
-    } else if (!entry.header.volatile) hold(session, session.held, entry, options);
-  }
-  if (written > 0) options.observer.delivered(written, Number(entry.id) / 1000);
+type Parts = { options: AdapterOptions; wire: Wire };
+
+/** Some of the sockets, by id. */
+export function targetOf(members: Members, sids: () => Iterable<string>, parts: Parts): Target {
+  return { deliver: (entries) => deliver(members, sids(), entries, parts) };
 }
 
-function hold(session: Session, held: Entry[], entry: Entry, options: AdapterOptions): void {
-  held.push(entry);
-  session.heldBytes += entry.bytes;
+function deliver(
+  members: Members,
+  sids: Iterable<string>,
+  entries: Entry[],
+  { options, wire }: Parts,
+): void {
+  const parcel = createParcel(entries);
+  const { delivered } = options.observer;
+  let wholes = 0;
+  for (const sid of sids) {
+    const session = members.sessions.get(sid);
+    if (!session || session.phase === 'lost') continue;
+    if (session.held) {
+      hold(session, session.held, entries, options);
+      continue;
+    }
+    const written = write(members, session, parcel, wire);
+    if (written.length === entries.length) wholes += 1;
+    else for (const { id } of written) delivered(1, Number(id) / 1000);
+  }
+  if (wholes > 0) for (const { id } of entries) delivered(wholes, Number(id) / 1000);
+}
+
+function hold(session: Session, held: Entry[], entries: Entry[], options: AdapterOptions): void {
+  for (const entry of entries) {
+    if (entry.header.volatile) continue;
+    held.push(entry);
+    session.heldBytes += entry.bytes;
+  }
   const { heldMessagesMax, heldBytesMax, observer } = options;
   if (held.length <= heldMessagesMax && session.heldBytes <= heldBytesMax) return;
   held.length = session.heldBytes = 0; // it is in the log, and its client will ask for it
@@ -42,36 +61,48 @@ function hold(session: Session, held: Entry[], entry: Entry, options: AdapterOpt
 }
 
 /** The socket is connected: what was missed, then what came meanwhile, then live. */
-export function goLive(members: Members, session: Session): void {
-  for (const entry of session.replay) write(members, session, entry);
-  if (session.cut > session.cursor) session.cursor = session.cut;
-  const held = session.held ?? [];
+export function goLive(members: Members, session: Session, wire: Wire): void {
+  const { replay, held = [] } = session;
   session.replay = [];
   session.held = undefined;
-  for (const entry of held) write(members, session, entry);
+  writeAll(members, session, replay, wire);
+  if (session.cut > session.cursor) session.cursor = session.cut;
+  writeAll(members, session, held, wire);
+  wire.end();
 }
 
-function write(members: Members, session: Session, entry: Entry): boolean {
-  const { header, id } = entry;
+function writeAll(members: Members, session: Session, entries: Entry[], wire: Wire): void {
+  for (let at = 0; at < entries.length; at += replayedAtOnce) {
+    write(members, session, createParcel(entries.slice(at, at + replayedAtOnce)), wire);
+  }
+}
+
+/** Answers what was written of it. */
+function write(members: Members, session: Session, parcel: Parcel, wire: Wire): Entry[] {
+  const { socket } = session;
+  const { entries } = parcel;
+  const fresh = entries.filter((entry) => accept(members, session, entry));
+  if (!socket || fresh.length === 0) return [];
+  if (socket.listenersAnyOutgoing().length > 0) {
+    for (const entry of fresh) tellOutgoingListeners(members, socket, entry);
+  }
+  wire.send(socket.client, fresh.length === entries.length ? parcel : createParcel(fresh));
+  return fresh;
+}
+
+/** Whether the session is to get it; from then on it counts as seen. */
+function accept(members: Members, session: Session, { header, id }: Entry): boolean {
   if (!header.volatile) {
     if (id <= session.cursor) return false;
     session.cursor = id;
   }
+  if (!header.except) return true;
   const own = members.sids.get(session.sid);
-  if (header.except?.some((room) => own?.has(room)) || !session.socket) return false;
-  tellOutgoingListeners(members, session.socket, entry);
-  const { writeToEngine } = session.socket.client as unknown as Engine;
-  writeToEngine.call(session.socket.client, entry.packets, entry.options);
-  return true;
-}
-
-interface Engine {
-  writeToEngine(packets: Entry['packets'], options: Entry['options']): void;
+  return !header.except.some((room) => own?.has(room));
 }
 
 /** `onAnyOutgoing` shows packets: the only case in which one is decoded. */
 function tellOutgoingListeners({ nsp }: Members, socket: Socket, { packets }: Entry): void {
-  if (socket.listenersAnyOutgoing().length === 0) return;
   const decoder = new nsp.server._parser.Decoder();
   decoder.on('decoded', (packet: Packet) => {
     (packet.data as unknown[]).pop(); // the offset

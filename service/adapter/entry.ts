@@ -4,7 +4,6 @@
 //
 // A stock client takes the last argument of an event for its offset. The packet is encoded with
 // zeros there, which every process overwrites with the id.
-import { WebSocket } from 'ws';
 
 /** Microseconds by Redis's clock, as 16 digits: ordered as text. */
 export type Id = string;
@@ -33,6 +32,10 @@ export interface Entry {
   /** What `client.writeToEngine` takes. */
   packets: (string | Buffer)[];
   options: { preEncoded: true; volatile?: boolean; compress?: boolean; wsPreEncodedFrame?: object };
+  /** All of it as one WebSocket frame, unless there are attachments. */
+  frame: Buffer | undefined;
+  /** As Engine.IO would make packets of it. */
+  engine: object[];
 }
 
 export interface PacketEncoder {
@@ -63,29 +66,43 @@ export function fromChannel(message: Buffer): { id: Id; payload: Buffer } {
 /** @param shownId what the client is to take for its offset */
 export function decode(id: Id, payload: Buffer, shownId: Id): Entry {
   const bodyStart = 2 + payload.readUInt16LE(0);
-  const header: Header = JSON.parse(payload.toString('utf8', 2, bodyStart));
+  const header: Header = bodyStart > 4 ? JSON.parse(payload.toString('utf8', 2, bodyStart)) : {};
   const attachments: Buffer[] = [];
   let end = payload.length;
   for (const length of [...(header.attachments ?? [])].reverse()) {
     attachments.unshift(payload.subarray(end - length, end));
     end -= length;
   }
-  const text = Buffer.from(payload.subarray(bodyStart, end)); // a copy: others hold the same bytes
-  text.write(shownId, text.length - tailLength, 'latin1');
+  const { frame, text } = frameOf(payload.subarray(bodyStart, end), shownId);
+  const packets = [text, ...attachments];
   const options: Entry['options'] = { preEncoded: true };
   if (header.volatile) options.volatile = true;
   if (header.compress === false) options.compress = false;
-  if (attachments.length === 0) options.wsPreEncodedFrame = frame(text);
-  return { id, header, bytes: payload.length, packets: [text.toString(), ...attachments], options };
+  if (attachments.length === 0) options.wsPreEncodedFrame = [frame];
+  const whole = attachments.length === 0 ? frame : undefined;
+  const engine = [{ type: 'message', data: text, options }];
+  return { id, header, bytes: payload.length, packets, options, frame: whole, engine };
 }
 
-/** The WebSocket frame of an Engine.IO message, as socket.io-adapter builds it. */
-function frame(text: Buffer): object {
-  const sender = Reflect.get(WebSocket, 'Sender') as {
-    frame(data: Buffer, options: object): object;
-  };
-  const options = { readOnly: false, mask: false, rsv1: false, opcode: 1, fin: true };
-  return sender.frame(Buffer.concat([Buffer.from('4'), text]), options);
+const finalText = 0x81;
+const engineMessage = '4'.charCodeAt(0);
+const length16 = 126;
+const length64 = 127;
+
+/** The WebSocket frame of an Engine.IO message, in a buffer of its own: others hold `packet`. */
+function frameOf(packet: Buffer, shownId: Id): { frame: Buffer; text: string } {
+  const length = packet.length + 1;
+  const short = length < length16;
+  const headLength = short ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(headLength + length);
+  frame[0] = finalText;
+  frame[1] = short ? length : headLength === 4 ? length16 : length64;
+  if (headLength === 4) frame.writeUInt16BE(length, 2);
+  else if (headLength === 10) frame.writeBigUInt64BE(BigInt(length), 2);
+  frame[headLength] = engineMessage;
+  packet.copy(frame, headLength + 1);
+  frame.write(shownId, frame.length - tailLength, 'latin1');
+  return { frame, text: frame.toString('utf8', headLength + 1) };
 }
 
 /** Throws where the server's parser does not write the last argument last, as text. */

@@ -4,9 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { type Connections, openConnections } from './connections.ts';
 import { fromChannel, type Id, noId } from './entry.ts';
 import { createGate, type Gate, type Held } from './gate.ts';
+import { createLine } from './line.ts';
 import type { Locator } from './locate.ts';
 import type { AdapterOptions } from './options.ts';
 import { createSubscriptions, type Subscription } from './subscriptions.ts';
+import { createTurn } from './turn.ts';
+import { createWire } from './wire.ts';
 
 export type Hub = ReturnType<typeof createHub>;
 
@@ -67,6 +70,7 @@ export function createHub(place: Place, options: AdapterOptions, windowMs: numbe
     keys,
     connections,
     subscriptions,
+    restoring: createLine(options.restoresAtOnceMax),
     ...position,
     live: gate.whenOpen, // pending while messages are held back: nobody is restored then
     isLive: gate.isOpen,
@@ -109,6 +113,8 @@ const keysOf = (key: string) => ({
 
 /** How far this process is in the stream of messages. */
 function createPosition() {
+  const wire = createWire();
+  const turn = createTurn(wire.end);
   let lastSeen: Id = noId;
   let lastLogged = { id: noId, log: '' };
   const seen = (id: Id, log: string | undefined) => {
@@ -122,7 +128,15 @@ function createPosition() {
       if (id !== noId) seen(id, subscription.log);
       subscription.receive(id, payload);
     },
-    lastSeen: () => lastSeen,
+    wire,
+    turn,
+    /** The position of what has arrived. */
+    latest: () => lastSeen,
+    /** The same, and by then it is written to the sockets. */
+    lastSeen(): Id {
+      turn.flush();
+      return lastSeen;
+    },
     /** The last message that is in a log known here. */
     lastLogged: () => lastLogged,
   };

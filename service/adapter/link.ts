@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { within } from './command.ts';
 import type { Client, Locator } from './locate.ts';
-import { examine, type Needs, RedisUnfit, refusal } from './requirements.ts';
+import type { Needs } from './permissions.ts';
+import { examine, RedisUnfit, refusal } from './requirements.ts';
 
 /** Thrown for every command that Redis did not do, or may not have done. */
 export class RedisUnavailable extends Error {
@@ -104,8 +105,13 @@ function begin(
 ): { clients: Client[]; ready: Promise<void>; broken: PromiseWithResolvers<never> } {
   const clients: Client[] = [];
   const broken = rejectable();
+  let over = false;
+  broken.promise.catch(() => {
+    over = true;
+  });
   const open = async () => {
     const first = await locator.locate(needs.prefix);
+    if (over) return;
     clients.push(first);
     while (clients.length < count) clients.push(first.duplicate() as Client);
     for (const client of clients) {

@@ -64,28 +64,27 @@ function once(options: object, address?: Address): RedisClientOptions {
     ...address,
     reconnectStrategy: false as const,
   };
-  const quiet = { disableOfflineQueue: true, pingInterval: pingMs };
+  // A timeout of node-redis is a signal and a timer for each command, and half its cost; answers
+  // are bounded where they are awaited.
+  const commandOptions = { timeout: 0 };
+  const quiet = { disableOfflineQueue: true, disableClientInfo: true, pingInterval: pingMs };
   // A server that moves its clients is met anew like any other; subscriptions must not be split.
-  return { ...options, ...quiet, RESP: 3, maintNotifications: 'disabled', socket };
+  return { ...options, ...quiet, commandOptions, RESP: 3, maintNotifications: 'disabled', socket };
 }
 
 function bySentinels(options: RedisSentinelOptions): Locator {
   const { name, nodeAddressMap, nodeClientOptions = {}, sentinelClientOptions = {} } = options;
   let sentinels: Address[] = options.sentinelRootNodes;
   const locate = async () => {
-    let unknown = 0;
     const { found, answered } = await firstAnswer(sentinels, async (sentinel) => {
       const client = createClient(once(sentinelClientOptions, sentinel));
       return asking(client, async () => {
         const command = ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name];
         const master = (await client.sendCommand(command)) as [string, string] | null;
-        if (!master) unknown += 1;
-        return master ?? undefined;
+        if (master) return master;
+        const todo = 'give the name of `sentinel monitor` in their configuration';
+        throw new RedisUnfit(`The Sentinels know no master named ${name}: ${todo}`);
       });
-    }).catch((error) => {
-      if (unknown === 0) throw error;
-      const todo = 'give the name of `sentinel monitor` in their configuration';
-      throw new RedisUnfit(`The Sentinels know no master named ${name}: ${todo}`);
     });
     sentinels = [answered, ...sentinels.filter((other) => other !== answered)];
     const [host, port] = found;
@@ -123,7 +122,7 @@ function bySlots({ rootNodes, defaults = {}, nodeAddressMap }: RedisClusterOptio
   return { sharded: true, locate };
 }
 
-/** Asks one after the other; rejects with what went wrong at each. */
+/** Asks one after the other; rejects with what is to be done, or went wrong at each. */
 async function firstAnswer<N, T>(
   nodes: N[],
   ask: (node: N) => Promise<T | undefined>,
@@ -134,11 +133,11 @@ async function firstAnswer<N, T>(
       const found = await ask(answered);
       if (found !== undefined) return { found, answered };
     } catch (error) {
-      if (error instanceof RedisUnfit) throw error;
       errors.push(error);
     }
   }
-  throw new AggregateError(errors, 'nobody knows the master');
+  const unfit = errors.find((error) => error instanceof RedisUnfit);
+  throw unfit ?? new AggregateError(errors, 'nobody knows the master');
 }
 
 async function asking<T>(client: Client, ask: () => Promise<T>): Promise<T> {

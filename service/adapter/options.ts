@@ -20,6 +20,8 @@ export interface AdapterOptions {
   /** What waits for a script call or its answer; more: publishing is refused. */
   queuedMessagesMax: number;
   queuedBytesMax: number;
+  /** Sessions that are restored at once; others wait in line. */
+  restoresAtOnceMax: number;
   /** Milliseconds a restore may take; then the transport is closed: the client tries again. */
   restoreMsMax: number;
   /** Milliseconds a command may take; later it counts as failed, its outcome unknown. */
@@ -89,6 +91,7 @@ export const defaultOptions: AdapterOptions = {
   batchMessagesMax: 64,
   queuedMessagesMax: 10_000,
   queuedBytesMax: 67_108_864,
+  restoresAtOnceMax: 50,
   restoreMsMax: 5_000,
   commandMsMax: 1_500,
   sessionMsMax: 86_400_000,

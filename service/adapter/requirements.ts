@@ -1,18 +1,11 @@
 // What a Redis must be and allow for the promises to hold, found out by trying at every connect.
 import type { Client } from './locate.ts';
+import { missingPermissions, type Needs } from './permissions.ts';
 
 /** A Redis on which the promises cannot be kept; the message says what to do about it. */
 export class RedisUnfit extends Error {
   override name = 'RedisUnfit';
-}
-
-export interface Needs {
-  /** Of all keys and channels. */
-  prefix: string;
-  scripts: string[];
-  /** Commands that are sent outside of scripts; a subcommand after a space. */
-  commands: string[];
-  pubSub?: { channels: string[]; pattern: string };
+  override stack = undefined as never; // nothing of it is in the code
 }
 
 const majorVersionMin = 7;
@@ -32,10 +25,11 @@ export async function examine(
     throw new RedisUnfit(`Redis ${version} is too old: upgrade it to ${majorVersionMin} or newer`);
   }
   if (mode !== (sharded ? 'cluster' : 'standalone')) {
-    throw new RedisUnfit(`This Redis runs in ${mode} mode: connect to it as such`);
+    throw new RedisUnfit(otherMode(mode));
   }
   if (role !== 'master') throw new Error('This Redis is a replica: its master is looked for again');
-  await examinePermissions(client, needs);
+  const missing = await missingPermissions(client, needs);
+  if (missing.length > 0) throw new RedisUnfit(grantOf(client.options.username, missing));
   await examineSettings(client, warn);
 }
 
@@ -49,13 +43,20 @@ export function refusal(error: unknown, { options }: Client): unknown {
   }
   const [, command] = /^NOPERM.* run the '(\S+)' command/.exec(message) ?? [];
   if (command) return new RedisUnfit(grantOf(user, [`+${command}`]));
+  if (/cluster support disabled/.test(message)) return new RedisUnfit(otherMode('standalone'));
+  if (/unknown command .?SENTINEL/i.test(message)) {
+    return new RedisUnfit(`${host}:${port} is no Sentinel: give the addresses of the Sentinels`);
+  }
   if (/unknown command .?HELLO/i.test(message)) {
     return new RedisUnfit(`This Redis is too old: upgrade it to ${majorVersionMin} or newer`);
   }
   return error;
 }
 
-const grantOf = (user: string, rules: string[]) =>
+const otherMode = (mode: string) =>
+  `This Redis runs in ${mode} mode: connect to it as such (REDIS_MODE of Mooring)`;
+
+const grantOf = (user = 'default', rules: string[]) =>
   `Redis does not permit what is needed: ACL SETUSER ${user} ${rules.join(' ')}`;
 
 async function examineSettings(client: Client, warn: (sentence: string) => void): Promise<void> {
@@ -75,74 +76,4 @@ async function examineSettings(client: Client, warn: (sentence: string) => void)
   } else if (appendOnly === '0') {
     warn('Redis keeps no append-only file, so a restart of it loses messages: set appendonly yes');
   }
-}
-
-/**
- * Calls each command with the key for every argument, and with one more as long as they are too
- * few: nearly all fail for what they got, and those that are not permitted for that.
- * ARGV: key, then the commands. Answers names and errors of those not permitted in turn.
- */
-const tryLua = `
-local denied = {}
-for i = 2, #ARGV do
-  local call, failure = {}, nil
-  for word in string.gmatch(ARGV[i], '%S+') do call[#call + 1] = word end
-  repeat
-    local reply = redis.pcall(unpack(call))
-    failure = type(reply) == 'table' and reply.err or ''
-    call[#call + 1] = ARGV[1]
-  until not string.find(failure, 'number of arg') or #call > 9
-  for _, sign in ipairs({'The user executing', 'ACL failure', 'NOPERM'}) do
-    if string.find(failure, sign, 1, true) then
-      denied[#denied + 1] = ARGV[i]
-      denied[#denied + 1] = failure
-      break
-    end
-  end
-end
-redis.pcall('DEL', ARGV[1])
-return denied`;
-
-async function examinePermissions(client: Client, needs: Needs): Promise<void> {
-  const { prefix, pubSub } = needs;
-  const key = `${prefix}:trial`;
-  const missing = new Set<string>();
-  const note = (command: string, failure: string, channel = `${prefix}:*`) => {
-    if (/channel/.test(failure)) missing.add(`&${channel}`);
-    else if (/ key/.test(failure)) missing.add(`~${prefix}:*`);
-    else missing.add(`+${command.toLowerCase().replace(' ', '|')}`);
-  };
-  const attempt = async (command: string, trying: Promise<unknown>, channel?: string) => {
-    await trying.catch(({ message }: Error) => {
-      if (message.startsWith('NOPERM')) note(command, message, channel);
-      else if (!message.startsWith('NOSCRIPT')) throw new Error(message);
-    });
-  };
-
-  const commands = [...commandsOf(needs.scripts), ...needs.commands];
-  const denied = client.eval(tryLua, { arguments: [key, ...commands] }) as Promise<string[]>;
-  await attempt('eval', denied);
-  const answer = await denied.catch(() => []);
-  for (let i = 0; i < answer.length; i += 2) note(answer[i] as string, answer[i + 1] as string);
-  await attempt('evalsha', client.evalSha('0'.repeat(40), { keys: [key] })); // MOVED, if it is
-  const ignore = () => {};
-  for (const channel of pubSub?.channels ?? []) {
-    await attempt('subscribe', client.subscribe(channel, ignore), channel);
-    await attempt('unsubscribe', client.unsubscribe(channel, ignore), channel);
-  }
-  if (pubSub) {
-    await attempt('psubscribe', client.pSubscribe(pubSub.pattern, ignore), pubSub.pattern);
-    await attempt('punsubscribe', client.pUnsubscribe(pubSub.pattern, ignore), pubSub.pattern);
-    await attempt('pubsub numsub', client.pubSubNumSub(key));
-  }
-  if (missing.size === 0) return;
-  throw new RedisUnfit(grantOf(client.options.username ?? 'default', [...missing].sort()));
-}
-
-/** The commands in the scripts' text, so that none can be forgotten. */
-function commandsOf(scripts: string[]): string[] {
-  const calls = scripts.flatMap((lua) => [
-    ...lua.matchAll(/redis\.call\('([A-Z]+)'(?:, '([A-Z]+)')?/g),
-  ]);
-  return [...new Set(calls.map(([, name, sub]) => (sub ? `${name} ${sub}` : `${name}`)))];
 }

@@ -29,7 +29,8 @@ export async function restore(
   offset: string,
   handshake: Handshake,
 ): Promise<Restored | null> {
-  const { observer, restoreMsMax } = adapter.hub.options;
+  const { hub } = adapter;
+  const { observer, restoreMsMax } = hub.options;
   const { conn } = handshake.client;
   if (conn.readyState !== 'open') return null;
   const timer = setTimeout(() => {
@@ -38,7 +39,7 @@ export async function restore(
   }, restoreMsMax);
   let result: RestoreResult;
   try {
-    result = await attempt(adapter, pid, offset, handshake);
+    result = await hub.restoring(() => attempt(adapter, pid, offset, handshake));
   } catch (error) {
     observer.failed('restore', error);
     result = 'postponed';

@@ -95,14 +95,17 @@ function createMover(
   log: Log,
 ) {
   let leaving: Promise<void> | undefined;
-  return ({ close }: Steering) => {
+  let yields = false;
+  return ({ refuse, close }: Steering) => {
+    yields = refuse === 'yielding';
     if (!running() || close === 0 || leaving) return;
     if (close < Infinity) {
       const old = connections().filter(({ openedAt }) => Date.now() - openedAt > movedMsMin);
       void closePaced(old.slice(0, close), 1_000);
     } else if (connections().length > 0) {
       log.info({ connections: connections().length }, 'yielding to a newer release');
-      leaving = drain({ connections, drainMsMax, endpointDelayMs: 0 }).finally(() => {
+      const wanted = () => yields; // a newer release that fails gives the clients back
+      leaving = drain({ connections, drainMsMax, endpointDelayMs: 0, wanted }).finally(() => {
         leaving = undefined;
       });
     }

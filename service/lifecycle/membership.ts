@@ -30,6 +30,7 @@ export function joinFleet({ fleet, say, settings, act, failed }: Parts) {
       steering = decide(self, others, known.at);
     } catch (error) {
       failed(error);
+      steering = { ...steering, close: 0 }; // who knows whether the excess is still there
     }
     if (known && Date.now() - known.at > frozenMsMax) {
       known = undefined;

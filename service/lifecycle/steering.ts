@@ -21,6 +21,7 @@ const shedAbove = 1.15; // times the mean
 const shedTo = 1.03;
 const shedMin = 5; // fewer are not worth a reconnect
 const shedMsAfter = 8_000;
+const refuseAbove = 0.97; // whoever has less takes its clients itself
 const closesPerSecondMin = 20;
 const closesPerSecondShare = 0.01;
 
@@ -31,8 +32,13 @@ export const isSettled = ({ ready, draining, readyMs }: Replica, settleMs: numbe
 export function createSteering({ settleMs, rebalance }: SteeringSettings) {
   let totals: { at: number; total: number }[] = [];
   let shedUntil = 0;
+  let before = 0; // own connections a second ago
 
   return (own: Replica, others: Replica[], now: number): Steering => {
+    // What others say is up to a second old. While clients stream in, each would see itself ahead
+    // of all others, and all would refuse at once: so what counts of it is as old.
+    const held = Math.min(own.connections, before);
+    before = own.connections;
     const same = others.filter((o) => o.generation === own.generation && o.ready && !o.draining);
     const connections = [own, ...same].map((replica) => replica.connections);
     const total = connections.reduce((sum, n) => sum + n, 0);
@@ -48,13 +54,14 @@ export function createSteering({ settleMs, rebalance }: SteeringSettings) {
 
     const mean = Math.max(...totals.map((past) => past.total)) / connections.length;
     const takers = settled.some((other) => same.includes(other) && other.connections < mean);
-    const excess = own.connections - mean * shedTo;
-    const above = own.connections > mean * shedAbove && excess >= shedMin;
+    const excess = held - mean * shedTo;
+    const above = held > mean * shedAbove && excess >= shedMin;
     const shedding = takers && excess >= 1 && (above || now < shedUntil);
     if (shedding) shedUntil = now + shedMsAfter;
     const perSecond = Math.max(closesPerSecondMin, own.connections * closesPerSecondShare);
+    const hasItsShare = held >= mean * refuseAbove;
     return {
-      ...(takers && now < shedUntil && { refuse: 'shedding' as const }),
+      ...(takers && hasItsShare && now < shedUntil && { refuse: 'shedding' as const }),
       close: shedding ? Math.ceil(Math.min(excess, perSecond)) : 0,
     };
   };

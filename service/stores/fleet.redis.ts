@@ -1,9 +1,9 @@
 // The fleet in Redis: one hash with a field per process, and the generations of the releases.
 import type { Beat, Fleet, Replica } from './fleet.ts';
-import type { Redis } from './redis.ts';
+import { keyOf, type Redis, type StoreNeeds } from './redis.ts';
 
-const beatsKey = 'mooring:{fleet}:beats';
-const generationsKey = 'mooring:{fleet}:generations';
+const beatsKey = keyOf('fleet:beats');
+const generationsKey = keyOf('fleet:generations');
 const staleMs = 3_500; // three beats missed
 const seenMs = 86_400_000;
 
@@ -41,10 +41,12 @@ for i = 1, #all, 2 do
 end
 return out`;
 
+export const fleetNeeds: StoreNeeds = { scripts: [joinLua, beatLua], commands: ['HDEL'] };
+
 export function createRedisFleet(redis: Redis): Fleet {
   let joined: Promise<unknown> | undefined;
   const join = ({ pod, release }: Beat) => {
-    const keys = [generationsKey, `mooring:{fleet}:seen:${release}:${pod}`];
+    const keys = [generationsKey, keyOf(`fleet:seen:${release}:${pod}`)];
     joined ??= redis.script(joinLua, keys, [release, seenMs]).catch((error: unknown) => {
       joined = undefined;
       throw error;

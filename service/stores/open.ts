@@ -9,14 +9,14 @@ import { redisBroadcast } from './broadcast.redis.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
 import { createClock } from './clock.redis.ts';
 import { watchFigures } from './figures.redis.ts';
-import { createRedisFleet } from './fleet.redis.ts';
+import { createRedisFleet, fleetNeeds } from './fleet.redis.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
 import { createMemoryOrders } from './orders.memory.ts';
-import { createRedisOrders } from './orders.redis.ts';
+import { createRedisOrders, ordersNeeds } from './orders.redis.ts';
 import type { Orders } from './orders.ts';
 import { createMemoryPresence } from './presence.memory.ts';
-import { createRedisPresence } from './presence.redis.ts';
+import { createRedisPresence, presenceNeeds } from './presence.redis.ts';
 import { openRedis, redisClient } from './redis.ts';
 
 const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
@@ -44,7 +44,7 @@ export function openStores(
   report: (stage: string, error: unknown) => void,
 ): Stores {
   const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
-  if (config.redisUrl.length === 0) {
+  if (!config.redisUrl) {
     metrics.redisUp(true); // there is none to be away
     const recovers = config.recoveryMsMax > 0;
     const broadcast = measured(memoryBroadcast(identify, metrics, recovers), metrics);
@@ -59,9 +59,10 @@ export function openStores(
       close: async () => {},
     };
   }
-  const client = redisClient(config);
+  const client = redisClient(config.redisUrl, config);
   const changed = () => metrics.redisUp(redis.isUp() && joined.isUp());
-  const redis = openRedis(client, metrics, report, changed);
+  const needs = [presenceNeeds, ordersNeeds, fleetNeeds];
+  const redis = openRedis(client, needs, metrics, report, changed);
   const clock = createClock();
   const figures = watchFigures(redis, clock, metrics);
   const joined = redisBroadcast(client, identify, metrics, clock, report, changed);

@@ -1,10 +1,10 @@
 // Orders as a stream that every process reads at its own pace, and a key for each revoked user.
 import { Unavailable } from '../protocol.ts';
 import { knownMax, type Order, type Orders, revokedMsMax } from './orders.ts';
-import type { Redis } from './redis.ts';
+import { keyOf, type Redis, type StoreNeeds } from './redis.ts';
 
-const streamKey = 'mooring:orders';
-const revokedKey = (userId: string) => `mooring:revoked:${userId}`;
+const streamKey = keyOf('orders');
+const revokedKey = (userId: string) => keyOf(`revoked:${userId}`);
 const ordersMax = 10_000; // more while a process is cut off from Redis: it misses the oldest
 const orderMsMax = 3_600_000;
 const takenMax = 1_000; // in one go: the rest comes with the next
@@ -19,6 +19,11 @@ return 1`;
 const giveLua = `
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'order', ARGV[3])
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+
+export const ordersNeeds: StoreNeeds = {
+  scripts: [revokeLua, giveLua],
+  commands: ['GET', 'XRANGE', 'XREVRANGE'],
+};
 
 export function createRedisOrders(redis: Redis): Orders {
   const known = new Map<string, number>(); // for while Redis is away

@@ -2,10 +2,9 @@
 // per process remembers its share, so that others can take it back when the process is gone.
 import type { Presence } from '../application.ts';
 import { membersMax } from './presence.ts';
-import type { Redis } from './redis.ts';
+import { keyOf, type Redis, type StoreNeeds } from './redis.ts';
 
-export const presencePrefix = 'mooring:{presence}'; // one hash tag: its scripts use several keys
-const prefix = `${presencePrefix}:`;
+const prefix = keyOf('presence:');
 const roomKey = (roomId: string) => `${prefix}room:${roomId}`;
 const processesKey = `${prefix}processes`;
 const leftBehindMax = 1_000; // taken back in one sweep
@@ -46,7 +45,7 @@ end
 if redis.call('EXISTS', process) == 0 then redis.call('ZREM', KEYS[1], gone) end
 return out`;
 
-export const presenceScripts = [writeLua, sweepLua];
+export const presenceNeeds: StoreNeeds = { scripts: [writeLua, sweepLua], commands: ['ZRANGE'] };
 
 /**
  * @param processId names this process among all that share the Redis

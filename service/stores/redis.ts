@@ -6,7 +6,6 @@ import { type Client, locatorOf, type RedisClient } from '../adapter/locate.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 import { Unavailable } from '../protocol.ts';
-import { presencePrefix, presenceScripts } from './presence.redis.ts';
 
 const commandMsMax = 1_500;
 
@@ -21,14 +20,29 @@ export interface Redis {
   close(): Promise<void>;
 }
 
+/** What a store uses: the text of its scripts, and commands that it sends outside of them. */
+export interface StoreNeeds {
+  scripts: string[];
+  commands: string[];
+}
+
+const family = 'mooring';
+const prefix = `${family}:{stores}`; // one hash tag: in a cluster they are on one master
+
+/** The full name of a key of the stores. */
+export const keyOf = (name: string) => `${prefix}:${name}`;
+
 /** @param changed told when the connection has come or gone, or answers */
 export function openRedis(
   client: RedisClient,
+  stores: StoreNeeds[],
   metrics: Metrics,
   report: (stage: string, error: unknown) => void,
   changed: () => void,
 ): Redis {
-  const needs = { prefix: presencePrefix, scripts: presenceScripts, commands: ['PING', 'ZRANGE'] };
+  const scripts = stores.flatMap((store) => store.scripts);
+  const commands = ['PING', ...stores.flatMap((store) => store.commands)];
+  const needs = { family, prefix, scripts, commands };
   let connected = false;
   const link = openLink<[Client]>(locatorOf(client), needs, 1, {
     up() {
@@ -60,16 +74,16 @@ export function openRedis(
   };
 }
 
-type Place = Pick<Config, 'redisUrl' | 'redisMode' | 'redisSentinelName' | 'redisSentinelPassword'>;
+type Mode = Pick<Config, 'redisMode' | 'redisSentinelName' | 'redisSentinelPassword'>;
 
 const queuedCommandsMax = 10_000;
 
 /** What the adapter takes. Credentials, database and TLS are those of the first URL everywhere. */
-export function redisClient(place: Place): RedisClient {
-  const urls = place.redisUrl.map((url) => new URL(url));
+export function redisClient(given: string[], mode: Mode): RedisClient {
+  const urls = given.map((url) => new URL(url));
   const nodes = urls.map(({ hostname, port }) => ({
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: Number(port) || (place.redisMode === 'sentinel' ? 26_379 : 6_379),
+    port: Number(port) || (mode.redisMode === 'sentinel' ? 26_379 : 6_379),
   }));
   const { protocol, username, password, pathname } = urls[0] as URL;
   const socket = protocol === 'rediss:' ? { tls: true as const } : {};
@@ -79,14 +93,14 @@ export function redisClient(place: Place): RedisClient {
     ...(password && { password: decodeURIComponent(password) }),
   };
   const database = Number(pathname.slice(1));
-  if (place.redisMode === 'cluster') {
+  if (mode.redisMode === 'cluster') {
     const rootNodes = nodes.map((node) => ({ socket: { ...socket, ...node } }));
     return createCluster({ rootNodes, defaults: { ...common, socket } });
   }
-  if (place.redisMode === 'single') {
+  if (mode.redisMode === 'single') {
     return createClient({ ...common, database, socket: { ...socket, ...nodes[0] } });
   }
-  const { redisSentinelName: name, redisSentinelPassword: sentinelPassword } = place;
+  const { redisSentinelName: name, redisSentinelPassword: sentinelPassword } = mode;
   return createSentinel({
     name,
     sentinelRootNodes: nodes,

@@ -14,6 +14,8 @@ const publishSchema = z.object({
 const answerMsMax = 800;
 
 const application: Application = (io, { handle, publish }) => {
+  const { CHAOS_PING_MS: pingMs } = process.env;
+  if (pingMs) Object.assign(io.engine.opts, { pingInterval: +pingMs, pingTimeout: 2 * +pingMs });
   io.use(async (socket, next) => {
     const { slowMs } = socket.handshake.auth;
     if (typeof slowMs === 'number') await sleep(slowMs);

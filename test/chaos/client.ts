@@ -15,7 +15,8 @@ type Unstamped = ClientEvent extends infer E ? (E extends unknown ? Omit<E, 'at'
 /** What clients share in a run. */
 export interface Surroundings {
   now: () => number;
-  ports: number[];
+  /** The port that a connection goes to; the first attempt is 0. */
+  route: (pod: number, attempt: number) => number;
   /** Told every record, also those of connections that were taken over. */
   recorded(record: ClientRecord): void;
   nextRequest: () => number;
@@ -63,7 +64,8 @@ export async function openClient(
     /** Of its session, also while it is away. */
     sid: () => record.events.findLast((event) => event.type === 'connected')?.sid,
     port: () => current.wire.port(),
-    cut: () => current.wire.cut(),
+    /** Reset on both sides, or only on the client's, as by a network that breaks. */
+    cut: (both: boolean) => (both ? current.wire.cut() : current.wire.breakNear()),
     async member(action: 'join' | 'leave', room: string): Promise<boolean> {
       const connection = current;
       const number = around.nextRequest();
@@ -126,10 +128,10 @@ interface ConnectionOptions {
 }
 
 async function openConnection(
-  { now, ports }: Surroundings,
+  { now, route }: Surroundings,
   { user, transports, pod, record }: ConnectionOptions,
 ): Promise<Connection> {
-  const wire = await openWire(ports[pod] as number);
+  const wire = await openWire(route(pod, 0));
   const socket = connect(wire.url, {
     auth: (give) => {
       const token = tokenFor(user, tokenSeconds);
@@ -143,10 +145,10 @@ async function openConnection(
     reconnectionDelayMax: 500,
   });
   const connection: Connection = { socket, wire, record, slowMs: undefined };
-  let turn = pod;
+  let attempt = 0;
   socket.io.on('reconnect_attempt', () => {
-    turn += 1;
-    wire.moveTo(ports[turn % ports.length] as number);
+    attempt += 1;
+    wire.moveTo(route(pod, attempt));
   });
   observe(socket, (event) => connection.record.events.push({ ...event, at: now() } as ClientEvent));
   socket.on('connect', () => {

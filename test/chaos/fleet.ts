@@ -1,40 +1,50 @@
 // Three pods and a Redis as real processes, each with what can be done to it, one thing at a time.
+import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, launchRedis, launchService, untilReady } from '../harness/processes.ts';
-import type { Disturbance } from './history.ts';
 
 export type Fleet = Awaited<ReturnType<typeof startFleet>>;
 export type Pod = Awaited<ReturnType<typeof startPod>>;
 
-/** Marks the time in which something was broken. */
-type Disturb = (what: string) => Disturbance;
+const readyMsMax = 60_000; // of a busy machine
 
-export async function startFleet(disturb: Disturb, now: () => number, env: object = {}) {
-  // With everysec a slow disk holds writes back, and what was acknowledged dies with the process.
-  const redis = await launchRedis({ appendfsync: 'no' });
+/** Marks the time in which something is broken, until what it returns is called. */
+type Disturb = (what: string) => () => void;
+
+export async function startFleet(disturb: Disturb, env: Record<string, string> = {}) {
+  const redis = await launchRedis();
   const variables = {
     REDIS_URL: redis.url,
+    APPLICATION: 'test/chaos/application.ts',
     EVENTS_PER_SECOND_MAX: '100000',
     LOG_LEVEL: 'warn',
     ...env,
   };
   const broken = async (what: string, work: () => Promise<void>) => {
-    const disturbance = disturb(what);
-    try {
-      await work();
-    } finally {
-      disturbance.to = now();
-    }
+    const over = disturb(what);
+    await work().finally(over);
   };
-  const starting = [0, 1, 2].map((i) => startPod(`pod-${i}`, variables, broken));
-  const pods = await Promise.all(starting);
-  const redisQueue = createQueue();
+  const running = new Set<ChildProcess>();
+  let stopped = false;
   const stop = () => {
+    stopped = true;
     process.off('exit', stop);
-    for (const pod of pods) pod.end();
+    for (const child of running) child.kill('SIGKILL');
     redis.stop();
   };
   process.on('exit', stop); // whatever ends the harness, nothing of it stays
+  const launch = async (env: Record<string, string>) => {
+    const service = await launchService({ ...variables, ...env });
+    if (stopped) service.child.kill('SIGKILL');
+    running.add(service.child);
+    void service.exited.then(() => running.delete(service.child));
+    await untilReady(service.operationsUrl, readyMsMax).catch((error: Error) => {
+      throw new Error(`${error.message}; ${env.POD_NAME} said: ${service.output()}`);
+    });
+    return service;
+  };
+  const pods = await Promise.all([0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken)));
+  const redisQueue = createQueue();
   return {
     redis,
     pods,
@@ -56,16 +66,12 @@ export async function startFleet(disturb: Disturb, now: () => number, env: objec
 
 async function startPod(
   name: string,
-  variables: Record<string, string>,
+  start: (env: Record<string, string>) => ReturnType<typeof launchService>,
   broken: (what: string, work: () => Promise<void>) => Promise<void>,
 ) {
   const ports = { PORT: String(await freePort()), OPERATIONS_PORT: String(await freePort()) };
   const queue = createQueue();
-  const launch = async () => {
-    const started = await launchService({ ...variables, ...ports, POD_NAME: name });
-    await untilReady(started.operationsUrl);
-    return started;
-  };
+  const launch = () => start({ ...ports, POD_NAME: name });
   let service = await launch();
   const outputs: (() => string)[] = [service.output];
   const restart = (signal: 'SIGKILL' | 'SIGTERM', downMs: number) => {
@@ -86,17 +92,16 @@ async function startPod(
     operationsUrl: service.operationsUrl,
     kill: (downMs: number) => restart('SIGKILL', downMs),
     terminate: (downMs: number) => restart('SIGTERM', downMs),
-    freeze: (frozenMs: number) =>
+    freeze: (thawed: () => Promise<unknown>) =>
       queue.add(() =>
         broken(`${name} frozen`, async () => {
           service.child.kill('SIGSTOP');
-          await sleep(frozenMs);
+          await thawed();
           service.child.kill('SIGCONT');
         }),
       ),
     output: () => outputs.map((output) => output()).join(''),
     idle: queue.idle,
-    end: () => void service.child.kill('SIGKILL'),
   };
 }
 

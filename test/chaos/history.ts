@@ -56,11 +56,25 @@ export function nameOf(publish: Publish | undefined, n: number): string {
   return `${kind} #${n} to ${kind === 'direct' ? 'one session' : to}${not}`;
 }
 
+export const hasReceived = ({ events }: ClientRecord, n: number): boolean =>
+  events.findLastIndex((event) => event.type === 'received' && event.n === n) >= 0;
+
 /** Milliseconds, strictly rising: no two events of a run are at the same time. */
 export function createClock(): () => number {
   let last = 0;
   return () => {
     last = Math.max(performance.now(), last + 1e-6);
     return last;
+  };
+}
+
+/** Marks the time in which something was broken: until `over` is called. */
+export function disturbing(disturbances: Disturbance[], now: () => number) {
+  return (what: string) => {
+    const disturbance = { what, from: now(), to: Infinity };
+    disturbances.push(disturbance);
+    return function over() {
+      disturbance.to = now();
+    };
   };
 }

@@ -19,17 +19,22 @@ export interface Life {
   /** A request was granted, so the session is in Redis: it must be recovered from then on. */
   durable: boolean;
   rooms: Map<string, Segment[]>;
+  /** The last request for each room, answered or not. */
+  latest: Map<string, Request>;
 }
 
 /** @param unanswered requests of the life before: they may be done in this one */
 export function beginLife(sid: string, from: number, unanswered: Iterable<Request>): Life {
-  const life: Life = { sid, from, to: Infinity, durable: false, rooms: new Map() };
+  const start = { sid, from, to: Infinity, durable: false };
+  const life: Life = { ...start, rooms: new Map(), latest: new Map() };
   for (const request of unanswered) asked(life, { ...request, at: from });
   return life;
 }
 
 /** From the call on the answer is open. */
-export function asked(life: Life, { at, action, room }: Request): void {
+export function asked(life: Life, request: Request): void {
+  const { at, action, room } = request;
+  life.latest.set(room, request);
   const before = stateAt(life, room, at);
   const wanted = action === 'join' ? 'yes' : 'no';
   if (before !== wanted) turn(life, room, at, 'may');
@@ -37,11 +42,14 @@ export function asked(life: Life, { at, action, room }: Request): void {
 
 /**
  * A later answer settles what an earlier request left open: requests of one connection are done in
- * their order, and a connection that lost its session changes nothing any more.
+ * their order, and a connection that lost its session changes nothing any more. A later request
+ * that was called before this answer stays open, also when it never gets one.
  */
-export function granted(life: Life, at: number, { action, room }: Request): void {
+export function granted(life: Life, at: number, { action, room, request }: Request): void {
   if (action === 'join') life.durable = true;
-  turn(life, room, at, action === 'join' ? 'yes' : 'no');
+  const latest = life.latest.get(room);
+  const isOpen = latest && latest.request > request && latest.action !== action;
+  turn(life, room, at, isOpen ? 'may' : action === 'join' ? 'yes' : 'no');
 }
 
 function turn({ rooms }: Life, room: string, from: number, state: State): void {

@@ -170,7 +170,8 @@ const resumeMsMax = 3_000; // to find Redis again, and to read what was missed
 
 /** Since when a pod may not have seen what was published, at a moment. */
 function lagOf({ disturbances }: History): (at: number) => number {
-  return (at) => {
+  const known = new Map<number, number>();
+  const find = (at: number) => {
     let since = at - lagMs;
     let before: number;
     do {
@@ -179,6 +180,8 @@ function lagOf({ disturbances }: History): (at: number) => number {
         if (from < since && to + resumeMsMax >= since) since = from;
       }
     } while (since < before);
+    known.set(at, since);
     return since;
   };
+  return (at) => known.get(at) ?? find(at);
 }

@@ -25,6 +25,7 @@ export function lostMessages(
     const isLater = (other: { n: number; called: number }) =>
       id === undefined ? other.called > acknowledged : (order.get(other.n) as string) > id;
     for (const life of lives) {
+      if (!isOwed(life, publish, called)) continue; // most: before anything costly
       const later = inStream.find((event) => event.at >= life.from && isLater(event));
       const by = Math.min(later?.at ?? Infinity, life.to);
       if (isOwed(life, publish, by)) lost.push({ publish, at: by === Infinity ? called : by });

@@ -19,7 +19,14 @@ export async function runSeeds({ seeds, seconds, parallel, print }: Options): Pr
   const waiting = [...seeds];
   const worker = async () => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
-      const outcome = await run(drawPlan(seed, seconds, clientCount));
+      const outcome = await run(drawPlan(seed, seconds, clientCount)).catch(
+        (error: Error) => error,
+      );
+      if (outcome instanceof Error) {
+        totals.failed.push(`seed ${seed}`);
+        print(`seed ${seed} could not be run: ${outcome.stack}`);
+        continue;
+      }
       const line = tell(outcome, totals);
       print(`seed ${String(seed).padEnd(5)} ${line}`);
       if (outcome.violations.length === 0) continue;

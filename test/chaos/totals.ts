@@ -1,4 +1,5 @@
 // What many runs come to, and the one line that says it.
+import { existsSync, readFileSync } from 'node:fs';
 import { type Violation, violationKinds } from './model.ts';
 
 export interface Totals {
@@ -18,20 +19,6 @@ export function emptyTotals(): Totals {
   return { runs: 0, clients: 0, received: 0, reconnects: 0, recovered: 0, violations, failed: [] };
 }
 
-export function added(a: Totals, b: Totals): Totals {
-  const violations = { ...a.violations };
-  for (const kind of violationKinds) violations[kind] += b.violations[kind];
-  return {
-    runs: a.runs + b.runs,
-    clients: a.clients + b.clients,
-    received: a.received + b.received,
-    reconnects: a.reconnects + b.reconnects,
-    recovered: a.recovered + b.recovered,
-    violations,
-    failed: [...a.failed, ...b.failed],
-  };
-}
-
 export function summary({ clients, reconnects, recovered, received, ...rest }: Totals): string {
   const { violations, runs, failed } = rest;
   return [
@@ -41,4 +28,13 @@ export function summary({ clients, reconnects, recovered, received, ...rest }: T
     `received ${received}`,
     `runs ${runs}, failed ${failed.length}`,
   ].join(' · ');
+}
+
+/** How much the machine slowed it down, where the system tells: times away are no better. */
+export function waitForProcessor(): string {
+  const path = '/proc/self/schedstat'; // nanoseconds: ran, waited
+  if (!existsSync(path)) return '';
+  const [ran = 0, waited = 0] = readFileSync(path, 'utf8').split(' ').map(Number);
+  const percent = Math.round((100 * waited) / (ran + waited));
+  return `waited for a processor ${percent} % of the time it had something to do`;
 }

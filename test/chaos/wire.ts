@@ -8,6 +8,7 @@ export type Wire = Awaited<ReturnType<typeof openWire>>;
 export async function openWire(port: number) {
   let target = port;
   const pairs = new Set<[Socket, Socket]>();
+  const halfOpen = new Set<Socket>();
   const server = createServer((near) => {
     const far = connect(target, '127.0.0.1');
     const pair: [Socket, Socket] = [near, far];
@@ -29,10 +30,21 @@ export async function openWire(port: number) {
       far.resetAndDestroy();
     }
   };
+  /** As a network that breaks: the pod is not told, and its side stays open. */
+  const breakNear = () => {
+    for (const [near, far] of pairs) {
+      far.unpipe(near);
+      near.removeAllListeners('close').resetAndDestroy();
+      far.resume().on('close', () => halfOpen.delete(far));
+      halfOpen.add(far);
+    }
+    pairs.clear();
+  };
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     port: () => target,
     cut,
+    breakNear,
     /** New connections go there; a kept-alive one of before must not be used again. */
     moveTo(port: number) {
       target = port;
@@ -41,6 +53,7 @@ export async function openWire(port: number) {
     close() {
       server.close();
       cut();
+      for (const far of halfOpen) far.destroy();
     },
   };
 }

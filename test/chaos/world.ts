@@ -3,9 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/processes.ts';
 import { type ChaosClient, openClient, type Surroundings } from './client.ts';
 import { type Fleet, startFleet } from './fleet.ts';
-import { type ClientRecord, createClock, type History, type Publish } from './history.ts';
+import {
+  type ClientRecord,
+  createClock,
+  disturbing,
+  type History,
+  hasReceived,
+} from './history.ts';
 import { judge, type Violation } from './model.ts';
 import { type Operation, type Plan, publisherCount, rooms } from './plan.ts';
+import { createPublishing, type Publishing } from './publishing.ts';
 
 export interface Outcome {
   plan: Plan;
@@ -15,20 +22,16 @@ export interface Outcome {
   output: string;
 }
 
-const backMsMax = 25_000;
+const backMsMax = 60_000;
 const markerMsMax = 10_000;
 
 export async function run(plan: Plan): Promise<Outcome> {
   const now = createClock();
   const history: History = { clients: [], publishes: new Map(), disturbances: [] };
-  const disturb = (what: string) => {
-    const disturbance = { what, from: now(), to: Infinity };
-    history.disturbances.push(disturbance);
-    return disturbance;
-  };
-  const fleet = await startFleet(disturb, now, { APPLICATION: 'test/chaos/application.ts' });
-  const world = await populate(plan, fleet, history, now);
+  const fleet = await startFleet(disturbing(history.disturbances, now));
+  let world: World | undefined;
   try {
+    world = await populate(plan, fleet, history, now);
     const startedAt = now();
     for (const operation of plan.operations) {
       await sleep(Math.max(0, startedAt + operation.atMs - now()));
@@ -38,16 +41,19 @@ export async function run(plan: Plan): Promise<Outcome> {
     const output = fleet.pods.map((pod) => pod.output()).join('');
     return { plan, history, violations: judge(history), output };
   } finally {
-    world.close();
+    world?.close();
     fleet.stop();
   }
 }
+
+type World = Awaited<ReturnType<typeof populate>>;
 
 async function populate(plan: Plan, fleet: Fleet, history: History, now: () => number) {
   let requests = 0;
   const ports = fleet.pods.map(({ port }) => port);
   const recorded = (record: ClientRecord) => history.clients.push(record);
-  const around: Surroundings = { now, ports, recorded, nextRequest: () => ++requests };
+  const route = (pod: number, attempt: number) => ports[(pod + attempt) % ports.length] as number;
+  const around: Surroundings = { now, route, recorded, nextRequest: () => ++requests };
   const publishers = await Promise.all(
     Array.from({ length: publisherCount }, (_, pod) =>
       openClient(around, `publisher-${pod}`, { transports: ['websocket'], pod }),
@@ -83,12 +89,10 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
       await areBack();
       for (const room of rooms) await publishing.certainly(publisher(0), [room]);
       const last = await publishing.certainly(publisher(0), []);
-      const has = ({ events }: ClientRecord) =>
-        events.some((event) => event.type === 'received' && event.n === last);
       const isClosed = ({ events }: ClientRecord) =>
         events.findLast(({ type }) => /connected$/.test(type))?.type !== 'connected';
       const isDone = (record: ClientRecord) =>
-        record.role === 'old' ? isClosed(record) : has(record);
+        record.role === 'old' ? isClosed(record) : hasReceived(record, last);
       const all = () => history.clients.every(isDone);
       await until('the last message arrives', all, markerMsMax).catch(() => {});
     },
@@ -98,44 +102,9 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
   };
 }
 
-/** Publishes through clients, and keeps what was called and answered. */
-function createPublishing({ publishes }: History, now: () => number) {
-  const publish = async (
-    through: ChaosClient,
-    form: Pick<Publish, 'kind' | 'rooms'> & Partial<Publish>,
-  ): Promise<Publish> => {
-    const n = publishes.size + 1;
-    const record: Publish = { n, except: [], ...form, called: now() };
-    publishes.set(n, record);
-    const { kind, except, target } = record;
-    const [event, request] =
-      kind === 'direct'
-        ? ['direct', { n, sid: target }]
-        : kind === 'question'
-          ? ['ask', { n, room: form.rooms[0] }]
-          : ['publish', { n, rooms: form.rooms, except, volatile: kind === 'volatile' }];
-    const reply = await through.request(event as string, request);
-    if (reply.ok === true) record.acknowledged = now();
-    if (reply.local === true) record.local = true;
-    return record;
-  };
-  return {
-    publish,
-    /** Again until it is acknowledged; resolves to its number. */
-    async certainly(through: ChaosClient, rooms: readonly string[]): Promise<number> {
-      for (let attempt = 0; attempt < 20; attempt += 1) {
-        const { n, acknowledged } = await publish(through, { kind: 'message', rooms });
-        if (acknowledged !== undefined) return n;
-        await sleep(200);
-      }
-      throw new Error('no publish is acknowledged although everything is well again');
-    },
-  };
-}
-
 interface Stage {
   fleet: Fleet;
-  publishing: ReturnType<typeof createPublishing>;
+  publishing: Publishing;
   publisher: (i: number) => ChaosClient;
   client: (i: number) => ChaosClient;
 }
@@ -175,6 +144,7 @@ function performer({ fleet, publishing, publisher, client }: Stage) {
         return publishing.publish(publisher(operation.publisher), form);
       }
       case 'cut':
+        return client(operation.client).cut(operation.client % 2 === 0);
       case 'expire':
       case 'intrude':
         return client(operation.client)[operation.kind]();
@@ -187,7 +157,7 @@ function performer({ fleet, publishing, publisher, client }: Stage) {
       case 'stop':
         return fleet.pods[operation.pod]?.terminate(operation.downMs);
       case 'freeze':
-        return fleet.pods[operation.pod]?.freeze(operation.frozenMs);
+        return fleet.pods[operation.pod]?.freeze(() => sleep(operation.frozenMs));
       case 'redis':
         return fleet.killRedis(operation.downMs);
     }

@@ -88,4 +88,18 @@ describe('a Redis of one’s own', () => {
     const { env } = other.spec.template.spec.containers[0];
     expect(env.at(-1).valueFrom.secretKeyRef).toEqual({ name: 'shared-redis', key: 'url' });
   });
+
+  it('may be behind Sentinels, or a cluster', () => {
+    const watched = render(scenario('sentinel'));
+    expect(only(watched, 'ConfigMap', 'mooring').data).toMatchObject({
+      REDIS_MODE: 'sentinel',
+      REDIS_SENTINEL_NAME: 'chat',
+    });
+    const { env } = only(watched, 'Deployment', 'mooring').spec.template.spec.containers[0];
+    expect(env.at(-1).valueFrom.secretKeyRef.key).toBe('sentinel-password');
+    const cluster = render(scenario('redis-cluster'));
+    expect(only(cluster, 'ConfigMap', 'mooring').data.REDIS_MODE).toBe('cluster');
+    const { egress } = only(cluster, 'NetworkPolicy', 'mooring').spec;
+    expect(egress[1]).toEqual({ ports: [{ port: 7000 }, { port: 7001 }] });
+  });
 });

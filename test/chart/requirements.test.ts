@@ -18,6 +18,15 @@ const contradictions: [string, Values][] = [
     { ...noRedis, externalRedis: { url: 'redis://r', caSecret: 's' } },
   ],
   ['externalRedis.caSecret is for a Redis of yours', { externalRedis: { caSecret: 's' } }],
+  ['is for a Redis of yours', { externalRedis: { mode: 'cluster' } }],
+  [
+    'set externalRedis.mode=sentinel or cluster',
+    { ...noRedis, externalRedis: { url: 'redis://a,redis://b' } },
+  ],
+  [
+    'is a key of externalRedis.existingSecret',
+    { ...noRedis, externalRedis: { url: 'redis://a', sentinelPasswordKey: 'k' } },
+  ],
   ['reach each other through Redis', noRedis],
   ['reach each other through Redis', { ...noRedis, replicas: 1, config: { WORKERS: 2 } }],
   [

@@ -101,7 +101,7 @@ async function say(text: string): Promise<string[]> {
 const volumeOf = async () =>
   (await get(home.namespace, 'pvc', 'data-mooring-redis-0')).spec.volumeName;
 
-/** Of the commit before the last one that touched it; the present one where history is not there. */
+/** That of the commit before the last one that touched it; without history, the present one. */
 function previousChart(): string | undefined {
   try {
     const log = ['log', '-2', '--format=%H', '--', 'charts/mooring'];

@@ -69,7 +69,7 @@ export async function install(namespace: string, values: Values = {}, folder = c
 }
 
 /** None, when the image is the one the chart asks for anyway. */
-function imageValues(): Values {
+export function imageValues(): Values {
   if (image === `mooring:${version}`) return {};
   const [, registry = '', repository = '', tag = ''] =
     /^(?:([^/]*[.:][^/]*)\/)?(.+?)(?::([^:/]+))?$/.exec(image) ?? [];

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintToken } from '../../service/token.ts';
@@ -49,13 +49,21 @@ export async function launchService(env: Env = {}, command: string[] = []) {
   return { child, exited, output, url, operationsUrl };
 }
 
-/** A Redis with an append-only file of its own, that can be killed and started again. */
-export async function launchRedis(more: Record<string, string> = {}) {
+/**
+ * A Redis with an append-only file of its own, that can be killed and started again. What it has
+ * answered survives that: with `no` every write to the file comes before its reply, and stays with
+ * the kernel. With `everysec` it may be put off for 2 s while the disk is slow to sync.
+ * @param further settings of redis.conf, over those
+ */
+export async function launchRedis(further: Record<string, string> = {}) {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'mooring-redis-'));
   let child: ChildProcess;
-  const start = async () => {
-    const settings = { port, dir: folder, bind: '127.0.0.1', appendonly: 'yes', save: '', ...more };
+  let stopped = false;
+  const start = async (changed: Record<string, string> = {}) => {
+    if (stopped) return;
+    const durable = { dir: folder, appendonly: 'yes', appendfsync: 'no', save: '' };
+    const settings = { port, bind: '127.0.0.1', ...durable, ...further, ...changed };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
     child = spawn('redis-server', args, { stdio: 'ignore' });
     await until('Redis answers', () => answers(port));
@@ -67,6 +75,7 @@ export async function launchRedis(more: Record<string, string> = {}) {
   };
   await start();
   const stop = () => {
+    stopped = true;
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
@@ -78,7 +87,7 @@ function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
     socket.once('data', (data) => {
-      resolve(data.toString().startsWith('+PONG'));
+      resolve(/^(\+PONG|-NOAUTH)/.test(data.toString()));
       socket.destroy();
     });
     socket.once('error', () => resolve(false));
@@ -109,10 +118,17 @@ export async function until(
   }
 }
 
+const portMin = 10_000;
+const portMax = 32_000; // systems take the ports of outgoing connections from above
+
+/** Nobody listens on it, and no outgoing connection takes it while a process restarts. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = portMin + Math.floor(Math.random() * (portMax - portMin));
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+  });
+  if (!free) return freePort();
   server.close();
   await once(server, 'close');
   return port;
@@ -125,5 +141,5 @@ export const readyStatus = (operationsUrl: string) =>
     () => 0,
   );
 
-export const untilReady = (operationsUrl: string) =>
-  until('ready', async () => (await readyStatus(operationsUrl)) === 200, 20_000);
+export const untilReady = (operationsUrl: string, msMax = 20_000) =>
+  until('ready', async () => (await readyStatus(operationsUrl)) === 200, msMax);

@@ -8,10 +8,11 @@
 {{/* Ports of what the service calls outside of the release. */}}
 {{- define "mooring.outsidePorts" -}}
 {{- $ports := list -}}
-{{- range compact (list .Values.externalRedis.url .Values.auth.jwksUrl (.Values.config.ROOM_ACCESS_URL | default "")) -}}
+{{- $redis := splitList "," .Values.externalRedis.url -}}
+{{- range concat $redis (list .Values.auth.jwksUrl (.Values.config.ROOM_ACCESS_URL | default "")) | compact -}}
 {{- $ports = append $ports (include "mooring.urlPort" . | int) -}}
 {{- end -}}
-{{- if .Values.externalRedis.existingSecret -}}
+{{- if or .Values.externalRedis.existingSecret (eq .Values.externalRedis.mode "sentinel") -}}
 {{- $ports = append $ports (int .Values.externalRedis.port) -}}
 {{- end -}}
 {{- uniq $ports | toYaml -}}

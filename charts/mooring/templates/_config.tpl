@@ -17,6 +17,12 @@ JWT_AUDIENCE: {{ . | quote }}
 {{- with .Values.auth.algorithms }}
 JWT_ALGORITHMS: {{ join "," . | quote }}
 {{- end }}
+{{- if ne .Values.externalRedis.mode "single" }}
+REDIS_MODE: {{ .Values.externalRedis.mode }}
+{{- end }}
+{{- if eq .Values.externalRedis.mode "sentinel" }}
+REDIS_SENTINEL_NAME: {{ .Values.externalRedis.sentinelName | quote }}
+{{- end }}
 {{- if .Values.externalRedis.caSecret }}
 NODE_EXTRA_CA_CERTS: /etc/mooring/redis-ca/ca.crt
 {{- end }}

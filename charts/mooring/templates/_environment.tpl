@@ -24,6 +24,11 @@
     secretKeyRef:
       name: {{ .Values.externalRedis.existingSecret }}
       key: {{ .Values.externalRedis.existingSecretKey }}
+{{- with .Values.externalRedis.sentinelPasswordKey }}
+- name: REDIS_SENTINEL_PASSWORD
+  valueFrom:
+    secretKeyRef: { name: {{ $.Values.externalRedis.existingSecret }}, key: {{ . }} }
+{{- end }}
 {{- else if .Values.externalRedis.url -}}
 - name: REDIS_URL
   valueFrom:

@@ -14,6 +14,12 @@ externalRedis.url and externalRedis.existingSecret are both set: keep one.
 externalRedis.caSecret needs TLS: begin externalRedis.url with rediss://.
 {{- else if and $external.caSecret .Values.redis.enabled -}}
 externalRedis.caSecret is for a Redis of yours: set redis.enabled=false and externalRedis.url.
+{{- else if and (ne $external.mode "single") .Values.redis.enabled -}}
+externalRedis.mode={{ $external.mode }} is for a Redis of yours: set redis.enabled=false and externalRedis.url.
+{{- else if and (eq $external.mode "single") (contains "," $external.url) -}}
+externalRedis.url has several addresses: set externalRedis.mode=sentinel or cluster.
+{{- else if and $external.sentinelPasswordKey (not $external.existingSecret) -}}
+externalRedis.sentinelPasswordKey is a key of externalRedis.existingSecret: set that.
 {{- else if and $several (not (include "mooring.hasRedis" .)) -}}
 Several pods or workers reach each other through Redis: set redis.enabled=true or externalRedis.url, or replicas=1, autoscaling.mode=none and no config.WORKERS.
 {{- end -}}
@@ -74,7 +80,7 @@ config.ROOM_ACCESS=webhook needs config.ROOM_ACCESS_URL, the address to ask.
 {{- else if contains "*" ($config.CORS_ORIGINS | default "") -}}
 config.CORS_ORIGINS takes exact origins such as https://app.example.com, separated by commas; * is none.
 {{- end -}}
-{{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "REDIS_URL" "REDIS_PASSWORD" "JWT_SECRET" "API_KEY") -}}
+{{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "REDIS_URL" "REDIS_PASSWORD" "REDIS_SENTINEL_PASSWORD" "JWT_SECRET" "API_KEY") -}}
 {{- range .Values.extraEnv -}}
 {{- if has .name $own -}}
 extraEnv sets {{ .name }}, which the chart sets: use config, auth or externalRedis.

@@ -1,0 +1,42 @@
+// `make bench`: runs the scenarios, writes results.json and the table in docs/performance.md.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describeMachine } from './machine.ts';
+import { type Results, type Scenario, withTable } from './report.ts';
+import { connect } from './scenarios/connect.ts';
+import { cost } from './scenarios/cost.ts';
+import { fanout } from './scenarios/fanout.ts';
+import { restore } from './scenarios/restore.ts';
+
+const all: Scenario[] = [cost, restore, fanout, connect];
+const roundsDefault = 3;
+const resultsPath = new URL('results.json', import.meta.url);
+const pagePath = new URL('../docs/performance.md', import.meta.url);
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+
+const { SCENARIOS, ROUNDS } = process.env;
+const names = SCENARIOS?.split(',') ?? all.map(({ name }) => name);
+const unknown = names.filter((name) => !all.some((scenario) => scenario.name === name));
+const rounds = Number(ROUNDS ?? roundsDefault);
+if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
+  print(`Usage: make bench [SCENARIOS=${all.map(({ name }) => name).join(',')}] [ROUNDS=3]`);
+  process.exit(1);
+}
+
+for (const scenario of all) {
+  if (!names.includes(scenario.name)) continue;
+  print(`${scenario.name}:`);
+  const machine = await describeMachine();
+  const startedAt = performance.now();
+  const rows = await scenario.run({ rounds, print: (line) => print(`  ${line}`) });
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  const measured = { at: new Date().toISOString(), rounds, seconds, machine, rows };
+  keep(scenario.name, measured);
+}
+
+/** After each scenario, so that the others stay when one fails. */
+function keep(name: string, measured: Results['scenarios'][string]): void {
+  const { scenarios } = JSON.parse(readFileSync(resultsPath, 'utf8')) as Results;
+  const results: Results = { scenarios: { ...scenarios, [name]: measured } };
+  writeFileSync(resultsPath, `${JSON.stringify(results, undefined, 2)}\n`);
+  writeFileSync(pagePath, withTable(readFileSync(pagePath, 'utf8'), results));
+}

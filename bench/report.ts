@@ -1,0 +1,85 @@
+// What a scenario has to say, in a form that becomes JSON and a table.
+import type { Machine } from './machine.ts';
+import type { Summary } from './statistics.ts';
+
+export interface Row {
+  /** What was measured, as the table says it. */
+  what: string;
+  unit: string;
+  stock?: Summary;
+  ours: Summary;
+  /** Ours divided by stock, of each round. */
+  ratio?: Summary;
+  /** What `ratio`, or without it `ours`, must not exceed. */
+  targetMax?: number;
+  details?: Record<string, unknown>;
+}
+
+export interface Results {
+  /** By the name of the scenario; each may have been measured at another time. */
+  scenarios: Record<string, Measured>;
+}
+
+export interface Measured {
+  at: string;
+  rounds: number;
+  seconds: number;
+  machine: Machine;
+  rows: Row[];
+}
+
+export interface Scenario {
+  name: string;
+  run(options: { rounds: number; print(line: string): void }): Promise<Row[]>;
+}
+
+export function met({ ours, ratio, targetMax }: Row): boolean | undefined {
+  return targetMax === undefined ? undefined : (ratio ?? ours).median <= targetMax;
+}
+
+const start = '<!-- results: written by `make bench` -->';
+const end = '<!-- end of results -->';
+
+/** The page with its table written anew. */
+export function withTable(page: string, results: Results): string {
+  const [before, rest] = page.split(start);
+  const after = rest?.split(end)[1];
+  if (after === undefined) throw new Error(`the page has no ${start} and ${end}`);
+  return `${before}${start}\n\n${tables(results)}\n\n${end}${after}`;
+}
+
+function tables({ scenarios }: Results): string {
+  return Object.entries(scenarios)
+    .map(([name, { at, rounds, machine, rows }]) =>
+      [
+        `**${name}**: ${at.slice(0, 10)}, ${plural(rounds, 'round')}, load of the machine before ` +
+          `it ${machine.loadBefore.toFixed(1)}`,
+        '',
+        '| measured | unit | stock | ours | ours / stock | target |',
+        '|---|---|---|---|---|---|',
+        ...rows.map(tableRow),
+      ].join('\n'),
+    )
+    .join('\n\n');
+}
+
+function tableRow(row: Row): string {
+  const { what, unit, stock, ours, ratio, targetMax } = row;
+  const shown = (summary: Summary | undefined) => (summary ? range(summary) : '');
+  const target = targetMax === undefined ? '' : `≤ ${targetMax}: ${met(row) ? 'met' : 'missed'}`;
+  const cells = [what, unit, shown(stock), range(ours), shown(ratio), target];
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** The same for a terminal. */
+export function describeRow(row: Row): string {
+  const details = row.details ? ` ${JSON.stringify(row.details)}` : '';
+  return `${tableRow(row)}${details}`;
+}
+
+const range = ({ median, min, max }: Summary) =>
+  min === max ? digits(median) : `${digits(median)} (${digits(min)}–${digits(max)})`;
+
+const digits = (value: number) => (Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(0));
+
+const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;

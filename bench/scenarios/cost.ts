@@ -1,0 +1,173 @@
+// CPU time per publish, of Redis, the publisher and the pods that deliver it together.
+import { type Child, startChild } from '../child.ts';
+import { type Cost, type Fleet, mapCost, startFleet, total } from '../fleet.ts';
+import type { ClientPlan } from '../load.ts';
+import { describeRow, type Row, type Scenario } from '../report.ts';
+import type { Publishing } from '../server.ts';
+import { summarize } from '../statistics.ts';
+
+interface Way {
+  name: string;
+  perTurn: number;
+  oneRoomPerTurn: boolean;
+  targetMax: (pods: number) => number;
+}
+
+const clients = 200;
+const roomCount = 20;
+const everyMs = 1; // of one publish, on average
+const publishes = 1_000; // in each window
+const idleShare = 0.5; // of the time of a window, without publishes
+const warmUpPublishes = 24_000;
+const warmUpPerTurn = 8;
+const rooms = Array.from({ length: roomCount }, (_, room) => `room-${room}`);
+const ways: Way[] = [
+  {
+    name: 'one publish per turn',
+    perTurn: 1,
+    oneRoomPerTurn: false,
+    targetMax: (pods) => (pods === 1 ? 1.15 : 1),
+  },
+  { name: '8 per turn, one room', perTurn: 8, oneRoomPerTurn: true, targetMax: () => 0.6 },
+  { name: '8 per turn, 8 rooms', perTurn: 8, oneRoomPerTurn: false, targetMax: () => 0.6 },
+];
+
+export const cost: Scenario = {
+  name: 'cost',
+  async run({ rounds, print }) {
+    const rows: Row[] = [];
+    for (const [pods, podsPerRoom] of [
+      [1, 1],
+      [3, 2],
+      [8, 2],
+      [8, 8],
+    ] as const) {
+      rows.push(...(await compare(pods, podsPerRoom, rounds, print)));
+    }
+    return rows;
+  },
+};
+
+/** Both fleets are there all the time, and take turns. */
+async function compare(
+  pods: number,
+  podsPerRoom: number,
+  rounds: number,
+  print: (line: string) => void,
+) {
+  const load = await startChild('load.ts');
+  const stock = await startFleet('stock', pods);
+  const ours = await startFleet('ours', pods);
+  try {
+    for (const { ports } of [stock, ours]) await load.call('open', placed(ports, podsPerRoom));
+    for (const fleet of [stock, ours]) await warmUp(fleet, load);
+    const measured = ways.map((way) => ({ way, stock: [] as Window[], ours: [] as Window[] }));
+    for (let round = 0; round < rounds; round += 1) {
+      for (const of of measured) {
+        const order = round % 2 === 0 ? ([stock, ours] as const) : ([ours, stock] as const);
+        for (const fleet of order) {
+          of[fleet.kind].push(await measure(fleet, load, of.way));
+        }
+      }
+    }
+    const where = pods === podsPerRoom ? '' : `, each room on ${podsPerRoom}`;
+    const name = `${pods} ${pods === 1 ? 'pod' : 'pods'}${where}`;
+    const rows = measured.map((each) => toRow(name, pods, each));
+    for (const row of rows) print(describeRow(row));
+    return rows;
+  } finally {
+    await Promise.all([load, stock, ours].map((each) => each.stop()));
+  }
+}
+
+/** Long enough that V8 has compiled what is going to be measured. */
+async function warmUp(fleet: Fleet, load: Child): Promise<void> {
+  await load.call('reset');
+  for (const oneRoomPerTurn of [true, false]) {
+    const turns = warmUpPublishes / warmUpPerTurn / 2;
+    const turn = { perTurn: warmUpPerTurn, everyMs: 1, oneRoomPerTurn };
+    await fleet.publisher.call('publish', { rooms, turns, ...turn });
+  }
+  await load.call('arrived', (warmUpPublishes * clients) / roomCount);
+}
+
+/** The members of a room are spread evenly over the pods it is on. */
+function placed(ports: number[], podsPerRoom: number): { plans: ClientPlan[] } {
+  const plans = Array.from({ length: clients }, (_, i) => {
+    const room = i % roomCount;
+    const pod = room + (Math.floor(i / roomCount) % podsPerRoom);
+    return { port: ports[pod % ports.length] as number, auth: { room: rooms[room] } };
+  });
+  return { plans };
+}
+
+interface Window {
+  /** Microseconds per publish. */
+  cost: Cost;
+  generatorCores: number;
+}
+
+/** The cost of publishing and delivering, less that of as many turns without a publish. */
+async function measure(fleet: Fleet, load: Child, way: Way): Promise<Window> {
+  const { perTurn, oneRoomPerTurn } = way;
+  const turns = publishes / perTurn;
+  const publishing: Publishing = {
+    rooms,
+    turns,
+    perTurn,
+    everyMs: everyMs * perTurn,
+    oneRoomPerTurn,
+  };
+  const silent = { ...publishing, turns: Math.ceil(turns * idleShare), silent: true };
+  const idle = await spent(fleet, () => fleet.publisher.call('publish', silent));
+  await load.call('reset');
+  const generatorBefore = await load.cpuMicros();
+  const busy = await spent(fleet, async () => {
+    await fleet.publisher.call('publish', publishing);
+    await load.call('arrived', (publishes * clients) / roomCount);
+  });
+  const generator = (await load.cpuMicros()) - generatorBefore;
+  const { received } = await load.call<{ received: number }>('received');
+  if (received !== (publishes * clients) / roomCount) throw new Error('delivered more than once');
+  return {
+    cost: mapCost((part) => {
+      const idleMicros = (idle.cost[part] / idle.ms) * busy.ms;
+      return (busy.cost[part] - idleMicros) / publishes;
+    }),
+    generatorCores: generator / 1000 / busy.ms,
+  };
+}
+
+async function spent(fleet: Fleet, work: () => Promise<unknown>) {
+  const before = await fleet.cost();
+  const startedAt = performance.now();
+  await work();
+  const ms = performance.now() - startedAt;
+  const after = await fleet.cost();
+  return { ms, cost: mapCost((part) => after[part] - before[part]) };
+}
+
+function toRow(
+  name: string,
+  pods: number,
+  { way, stock, ours }: { way: Way; stock: Window[]; ours: Window[] },
+): Row {
+  const totals = (windows: Window[]) => windows.map(({ cost }) => total(cost));
+  const ratios = totals(ours).map((micros, i) => micros / (totals(stock)[i] as number));
+  const split = (windows: Window[]) =>
+    mapCost((part) => Math.round(summarize(windows.map(({ cost }) => cost[part])).median));
+  const generators = [...stock, ...ours].map(({ generatorCores }) => generatorCores);
+  return {
+    what: `${name}, ${way.name}`,
+    unit: 'CPU µs per publish',
+    stock: summarize(totals(stock)),
+    ours: summarize(totals(ours)),
+    ratio: summarize(ratios),
+    targetMax: way.targetMax(pods),
+    details: {
+      stock: split(stock),
+      ours: split(ours),
+      generatorCoresMax: Number(Math.max(...generators).toFixed(2)),
+    },
+  };
+}

@@ -1,0 +1,158 @@
+// 1,000 clients come back at once, to another pod than before, each with 100 messages to get.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Child, startChild } from '../child.ts';
+import { type Fleet, startFleet } from '../fleet.ts';
+import { describeRow, type Row, type Scenario } from '../report.ts';
+import { summarize } from '../statistics.ts';
+
+const clients = 1_000;
+const missedEach = 100;
+const roomCount = 20;
+const podCount = 2;
+const targetMs = 4_000;
+const memoryMsMax = 60_000;
+const memoryTargetRatio = 1.1;
+const settleMs = 3_000; // what connecting left behind, and the cut, is done by then
+const duplicatesMs = 500; // until one would have arrived
+const rooms = Array.from({ length: roomCount }, (_, room) => `room-${room}`);
+
+export const restore: Scenario = {
+  name: 'restore',
+  async run({ rounds, print }) {
+    const waves: Reopened[] = [];
+    const memories: Memory[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      await withFleet(async (fleet, load) => {
+        waves.push(await wave(fleet, load, 1));
+        // It takes a minute, and hardly differs.
+        if (round === rounds - 1) memories.push(await secondWave(fleet, load));
+      });
+    }
+    const rows = [timeRow(waves), ...memoryRows(memories)];
+    for (const row of rows) print(describeRow(row));
+    return rows;
+  },
+};
+
+interface Reopened {
+  ms: number;
+  connectedMs: number;
+  refused: number;
+  received: number;
+  outOfOrder: number;
+}
+
+interface Memory {
+  megabytesBefore: number;
+  megabytesAtPeak: number;
+  residentRatio: number;
+  /** Until the resident memory was back, or the time was over. */
+  seconds: number;
+  liveRatio: number;
+}
+
+function timeRow(waves: Reopened[]): Row {
+  const of = (value: (wave: Reopened) => number) => summarize(waves.map(value));
+  return {
+    what: `${clients} restored with ${missedEach} missed messages each, connecting included`,
+    unit: 's',
+    ours: of(({ ms }) => ms / 1000),
+    targetMax: targetMs / 1000,
+    details: {
+      connectedSeconds: of(({ connectedMs }) => connectedMs / 1000),
+      refusedAtFirst: of(({ refused }) => refused),
+    },
+  };
+}
+
+function memoryRows(memories: Memory[]): Row[] {
+  const of = (value: (memory: Memory) => number) => summarize(memories.map(value));
+  return [
+    {
+      what: 'resident memory of the pods within a minute of it, to before',
+      unit: 'ratio',
+      ours: of(({ residentRatio }) => residentRatio),
+      targetMax: memoryTargetRatio,
+      details: { rounds: memories },
+    },
+    {
+      what: 'live memory of the pods (heap and buffers after a forced collection), to before',
+      unit: 'ratio',
+      ours: of(({ liveRatio }) => liveRatio),
+      targetMax: memoryTargetRatio,
+    },
+  ];
+}
+
+async function withFleet(work: (fleet: Fleet, load: Child) => Promise<void>): Promise<void> {
+  const load = await startChild('load.ts');
+  const fleet = await startFleet('ours', podCount);
+  try {
+    await load.call('open', { plans: plansFor(fleet.ports), ordered: true });
+    await publish(fleet, 0, 1); // so that each client knows an offset
+    await load.call('arrived', clients);
+    await work(fleet, load);
+  } finally {
+    await Promise.all([load.stop(), fleet.stop()]);
+  }
+}
+
+/** The first wave met pods that had never restored anybody; this one shows what stays. */
+async function secondWave(fleet: Fleet, load: Child): Promise<Memory> {
+  await sleep(settleMs);
+  const liveBefore = await sum(fleet.pods, 'liveHeapBytes');
+  const before = await sum(fleet.pods, 'residentBytes');
+  await wave(fleet, load, 1 + missedEach);
+  const resident = await memoryAfter(fleet.pods, before);
+  const liveRatio = (await sum(fleet.pods, 'liveHeapBytes')) / liveBefore;
+  return { ...resident, liveRatio };
+}
+
+/** @param from the number of the first message that is missed */
+async function wave(fleet: Fleet, load: Child, from: number): Promise<Reopened> {
+  await load.call('cut');
+  await sleep(settleMs);
+  await publish(fleet, from, from + missedEach);
+  const expected = clients * missedEach;
+  const next = from === 1 ? 1 : 0; // each goes to the other pod
+  const ports = [...fleet.ports.slice(next), ...fleet.ports.slice(0, next)];
+  const reopened = await load.call<Reopened>('reopen', { ports, expected });
+  await sleep(duplicatesMs);
+  const { received, outOfOrder } = await load.call<Reopened>('received');
+  if (outOfOrder > 0) throw new Error(`${outOfOrder} messages were lost, doubled or moved`);
+  if (received !== expected) throw new Error(`${received} arrived, not ${expected}`);
+  return reopened;
+}
+
+const plansFor = (ports: number[]) =>
+  Array.from({ length: clients }, (_, i) => ({
+    port: ports[i % ports.length] as number,
+    auth: { room: rooms[Math.floor(i / ports.length) % roomCount] },
+  }));
+
+const publish = (fleet: Fleet, from: number, to: number) =>
+  fleet.publisher.call('publishNumbered', { rooms, from, to });
+
+async function sum(pods: Child[], what: 'residentBytes' | 'liveHeapBytes'): Promise<number> {
+  const each = await Promise.all(pods.map((pod) => pod.call<number>(what)));
+  return each.reduce((total, bytes) => total + bytes, 0);
+}
+
+/** Waits until it is back to before, for a minute at most. */
+async function memoryAfter(pods: Child[], before: number) {
+  const startedAt = performance.now();
+  const peak = await sum(pods, 'residentBytes');
+  let bytes = peak;
+  let ms = 0;
+  while (bytes > before * memoryTargetRatio && ms < memoryMsMax) {
+    await sleep(1_000);
+    ms = performance.now() - startedAt;
+    bytes = await sum(pods, 'residentBytes');
+  }
+  return {
+    megabytesBefore: Math.round(before / 1e6),
+    megabytesAtPeak: Math.round(peak / 1e6),
+    residentRatio: bytes / before,
+    seconds: Math.round(ms / 1000),
+  };
+}

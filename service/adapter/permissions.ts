@@ -1,0 +1,84 @@
+// What the user of Redis may do, found out by trying: asking would take more permissions.
+import type { Client } from './locate.ts';
+
+export interface Needs {
+  /** Of all keys and channels; what lacks is granted for all of them. */
+  family: string;
+  /** Of those that are tried; in a cluster with the hash tag of their master. */
+  prefix: string;
+  scripts: string[];
+  /** Commands that are sent outside of scripts; a subcommand after a space. */
+  commands: string[];
+  pubSub?: { channels: string[]; pattern: string };
+}
+
+/**
+ * Calls each command with the key for every argument, and with one more as long as they are too
+ * few: nearly all fail for what they got, and those that are not permitted for that.
+ * ARGV: key, then the commands. Answers names and errors of those not permitted in turn.
+ */
+const tryLua = `
+local denied = {}
+for i = 2, #ARGV do
+  local call, failure = {}, nil
+  for word in string.gmatch(ARGV[i], '%S+') do call[#call + 1] = word end
+  repeat
+    local reply = redis.pcall(unpack(call))
+    failure = type(reply) == 'table' and reply.err or ''
+    call[#call + 1] = ARGV[1]
+  until not string.find(failure, 'number of arg') or #call > 9
+  for _, sign in ipairs({'The user executing', 'ACL failure', 'NOPERM'}) do
+    if string.find(failure, sign, 1, true) then
+      denied[#denied + 1] = ARGV[i]
+      denied[#denied + 1] = failure
+      break
+    end
+  end
+end
+redis.pcall('DEL', ARGV[1])
+return denied`;
+
+/** The rules of an ACL that the user lacks, such as `+xadd` or `~key:*`. */
+export async function missingPermissions(client: Client, needs: Needs): Promise<string[]> {
+  const { family, prefix, pubSub } = needs;
+  const key = `${prefix}:trial`;
+  const missing = new Set<string>();
+  const note = (command: string, failure: string, channel = `${family}:*`) => {
+    if (/channel/.test(failure)) missing.add(`&${channel}`);
+    else if (/ key/.test(failure)) missing.add(`~${family}:*`);
+    else missing.add(`+${command.toLowerCase().replace(' ', '|')}`);
+  };
+  const attempt = async (command: string, trying: Promise<unknown>, channel?: string) => {
+    await trying.catch(({ message }: Error) => {
+      if (message.startsWith('NOPERM')) note(command, message, channel);
+      else if (!message.startsWith('NOSCRIPT')) throw new Error(message);
+    });
+  };
+
+  const commands = [...commandsOf(needs.scripts), ...needs.commands];
+  const denied = client.eval(tryLua, { arguments: [key, ...commands] }) as Promise<string[]>;
+  await attempt('eval', denied);
+  const answer = await denied.catch(() => []);
+  for (let i = 0; i < answer.length; i += 2) note(answer[i] as string, answer[i + 1] as string);
+  await attempt('evalsha', client.evalSha('0'.repeat(40), { keys: [key] })); // MOVED, if it is
+  const ignore = () => {};
+  for (const channel of pubSub?.channels ?? []) {
+    const granted = channel.startsWith(`${prefix}:`) ? undefined : `${channel}*`;
+    await attempt('subscribe', client.subscribe(channel, ignore), granted);
+    await attempt('unsubscribe', client.unsubscribe(channel, ignore), granted);
+  }
+  if (pubSub) {
+    await attempt('psubscribe', client.pSubscribe(pubSub.pattern, ignore), pubSub.pattern);
+    await attempt('punsubscribe', client.pUnsubscribe(pubSub.pattern, ignore), pubSub.pattern);
+    await attempt('pubsub numsub', client.pubSubNumSub(key));
+  }
+  return [...missing].sort();
+}
+
+/** The commands in the scripts' text, so that none can be forgotten. */
+function commandsOf(scripts: string[]): string[] {
+  const calls = scripts.flatMap((lua) => [
+    ...lua.matchAll(/redis\.call\('([A-Z]+)'(?:, '([A-Z]+)')?/g),
+  ]);
+  return [...new Set(calls.map(([, name, sub]) => (sub ? `${name} ${sub}` : `${name}`)))];
+}

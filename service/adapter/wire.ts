@@ -1,0 +1,111 @@
+// Writes to clients: frames go straight to the TCP connection of a WebSocket where nothing waits
+// before them; everywhere else Engine.IO queues the packets.
+import type { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import type { Entry } from './entry.ts';
+
+interface Client {
+  conn: Connection;
+  writeToEngine(packets: Entry['packets'], options: Entry['options']): void;
+}
+
+/** What is used of Engine.IO's socket, most of it internal. */
+interface Connection extends EventEmitter {
+  server: EventEmitter;
+  readyState: string;
+  upgrading: boolean;
+  writeBuffer: unknown[];
+  transport: {
+    name: string;
+    writable: boolean;
+    perMessageDeflate: unknown;
+    socket: { readyState: number; _socket?: Duplex };
+  };
+}
+
+const webSocketOpen = 1;
+const joinedBytesMax = 65_536; // of frames that are copied into one buffer
+
+/** Entries for several sockets, whose bytes are put together once. */
+export interface Parcel {
+  entries: Entry[];
+  /** Of all entries; nothing when some have none, or are large. */
+  frame(): Buffer | undefined;
+  /** As Engine.IO would make packets of them. */
+  engine: object[];
+}
+
+export function createParcel(entries: Entry[]): Parcel {
+  let joined: Buffer | undefined | null = null;
+  return {
+    entries,
+    frame() {
+      if (joined === null) joined = join(entries);
+      return joined;
+    },
+    engine:
+      entries.length === 1 ? (entries[0] as Entry).engine : entries.flatMap(({ engine }) => engine),
+  };
+}
+
+function join(entries: Entry[]): Buffer | undefined {
+  if (entries.length === 1) return entries[0]?.frame;
+  const frames = entries.flatMap(({ frame }) => frame ?? []);
+  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+  const fits = frames.length === entries.length && bytes <= joinedBytesMax;
+  return fits ? Buffer.concat(frames, bytes) : undefined;
+}
+
+export type Wire = ReturnType<typeof createWire>;
+
+export function createWire() {
+  // Of this turn: those that were written to, and those whose further writes wait for its end.
+  const written = new Set<Duplex>();
+  const corked = new Set<Duplex>();
+
+  return {
+    send(client: object, parcel: Parcel): void {
+      const { conn } = client as Client;
+      const stream = directStream(conn, corked);
+      const frame = stream && parcel.frame();
+      if (!stream || !frame) {
+        for (const { packets, options } of parcel.entries) {
+          (client as Client).writeToEngine(packets, options);
+        }
+        return;
+      }
+      announce(conn, parcel.engine);
+      if (written.has(stream) && !corked.has(stream)) {
+        stream.cork();
+        corked.add(stream);
+      }
+      written.add(stream);
+      stream.write(frame);
+    },
+    /** The turn is over: one more write for each that got more than one. */
+    end(): void {
+      for (const stream of corked) stream.uncork();
+      corked.clear();
+      written.clear();
+    },
+  };
+}
+
+/** The TCP connection, when the kernel has all that was written before this turn. */
+function directStream(conn: Connection, corked: Set<Duplex>): Duplex | undefined {
+  const { readyState, upgrading, writeBuffer, transport } = conn;
+  if (readyState !== 'open' || upgrading || writeBuffer.length > 0) return;
+  if (!transport.writable || transport.name !== 'websocket' || transport.perMessageDeflate) return;
+  const { readyState: state, _socket: stream } = transport.socket;
+  if (state !== webSocketOpen || !stream) return;
+  return stream.writableLength === 0 || corked.has(stream) ? stream : undefined;
+}
+
+/** The events of Engine.IO by which others count and measure. */
+function announce(conn: Connection, packets: object[]): void {
+  for (const packet of packets) conn.emit('packetCreate', packet);
+  conn.emit('flush', packets);
+  conn.server.emit('flush', conn, packets);
+  conn.emit('drain');
+  conn.server.emit('drain', conn);
+}

@@ -1,0 +1,98 @@
+// Many clients of one replica, and a steady stream to their rooms that another one publishes.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../harness/processes.ts';
+import type { Cause } from './causes.ts';
+import { type ChaosClient, openClient, type Surroundings } from './client.ts';
+import type { Fleet, Pod } from './fleet.ts';
+import { type ClientRecord, type History, hasReceived } from './history.ts';
+import { rooms } from './plan.ts';
+import { createPublishing, type Publishing } from './publishing.ts';
+
+export type Crowd = Awaited<ReturnType<typeof gather>>;
+
+const streamMs = 25; // between two publishes
+const quietMs = 250; // of the stream before something is broken, and after it is whole again
+const backMsMax = 60_000;
+
+/** All clients on one replica, each in two rooms, and a publisher on every replica. */
+export async function gather(fleet: Fleet, history: History, count: number, now: () => number) {
+  const { pods } = fleet;
+  let home = 0;
+  const around = (index: number) => pods[index % pods.length] as Pod;
+  const route = { clients: () => around(home).port, publishers: (pod: number) => around(pod).port };
+  const { clients, publishers } = await connectAll(history, count, now, route);
+  const all = [...publishers, ...clients];
+  const allBack = () => until('all are back', () => all.every((c) => c.isConnected()), backMsMax);
+  await allBack();
+  await Promise.all(
+    clients.flatMap((client, i) =>
+      [i, i + 3].map((n) => client.member('join', rooms[n % rooms.length] as string)),
+    ),
+  );
+  const publishing = createPublishing(history, now);
+  return {
+    clients,
+    /** The cause strikes; resolves when everybody has got a message of after it, or should have. */
+    async breakOnce(cause: Cause): Promise<void> {
+      const here = around(home);
+      const publisher = publishers[(home + 2) % pods.length] as ChaosClient;
+      const leave = () => {
+        home += 1;
+      };
+      const stream = startStream(publishing, publisher);
+      await sleep(quietMs);
+      await cause({ fleet, clients, home: here, leave });
+      await fleet.settled();
+      await allBack();
+      await sleep(quietMs);
+      await stream.stop();
+      const last = await publishing.certainly(publisher, []);
+      const arrived = () => all.every(({ record }) => hasReceived(record, last));
+      await until('it arrives', arrived).catch(() => {}); // the model says who misses it
+    },
+    close() {
+      for (const one of all) one.close();
+    },
+  };
+}
+
+/** Publishers stay where they are; clients go where `route` says. */
+async function connectAll(
+  { clients: records }: History,
+  count: number,
+  now: () => number,
+  route: { clients: Surroundings['route']; publishers: Surroundings['route'] },
+) {
+  let requests = 0;
+  const recorded = (record: ClientRecord) => records.push(record);
+  const common = { now, recorded, nextRequest: () => ++requests };
+  const transportsOf = (i: number) => (i % 2 === 0 ? ['polling', 'websocket'] : ['websocket']);
+  const publishers = await Promise.all(
+    [0, 1, 2].map((pod) => {
+      const around = { ...common, route: route.publishers };
+      return openClient(around, `publisher-${pod}`, { transports: ['websocket'], pod });
+    }),
+  );
+  const clients = await Promise.all(
+    Array.from({ length: count }, (_, i) => {
+      const around = { ...common, route: route.clients };
+      return openClient(around, `client-${i}`, { transports: transportsOf(i), pod: 0 });
+    }),
+  );
+  return { publishers, clients };
+}
+
+/** To all rooms in turn, whether those before are answered or not. */
+function startStream(publishing: Publishing, through: ChaosClient) {
+  const underWay: Promise<unknown>[] = [];
+  const timer = setInterval(() => {
+    const room = rooms[underWay.length % rooms.length] as string;
+    underWay.push(publishing.publish(through, { kind: 'message', rooms: [room] }));
+  }, streamMs);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(underWay);
+    },
+  };
+}

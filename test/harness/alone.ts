@@ -1,0 +1,17 @@
+// The adapter without the service, with a client that a user has made.
+import { Server } from 'socket.io';
+import { expect } from 'vitest';
+import { createAdapter } from '../../service/adapter/create.ts';
+import type { RedisClient } from '../../service/adapter/locate.ts';
+
+/** Publishes in two namespaces, through a client of any kind. */
+export async function expectAlone(client: RedisClient): Promise<void> {
+  const adapter = createAdapter(client);
+  const io = new Server({ adapter: adapter as never });
+  const namespaces = [io.of('/'), io.of('/other')];
+  await adapter.ready();
+  expect(adapter.isUp()).toBe(true);
+  const published = await adapter.publish(() => namespaces.map((one) => one.emit('event', 1)));
+  expect(published.map(({ first }) => first)).toEqual([true, true]);
+  await Promise.all(namespaces.map((one) => one.adapter.close()));
+}
