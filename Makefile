@@ -4,10 +4,11 @@ VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
 IMAGE ?= mooring:$(VERSION)
 RELEASE ?= mooring
 NAMESPACE ?= mooring
+MINUTES ?= 60
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start test chaos bench up roll down format image install e2e k8s
+.PHONY: help start test chaos bench up roll down format image install e2e k8s dashboards
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -37,6 +38,9 @@ roll: node_modules/.package-lock.json ## Replaces the replicas of `make up` by n
 
 down: node_modules/.package-lock.json ## Stops exactly what `make up` started
 	@exec $(NODE) ingress/nginx/fleet.ts down
+
+dashboards: node_modules/.package-lock.json ## Draws the dashboards from a live PROMETHEUS=http://..., as one HTML page
+	@exec $(NODE) monitoring/picture/main.ts --minutes $(MINUTES) $(PROMETHEUS)
 
 format: node_modules/.package-lock.json ## Formats the code
 	@npm run --silent format

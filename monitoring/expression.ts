@@ -27,7 +27,7 @@ export const shown = (metric: string, matchers = '') =>
 export const perSecond = (metric: string, matchers = '') =>
   `rate(${shown(metric, matchers)}[$__rate_interval])`;
 
-/** By a label of `mooring_info`: `replica`, `revision` or `version`, whatever targets are called. */
+/** By a label of `mooring_info`: `replica`, `revision` or `version`. */
 export const byInfo = (label: string, expression: string) =>
   `sum by (${label}) (${expression} * on (namespace, job, instance) group_left (${label}) ` +
   `${shown('mooring_info')})`;

@@ -118,7 +118,9 @@ function begin(metrics: ReturnType<typeof register>): void {
   for (const transport of ['polling', 'websocket']) {
     metrics.connections.set({ namespace: '/', transport }, 0);
   }
-  metrics.connects.inc({ result: 'accepted' }, 0);
+  const refusedTokens = ['authentication_required', 'invalid_token', 'token_expired'];
+  const results = ['accepted', ...refusedTokens, ...handshakeRefusals];
+  for (const result of results) metrics.connects.inc({ result }, 0);
   for (const code of [...refusalCodes, ...handshakeRefusals]) metrics.refused.inc({ code }, 0);
   for (const result of recoveryResults) metrics.recoveries.inc({ result }, 0);
   for (const reason of usualReasons) metrics.disconnects.inc({ reason }, 0);

@@ -80,8 +80,8 @@ const traffic: Panel[] = [
   {
     title: 'Messages',
     description:
-      'Events from clients, messages published to rooms, and deliveries to sockets: a message to a ' +
-      'room of a thousand is one published and a thousand delivered.',
+      'Events from clients, messages published to rooms, and deliveries to sockets: one message ' +
+      'to a room of a thousand is delivered a thousand times.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -158,8 +158,8 @@ const saturation: Panel[] = [
   {
     title: 'Disconnects and slow clients',
     description:
-      'By reason. transport_close is a network or a roll-out, ping_timeout a client that is gone; ' +
-      'slow ones had over 4 MiB unread.',
+      'By reason. transport_close is a network or a roll-out, ping_timeout a client that is ' +
+      'gone; slow ones had over 4 MiB unread.',
     kind: 'lines',
     unit: 'ops',
     queries: [

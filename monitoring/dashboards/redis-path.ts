@@ -17,8 +17,8 @@ const way: Panel[] = [
   {
     title: 'Probe',
     description:
-      'A message of each replica to itself, every two seconds, also when no user is there. It takes ' +
-      'the same way as any other. Good: below 10 ms for 99 %.',
+      'A message of each replica to itself, every two seconds, also when no user is there. It ' +
+      'takes the same way as any other. Good: below 10 ms for 99 %.',
     kind: 'lines',
     unit: 's',
     queries: quantiles('mooring_probe_delay_seconds'),

@@ -52,7 +52,7 @@ const cost: Panel[] = [
       {
         expr:
           `sum(increase(${shown('mooring_recoveries_total')}[15m])) / ` +
-          `clamp_min(max_over_time(${clients}[15m:1m]), 1)`,
+          `clamp_min(max_over_time(${clients}[15m:5s]), 1)`,
         legend: 'per client',
       },
     ],

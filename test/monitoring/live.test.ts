@@ -1,0 +1,169 @@
+// Rules and dashboards against a real Prometheus that scrapes three replicas under load: every
+// expression has data, and a fault makes its alert true and wakes nobody for another reason.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openPrometheus } from '../../monitoring/prometheus.ts';
+import { alerts } from '../../monitoring/rules.ts';
+import { trueAlerts, verifyExpressions } from '../../monitoring/verify.ts';
+import { apiKey, tokenFor, until } from '../harness/processes.ts';
+import { type Fleet, startFleet, startTalk } from './fleet.ts';
+import { startPrometheus } from './prometheus.ts';
+
+let fleet: Fleet;
+let prometheus: Awaited<ReturnType<typeof startPrometheus>>;
+let quiet: () => void;
+
+beforeAll(async () => {
+  fleet = await startFleet();
+  prometheus = await startPrometheus(fleet.targets);
+  quiet = await startTalk(fleet);
+}, 60_000);
+
+afterAll(async () => {
+  quiet?.();
+  fleet?.stop();
+  await prometheus?.stop();
+});
+
+/** Two minutes of probes are too many for a test. */
+const nowTrue = () => trueAlerts(prometheus.url, (expr) => expr.replaceAll('[2m]', '[6s]'));
+
+const pages = (names: string[]) =>
+  names.filter((name) => alerts.find((alert) => alert.name === name)?.severity === 'critical');
+
+/** Makes a fault, waits for its alert, and sees that no other one pages that did not before. */
+async function expectAlert(name: string, fault: () => unknown, undo: () => unknown = () => {}) {
+  const before = await nowTrue();
+  expect(before).not.toContain(name);
+  await fault();
+  let seen: string[] = [];
+  await until(
+    `${name} is true`,
+    async () => {
+      seen = await nowTrue();
+      return seen.includes(name);
+    },
+    20_000,
+  );
+  await undo();
+  const others = seen.filter((one) => one !== name && !before.includes(one));
+  expect(pages(others)).toEqual([]);
+}
+
+const settled = (name: string) =>
+  until(`${name} is over`, async () => !(await nowTrue()).includes(name), 20_000);
+
+describe('a fleet under load', () => {
+  it('has data for every expression, and no alert', async () => {
+    let problems: string[] = ['not looked yet'];
+    const complete = async () => {
+      problems = await verifyExpressions(prometheus.url, '5s');
+      return problems.length === 0;
+    };
+    await until('all have data', complete, 15_000).catch(() => expect(problems).toEqual([]));
+    expect(await nowTrue()).toEqual([]);
+  });
+
+  it('has every replica under its name, with its clients', async () => {
+    const query = 'mooring_clients * on (job, instance) group_left (replica) mooring_info';
+    const samples = await openPrometheus(prometheus.url).now(query);
+    const byReplica = samples.map(({ labels, value }) => [labels.replica, value]);
+    expect(byReplica.sort()).toEqual([
+      ['a', 4],
+      ['b', 4],
+      ['c', 4],
+    ]);
+  });
+});
+
+describe('a fault', () => {
+  it('of Redis that is gone', async () => {
+    await expectAlert('MooringRedisAway', fleet.redis.kill, fleet.redis.start);
+    await settled('MooringRedisAway');
+  });
+
+  it('of clients with tokens that are no good', async () => {
+    await expectAlert('MooringConnectsRefused', () => {
+      for (let i = 0; i < 60; i += 1) fleet.client(i % 3, { token: 'none' });
+    });
+  });
+
+  it('of sessions that Redis does not know', async () => {
+    await expectAlert('MooringRecoveryFailing', () => {
+      for (let i = 0; i < 30; i += 1) {
+        const auth = { token: tokenFor(`late-${i}`), pid: `${i}`, offset: '0'.repeat(16) };
+        fleet.client(i % 3, auth);
+      }
+    });
+  });
+
+  it('of clients that send what nobody understands', async () => {
+    const client = fleet.client(0);
+    await expectAlert('MooringRequestsRefused', () => {
+      for (let i = 0; i < 300; i += 1) client.emit('join_room', { no: 'name' });
+    });
+  });
+
+  it('of clients that do not read', async () => {
+    const slow = await Promise.all(
+      Array.from({ length: 15 }, async (_, i) => {
+        const client = fleet.client(i % 3, { token: tokenFor('slow') });
+        await new Promise((resolve) => client.once('connect', resolve as () => void));
+        return client;
+      }),
+    );
+    await expectAlert('MooringSlowConsumers', async () => {
+      for (const client of slow) Reflect.get(client.io.engine.transport, 'ws')._socket.pause();
+      const { operationsUrl } = fleet.services[0] as Fleet['services'][0];
+      const body = JSON.stringify({ users: ['slow'], event: 'x', data: 'x'.repeat(900_000) });
+      const headers = { Authorization: `Bearer ${apiKey}`, 'Content-Type': 'application/json' };
+      for (let i = 0; i < 10; i += 1) {
+        await fetch(`${operationsUrl}/v1/publish`, { method: 'POST', headers, body });
+      }
+    });
+    for (const client of slow) client.disconnect();
+  });
+
+  it('of a replica that restarts again and again', async () => {
+    await expectAlert('MooringPodRestarts', async () => {
+      await fleet.restart(2);
+      await new Promise((resolve) => setTimeout(resolve, 2_000)); // the time of a scrape
+      await fleet.restart(2);
+    });
+  });
+
+  it('of a replica that is frozen, and late when it goes on', async () => {
+    const [{ child }] = fleet.services as [Fleet['services'][0]];
+    await expectAlert(
+      'MooringPodSilent',
+      () => child.kill('SIGSTOP'),
+      () => new Promise((resolve) => setTimeout(resolve, 2_000)),
+    );
+    await expectAlert('MooringDeliveryDelayed', () => child.kill('SIGCONT'));
+  });
+
+  it('of a Redis that is full', async () => {
+    const { createClient } = await import('redis');
+    const redis = await createClient({ url: fleet.redis.url })
+      .on('error', () => {})
+      .connect();
+    await expectAlert('MooringProbeFailing', () => redis.configSet('maxmemory', '1mb'));
+    const isKnown = async () => (await nowTrue()).includes('MooringRedisMemoryHigh');
+    await until('that it is full is known', isKnown);
+    await redis.configSet('maxmemory', '0');
+    redis.destroy();
+  });
+
+  it('of all replicas gone', async () => {
+    await expectAlert('MooringNoReadyPod', () => {
+      for (const { child } of fleet.services) child.kill('SIGKILL');
+    });
+  });
+
+  it('is told in words, without a mistake in the templates', async () => {
+    const firing = await openPrometheus(prometheus.url).now('ALERTS');
+    expect(firing.length).toBeGreaterThan(3);
+    const response = await fetch(`${prometheus.url}/api/v1/alerts`);
+    const { data } = (await response.json()) as { data: { alerts: object[] } };
+    expect(JSON.stringify(data.alerts)).not.toMatch(/error|<no value>|%!/i);
+  });
+});
