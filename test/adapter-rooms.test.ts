@@ -78,3 +78,27 @@ describe('rooms', () => {
     }
   });
 });
+
+describe('a message', () => {
+  it('reaches its room before a request that was made after it', async () => {
+    const { first, sockets, clients } = await threeServers();
+    const seen = clients.map(() => [] as unknown[]);
+    clients.forEach((client, i) => {
+      client.on('event', (n: unknown) => seen[i]?.push(n));
+    });
+    const all = Array.from({ length: 10 }, (_, n) => n);
+    for (const n of all) {
+      first.socketsJoin('room');
+      await until('all are in', () => sockets.every(({ rooms }) => rooms.has('room')));
+      first.to('room').emit('event', n);
+      first.in('room').socketsLeave('room');
+      first.to('room').emit('event', 'nobody is there');
+      await until('all have left', () => sockets.every(({ rooms }) => !rooms.has('room')));
+    }
+    const gone = clients.map((client) => next(client, 'disconnect'));
+    first.emit('event', 'good-bye');
+    first.disconnectSockets();
+    await Promise.all(gone);
+    for (const events of seen) expect(events).toEqual([...all, 'good-bye']);
+  });
+});

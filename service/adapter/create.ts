@@ -5,7 +5,7 @@ import { createEcho, type Echo } from './echo.ts';
 import { createHub, type Hub } from './hub.ts';
 import { type Locator, locatorOf, type RedisClient } from './locate.ts';
 import { type AdapterOptions, defaultOptions, type Observer } from './options.ts';
-import { createPublisher, type Message, type Published } from './publish.ts';
+import { createPublisher, type Message, type Published, type Publisher } from './publish.ts';
 import { createRequestClient, rememberOwnRequests } from './requests.ts';
 import { catchUp } from './resync.ts';
 
@@ -39,7 +39,9 @@ const windowMsDefault = 120_000;
 /** What namespaces that see one stream of messages share. */
 interface Shared {
   hub: Hub;
-  publish: (message: Message) => Promise<Published>;
+  publish: Publisher['publish'];
+  /** Sends what waits to be published. */
+  flush(): void;
   echo: Echo;
   adapters: Map<string, RecoveringAdapter>;
 }
@@ -61,9 +63,9 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
   const open = (prefix: string, namespace: Namespace): Shared => {
     const adapters: Shared['adapters'] = new Map();
     const hub = hubFor(namespace, locator, prefix, options, adapters);
-    const publish = createPublisher(hub);
+    const { publish, flush } = createPublisher(hub);
     const echo = createEcho(hub, publish);
-    const shared = { hub, publish: collector.through(publish), echo, adapters };
+    const shared = { hub, publish: collector.through(publish), flush, echo, adapters };
     streams.set(prefix, shared);
     return shared;
   };
@@ -71,8 +73,8 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
   // A function, not an arrow: Socket.IO calls it with `new`.
   function factory(namespace: Namespace): RecoveringAdapter {
     const prefix = prefixOf(namespace.name);
-    const { hub, publish, adapters } = streams.get(prefix) ?? open(prefix, namespace);
-    const requests = createRequestClient(hub) as never;
+    const { hub, publish, flush, adapters } = streams.get(prefix) ?? open(prefix, namespace);
+    const requests = createRequestClient(hub, flush) as never;
     const adapter = new RecoveringAdapter(namespace, hub, requests, publish);
     rememberOwnRequests(adapter);
     adapters.set(namespace.name, adapter);
@@ -104,7 +106,7 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
 function createCollector() {
   let collecting: { published: Promise<Published>[]; extras: Extras } | undefined;
   return {
-    through: (publish: ReturnType<typeof createPublisher>) => (message: Message) => {
+    through: (publish: Publisher['publish']) => (message: Message) => {
       const { published, extras } = collecting ?? { published: [], extras: {} };
       if (published.length > 0 && Object.keys(extras).length > 0) {
         throw new Error('extras are for one message: emit once, in one namespace');

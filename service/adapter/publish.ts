@@ -55,7 +55,8 @@ interface Waiting {
 
 const idLength = 16;
 
-/** The returned function rejects with `RedisUnavailable`; then the outcome may be unknown. */
+export type Publisher = ReturnType<typeof createPublisher>;
+
 export function createPublisher(hub: Hub) {
   const { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer } = hub.options;
   let queue: Waiting[] = [];
@@ -83,18 +84,23 @@ export function createPublisher(hub: Hub) {
     }
   };
 
-  return async function publish(message: Message): Promise<Published> {
-    await hub.connections.opened;
-    if (messages >= queuedMessagesMax || bytes >= queuedBytesMax) {
-      observer.limitReached('queued');
-      throw new RedisUnavailable('too many messages wait for Redis');
-    }
-    messages += 1;
-    bytes += message.payload.length;
-    return new Promise((resolve, reject) => {
-      if (queue.length === 0) setImmediate(flush);
-      queue.push({ message, settle: { resolve, reject } });
-    });
+  return {
+    /** Sends what waits, before something that must come after it. */
+    flush,
+    /** Rejects with `RedisUnavailable`; then the outcome may be unknown. */
+    async publish(message: Message): Promise<Published> {
+      await hub.connections.opened;
+      if (messages >= queuedMessagesMax || bytes >= queuedBytesMax) {
+        observer.limitReached('queued');
+        throw new RedisUnavailable('too many messages wait for Redis');
+      }
+      messages += 1;
+      bytes += message.payload.length;
+      return new Promise((resolve, reject) => {
+        if (queue.length === 0) setImmediate(flush);
+        queue.push({ message, settle: { resolve, reject } });
+      });
+    },
   };
 }
 

@@ -6,13 +6,20 @@ import type { Hub } from './hub.ts';
 
 type Listener = (message: Buffer, channel: Buffer) => void;
 
-export function createRequestClient({ connections, subscriptions, options }: Hub): object {
+/** @param flushPublishes sends the messages that were emitted before a request */
+export function createRequestClient(
+  { connections, subscriptions, options }: Hub,
+  flushPublishes: () => void,
+): object {
   const failed = (error: unknown) => options.observer.failed('request', error);
   const pattern = `${options.key}#*`; // one for all namespaces, each ignores what is not its own
   return {
     publish: (channel: string, message: string | Buffer) =>
       connections.opened
-        .then(() => connections.use((main) => main.publish(channel, message)))
+        .then(() => {
+          flushPublishes();
+          return connections.use((main) => main.publish(channel, message));
+        })
         .catch(failed),
     subscribe(channels: string[], listener: Listener): void {
       for (const channel of channels) subscriptions.listen(channel, listener, false);
