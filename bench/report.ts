@@ -63,8 +63,10 @@ function tables({ scenarios }: Results): string {
 }
 
 const whereOf = ({ cores, processor, memoryGigabytes, node, redis, loadBefore }: Machine) =>
-  `${cores} × ${processor}, ${memoryGigabytes} GB, Node ${node}, Redis ${redis}; the load average ` +
-  `before it was ${loadBefore.toFixed(1)}`;
+  [
+    `${cores} × ${processor}, ${memoryGigabytes} GB, Node ${node}, Redis ${redis}`,
+    `the load average before it was ${loadBefore.toFixed(1)}`,
+  ].join('; ');
 
 function tableRow(row: Row): string {
   const { what, unit, stock, ours, ratio, targetMax } = row;

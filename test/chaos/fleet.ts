@@ -43,7 +43,11 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
     });
     return service;
   };
-  const pods = await Promise.all([0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken)));
+  const starting = [0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken));
+  const pods = await Promise.all(starting).catch((error) => {
+    stop();
+    throw error;
+  });
   const redisQueue = createQueue();
   return {
     redis,

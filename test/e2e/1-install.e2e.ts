@@ -94,7 +94,10 @@ it('leaves nothing behind but the volume', async () => {
 it('is taken by the API server in every scenario of ci/', async () => {
   // A kind of KEDA's or the Gateway's is known only where those are.
   const known = await kubectl('api-resources', '-o', 'name');
-  const needs = { keda: 'scaledobjects', gateway: 'backendtrafficpolicies', shared: 'httproutes' };
+  const needs = {
+    ...{ keda: 'scaledobjects', monitoring: 'prometheusrules' },
+    ...{ gateway: 'backendtrafficpolicies', shared: 'httproutes' },
+  };
   const scenarios = readdirSync(`${chart}/ci`).filter((file) =>
     Object.entries(needs).every(([name, kind]) => !file.startsWith(name) || known.includes(kind)),
   );

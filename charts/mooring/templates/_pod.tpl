@@ -5,7 +5,7 @@ checksum/secret: {{ include "mooring.secretData" . | sha256sum }}
 {{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}
 checksum/redis: {{ include "redis.password" .Subcharts.redis | sha256sum }}
 {{- end }}
-{{- if .Values.metrics.annotations }}
+{{- if and .Values.metrics.annotations (eq .Values.monitoring.monitor "none") }}
 prometheus.io/scrape: "true"
 prometheus.io/port: "3001"
 prometheus.io/path: /metrics
