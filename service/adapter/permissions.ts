@@ -48,30 +48,35 @@ export async function missingPermissions(client: Client, needs: Needs): Promise<
     else if (/ key/.test(failure)) missing.add(`~${family}:*`);
     else missing.add(`+${command.toLowerCase().replace(' ', '|')}`);
   };
-  const attempt = async (command: string, trying: Promise<unknown>, channel?: string) => {
-    await trying.catch(({ message }: Error) => {
-      if (message.startsWith('NOPERM')) note(command, message, channel);
-      else if (!message.startsWith('NOSCRIPT')) throw new Error(message);
-    });
-  };
-
   const commands = [...commandsOf(needs.scripts), ...needs.commands];
   const denied = client.eval(tryLua, { arguments: [key, ...commands] }) as Promise<string[]>;
-  await attempt('eval', denied);
-  const answer = await denied.catch(() => []);
-  for (let i = 0; i < answer.length; i += 2) note(answer[i] as string, answer[i + 1] as string);
-  await attempt('evalsha', client.evalSha('0'.repeat(40), { keys: [key] })); // MOVED, if it is
+  const attempts: [command: string, trying: Promise<unknown>, channel?: string][] = [
+    ['eval', denied],
+    ['evalsha', client.evalSha('0'.repeat(40), { keys: [key] })], // MOVED, if it is
+  ];
   const ignore = () => {};
   for (const channel of pubSub?.channels ?? []) {
-    const granted = channel.startsWith(`${prefix}:`) ? undefined : `${channel}*`;
-    await attempt('subscribe', client.subscribe(channel, ignore), granted);
-    await attempt('unsubscribe', client.unsubscribe(channel, ignore), granted);
+    const granted = channel.startsWith(`${prefix}:`) ? `${family}:*` : `${channel}*`;
+    attempts.push(['subscribe', client.subscribe(channel, ignore), granted]);
+    attempts.push(['unsubscribe', client.unsubscribe(channel, ignore), granted]);
   }
   if (pubSub) {
-    await attempt('psubscribe', client.pSubscribe(pubSub.pattern, ignore), pubSub.pattern);
-    await attempt('punsubscribe', client.pUnsubscribe(pubSub.pattern, ignore), pubSub.pattern);
-    await attempt('pubsub numsub', client.pubSubNumSub(key));
+    const { pattern } = pubSub;
+    attempts.push(['psubscribe', client.pSubscribe(pattern, ignore), pattern]);
+    attempts.push(['punsubscribe', client.pUnsubscribe(pattern, ignore), pattern]);
+    attempts.push(['pubsub numsub', client.pubSubNumSub(key)]);
   }
+  const noteFailure = async ([command, trying, channel]: (typeof attempts)[0]) => {
+    const { message } = await trying.then(
+      () => ({ message: '' }),
+      (error: Error) => error,
+    );
+    if (message.startsWith('NOPERM')) note(command, message, channel);
+    else if (message && !message.startsWith('NOSCRIPT')) throw new Error(message);
+  };
+  await Promise.all(attempts.map(noteFailure));
+  const answer = await denied.catch(() => []);
+  for (let i = 0; i < answer.length; i += 2) note(answer[i] as string, answer[i + 1] as string);
   return [...missing].sort();
 }
 
