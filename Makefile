@@ -22,7 +22,7 @@ start: node_modules/.package-lock.json ## Starts one process in memory, with a p
 
 test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and runs every test
 	@$(NODE) test/programs.ts
-	@npm test --silent
+	@npm test --silent -- $(if $(CI),--retry=1)
 
 chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/chaos.md
 	@exec $(NODE) test/chaos/main.ts

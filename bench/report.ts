@@ -52,8 +52,7 @@ function tables({ scenarios }: Results): string {
   return Object.entries(scenarios)
     .map(([name, { at, rounds, machine, rows }]) =>
       [
-        `**${name}**: ${at.slice(0, 10)}, ${plural(rounds, 'round')}, load of the machine before ` +
-          `it ${machine.loadBefore.toFixed(1)}`,
+        `**${name}**: ${at.slice(0, 10)}, ${plural(rounds, 'round')}, ${whereOf(machine)}`,
         '',
         '| measured | unit | stock | ours | ours / stock | target |',
         '|---|---|---|---|---|---|',
@@ -62,6 +61,12 @@ function tables({ scenarios }: Results): string {
     )
     .join('\n\n');
 }
+
+const whereOf = ({ cores, processor, memoryGigabytes, node, redis, loadBefore }: Machine) =>
+  [
+    `${cores} × ${processor}, ${memoryGigabytes} GB, Node ${node}, Redis ${redis}`,
+    `the load average before it was ${loadBefore.toFixed(1)}`,
+  ].join('; ');
 
 function tableRow(row: Row): string {
   const { what, unit, stock, ours, ratio, targetMax } = row;

@@ -1,5 +1,6 @@
 // Many messages in one turn of the event loop: written together, and still in order, once each.
 import { describe, expect, it } from 'vitest';
+import { createLine } from '../service/adapter/line.ts';
 import { threeServers } from './harness/servers.ts';
 import { next, until } from './harness/service.ts';
 
@@ -82,5 +83,27 @@ describe('a message', () => {
     await answered;
     expect(seen.filter((event) => event === 'event')).toHaveLength(10);
     expect(seen.at(-1)).toBe('answer');
+  });
+});
+
+describe('a line', () => {
+  it('lets so many through at once, in order, and after a failure, too', async () => {
+    const run = createLine(2);
+    const started: number[] = [];
+    const places = numbers(5).map(() => Promise.withResolvers<number>());
+    const done = places.map(({ promise }, n) =>
+      run(() => {
+        started.push(n);
+        return promise;
+      }),
+    );
+    expect(started).toEqual([0, 1]);
+    places[1]?.reject(new Error('failed'));
+    await expect(done[1]).rejects.toThrow('failed');
+    expect(started).toEqual([0, 1, 2]);
+    for (const n of [0, 2, 3, 4]) places[n]?.resolve(n);
+    expect(await Promise.all([0, 2, 3, 4].map((n) => done[n]))).toEqual([0, 2, 3, 4]);
+    expect(started).toEqual([0, 1, 2, 3, 4]);
+    expect(await run(async () => 'free again')).toBe('free again');
   });
 });

@@ -146,7 +146,7 @@ describe('a session', () => {
     await next(kicked, 'connect');
     expect(kicked.recovered).toBe(false);
     const results = await samples(service.operationsUrl, 'recoveries_total');
-    expect(results).toEqual({ 'result="expired"': 1, 'result="unknown"': 1 });
+    expect(results).toMatchObject({ 'result="expired"': 1, 'result="unknown"': 1 });
   });
 
   it('goes to the newest connection, and the older one is closed', async () => {

@@ -15,6 +15,7 @@ export default defineConfig({
     sequence: { sequencer: ByName },
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    retry: process.env.CI ? 1 : 0,
     disableConsoleIntercept: true,
   },
 });
