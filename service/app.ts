@@ -7,11 +7,13 @@ import type { Application, Services } from './application.ts';
 import chat from './chat/chat.ts';
 import type { Config } from './config.ts';
 import { createApi } from './http/api.ts';
+import { logged } from './http/logged.ts';
 import { createPage, type ReadyMadeToken } from './http/page.ts';
 import { type Handler, listen, listenerOf, problem } from './http/router.ts';
 import { createLifecycle } from './lifecycle/lifecycle.ts';
-import type { Log } from './log.ts';
+import { createLimitedLog, type Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { narrate } from './narrate.ts';
 import { startProbe } from './probe.ts';
 import { createPublish } from './publish.ts';
 import { createReport } from './report.ts';
@@ -27,8 +29,7 @@ export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a wo
 
 /** @param tokens offered by the page for signing in; for development only */
 export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken[] = []) {
-  const metrics = createMetrics();
-  const report = createReport(log, metrics);
+  const { metrics, report } = observed(log);
   const verify = refuseRevoked(createTokenVerifier(config), (user) => orders.revokedBefore(user));
   const verifyAuth = verifyOnce(verify);
   const stores = openStores(config, verifyAuth, metrics, report);
@@ -69,7 +70,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     io,
     /** Rejects when this process can never do its work. */
     started: ready.then(lifecycle.running),
-    api: createApi({ ...config, ...services, ...broadcast, ...lifecycle, io, order }),
+    api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, io, order }), log),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
     readiness: lifecycle.readiness,
@@ -85,6 +86,12 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
       await stores.close();
     },
   };
+}
+
+function observed(log: Log) {
+  const tell = createLimitedLog(log);
+  const metrics = narrate(createMetrics(), log, tell);
+  return { metrics, report: createReport(tell, metrics) };
 }
 
 const noPage: Handler = async ({ url }) => problem(404, 'There is nothing here', url);

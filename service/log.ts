@@ -3,12 +3,50 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
+const repeatMs = 1_000;
+const kindsMax = 1_000;
+const causesMax = 5;
+
 export function createLog(level: string, pod: string, destination?: DestinationStream): Logger {
   const options = {
     level,
     base: { pod },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: describeError },
   };
   return destination ? pino(options, destination) : pino(options);
+}
+
+/** Libraries hang requests, commands and configurations on their errors: none of that is logged. */
+function describeError(error: unknown, depth = 0): object | string {
+  if (!(error instanceof Error)) return String(error);
+  const { name, message, stack, cause } = error;
+  const code: unknown = Reflect.get(error, 'code');
+  return {
+    type: name,
+    message,
+    stack,
+    ...(typeof code === 'string' && { code }),
+    ...(cause !== undefined && depth < causesMax && { cause: describeError(cause, depth + 1) }),
+  };
+}
+
+/**
+ * Logs each kind of line once a second; the next one says how many were left out.
+ * @param kind what makes lines the same
+ */
+export function createLimitedLog(log: Log) {
+  const kinds = new Map<string, { at: number; omitted: number }>();
+  return (level: keyof Log, kind: string, details: object, words: string): void => {
+    const known = kinds.get(kind);
+    const now = Date.now();
+    if (known && now - known.at < repeatMs) {
+      known.omitted += 1;
+      return;
+    }
+    if (kinds.size >= kindsMax) kinds.clear();
+    kinds.set(kind, { at: now, omitted: 0 });
+    log[level]({ ...details, ...(known?.omitted && { omitted: known.omitted }) }, words);
+  };
 }

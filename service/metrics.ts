@@ -9,6 +9,7 @@ import {
 } from 'prom-client';
 import manifest from '../package.json' with { type: 'json' };
 import type { Config } from './config.ts';
+import type { Who } from './narrate.ts';
 import { type RefusalCode, refusalCodes } from './protocol.ts';
 import type { RedisFigures } from './stores/figures.redis.ts';
 
@@ -41,7 +42,7 @@ export function createMetrics() {
     return namespaces.has(namespace) ? namespace : 'other';
   };
   return {
-    connected(namespace: string, transport: string) {
+    connected(namespace: string, transport: string, _?: Who) {
       connections.inc({ namespace: labelOf(namespace), transport });
       connects.inc({ result: 'accepted' });
     },
@@ -49,16 +50,16 @@ export function createMetrics() {
       connections.dec({ namespace: labelOf(namespace), transport: from });
       connections.inc({ namespace: labelOf(namespace), transport: to });
     },
-    disconnected(namespace: string, transport: string, reason: string) {
+    disconnected(namespace: string, transport: string, reason: string, _?: Who) {
       connections.dec({ namespace: labelOf(namespace), transport });
       metrics.disconnects.inc({ reason: reason.replaceAll(' ', '_') });
     },
     /** A handshake or a connect to a namespace that was turned away. */
-    connectRefused(code: string) {
+    connectRefused(code: string, _?: Who) {
       connects.inc({ result: code });
       refused.inc({ code });
     },
-    requestRefused: (code: RefusalCode) => refused.inc({ code }),
+    requestRefused: (code: RefusalCode, _?: Who) => refused.inc({ code }),
     recoveryEnded: (result: RecoveryResult) => metrics.recoveries.inc({ result }),
     messageReceived: (event: string) => metrics.received.inc({ event }),
     messagePublished(seconds: number) {
@@ -118,9 +119,8 @@ function begin(metrics: ReturnType<typeof register>): void {
   for (const transport of ['polling', 'websocket']) {
     metrics.connections.set({ namespace: '/', transport }, 0);
   }
-  const refusedTokens = ['authentication_required', 'invalid_token', 'token_expired'];
-  const results = ['accepted', ...refusedTokens, ...handshakeRefusals];
-  for (const result of results) metrics.connects.inc({ result }, 0);
+  const results = ['accepted', 'authentication_required', 'invalid_token', 'token_expired'];
+  for (const result of [...results, ...handshakeRefusals]) metrics.connects.inc({ result }, 0);
   for (const code of [...refusalCodes, ...handshakeRefusals]) metrics.refused.inc({ code }, 0);
   for (const result of recoveryResults) metrics.recoveries.inc({ result }, 0);
   for (const reason of usualReasons) metrics.disconnects.inc({ reason }, 0);

@@ -31,7 +31,11 @@ export function replyTo(
   return (reply) => {
     if (!open) return;
     open = false;
-    if (!reply.ok) metrics.requestRefused((reply as Refusal).error.code);
+    if (!reply.ok) {
+      // A name that nobody handles is a client's choice of words.
+      const known = socket.listenerCount(event) > 0 ? { event } : {};
+      metrics.requestRefused((reply as Refusal).error.code, { socketId: socket.id, ...known });
+    }
     if (typeof last === 'function') last(reply);
     else if (!reply.ok) {
       const { code, message, retryable } = (reply as Refusal).error;

@@ -123,7 +123,7 @@ const latency: Panel[] = [
   {
     title: 'Refused',
     description: 'Requests and connects, by code. docs/contract.md says what each means.',
-    kind: 'stacked',
+    kind: 'lines',
     unit: 'ops',
     queries: [
       { expr: `sum by (code) (${perSecond('mooring_refusals_total')}) > 0`, legend: '{{code}}' },

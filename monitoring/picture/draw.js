@@ -11,6 +11,8 @@ const colors = [
   '#c2528b',
 ];
 
+const binarySteps = Array.from({ length: 50 }, (_, power) => 2 ** power);
+
 const draw = () => {
   document.body.append(element('p', 'source', `${data.source}, ${data.at} UTC`));
   for (const picture of data.pictures) {
@@ -42,7 +44,10 @@ function drawPanel(grid, panel) {
   const chart = element('div', 'chart');
   const legend = element('div', 'legend');
   card.append(chart, legend);
-  const lines = known.map((line, i) => ({ ...line, color: colors[i % colors.length] }));
+  const lines = worthShowing(known).map((line, i) => ({
+    ...line,
+    color: colors[i % colors.length],
+  }));
   for (const { name, values, color } of lines) {
     const entry = element('span');
     const mark = element('i');
@@ -53,6 +58,12 @@ function drawPanel(grid, panel) {
   drawLines(chart, panel, lines);
 }
 
+/** Of many, those that are zero all the time tell nothing. */
+function worthShowing(lines) {
+  const moving = lines.filter(({ values }) => values.some((value) => value > 0));
+  return lines.length > 4 && moving.length > 0 ? moving : lines;
+}
+
 function drawLines(chart, { kind, unit, times }, lines) {
   const stacked = kind === 'stacked';
   const columns = stacked ? stack(lines) : lines.map(({ values }) => values);
@@ -60,7 +71,7 @@ function drawLines(chart, { kind, unit, times }, lines) {
     label: name,
     stroke: color,
     width: 1.5,
-    fill: stacked ? `${color}55` : lines.length === 1 ? `${color}22` : undefined,
+    fill: stacked ? paler(color, 0.6) : lines.length === 1 ? paler(color, 0.85) : undefined,
     points: { show: false },
   }));
   const axis = { stroke: '#6b7280', grid: { stroke: '#eceef2', width: 1 }, ticks: { show: false } };
@@ -71,10 +82,17 @@ function drawLines(chart, { kind, unit, times }, lines) {
     cursor: { show: false },
     scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis, size: 24, font: '10px sans-serif' },
+      {
+        ...axis,
+        size: 24,
+        space: 70,
+        font: '10px sans-serif',
+        values: (_, ticks) => ticks.map(clock),
+      },
       {
         ...axis,
         size: 58,
+        ...(unit === 'bytes' && { incrs: binarySteps }),
         font: '10px sans-serif',
         values: (_, ticks) => ticks.map((tick) => format(tick, unit)),
       },
@@ -85,6 +103,12 @@ function drawLines(chart, { kind, unit, times }, lines) {
   const order = stacked ? [...columns.keys()].reverse() : [...columns.keys()];
   options.series = [{}, ...order.map((i) => series[i])];
   new uPlot(options, [times, ...order.map((i) => columns[i])], chart);
+}
+
+/** Mixed with white: not transparent, so that what is behind does not shine through. */
+function paler(color, share) {
+  const parts = color.match(/[0-9a-f]{2}/g).map((part) => Number.parseInt(part, 16));
+  return `rgb(${parts.map((part) => Math.round(part + (255 - part) * share)).join(' ')})`;
 }
 
 /** Each line on top of those before it. */
@@ -107,6 +131,13 @@ function numberOf({ lines, unit, thresholds }) {
     number.style.color = passed === 0 ? '#2a9d67' : serious;
   }
   return number;
+}
+
+function clock(seconds) {
+  const at = new Date(seconds * 1000);
+  const two = (number) => `${number}`.padStart(2, '0');
+  const time = `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+  return seconds % 60 === 0 ? time : `${time}:${two(at.getUTCSeconds())}`;
 }
 
 function last(values) {

@@ -53,7 +53,7 @@ export function createAuthentication(parts: {
     const code = verdict.ok ? adminOnly(nsp.name, verdict.data.user) : verdict.code;
     if (!verdict.ok || code) {
       namespaces.delete(nsp.name);
-      return next(refuseConnect(code ?? 'invalid_token', metrics));
+      return next(refuseConnect(code ?? 'invalid_token', socket, metrics));
     }
     Object.assign(socket.data, verdict.data);
     await socket.join(userRoom(verdict.data.user.id));
@@ -92,8 +92,8 @@ export function useFirst(namespace: MooringNamespace, middleware: Middleware): v
   middlewares.unshift(middlewares.pop());
 }
 
-function refuseConnect(code: RefusalCode, metrics: Metrics): Error {
-  metrics.connectRefused(code);
+function refuseConnect(code: RefusalCode, { id }: MooringSocket, metrics: Metrics): Error {
+  metrics.connectRefused(code, { socketId: id });
   const { message, ...data } = refusal(code).error;
   return Object.assign(new Error(message), { data });
 }

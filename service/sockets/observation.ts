@@ -6,7 +6,8 @@ export function observeSocket(socket: MooringSocket, metrics: Metrics): void {
   const namespace = socket.nsp.name;
   const { conn } = socket;
   let transport = conn.transport.name;
-  metrics.connected(namespace, transport);
+  const who = { socketId: socket.id };
+  metrics.connected(namespace, transport, who);
   const upgraded = () => {
     metrics.upgraded(namespace, transport, conn.transport.name);
     transport = conn.transport.name;
@@ -14,7 +15,7 @@ export function observeSocket(socket: MooringSocket, metrics: Metrics): void {
   conn.on('upgrade', upgraded);
   socket.on('disconnect', (reason) => {
     conn.off('upgrade', upgraded);
-    metrics.disconnected(namespace, transport, reason);
+    metrics.disconnected(namespace, transport, reason, who);
   });
 }
 

@@ -35,7 +35,10 @@ export async function startFleet(more: Record<string, string> = {}) {
     services,
     targets: services.map(({ operationsUrl }) => new URL(operationsUrl).host),
     /** A client of a replica, by number; not connected yet. */
-    client(replica: number, auth: object = { token: tokenFor(`user-${clients.length}`) }): Socket {
+    client(
+      replica: number,
+      auth: object = { token: tokenFor(`user-${clients.length}`, 3_600) },
+    ): Socket {
       const { url } = services[replica] as (typeof services)[0];
       const options = { transports: ['websocket'], forceNew: true, reconnectionDelay: 200 };
       const socket = io(url, { ...options, auth });
@@ -58,7 +61,7 @@ export async function startFleet(more: Record<string, string> = {}) {
 }
 
 /** Clients on every replica that send to one room; the returned function ends it. */
-export async function startTalk(fleet: Fleet, count = 12): Promise<() => void> {
+export async function startTalk(fleet: Fleet, count = 12, everyMs = 40): Promise<() => void> {
   const clients = Array.from({ length: count }, (_, i) => fleet.client(i % replicas.length));
   await Promise.all(
     clients.map((client) => client.timeout(10_000).emitWithAck('join_room', 'lobby')),
@@ -67,6 +70,6 @@ export async function startTalk(fleet: Fleet, count = 12): Promise<() => void> {
   const timer = setInterval(() => {
     turn += 1;
     clients[turn % count]?.emit('send_message', { roomId: 'lobby', text: `message ${turn}` });
-  }, 40);
+  }, everyMs);
   return () => clearInterval(timer);
 }

@@ -1,6 +1,11 @@
 // Rules and dashboards against a real Prometheus that scrapes three replicas under load: every
 // expression has data, and a fault makes its alert true and wakes nobody for another reason.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dashboards } from '../../monitoring/dashboards.ts';
 import { openPrometheus } from '../../monitoring/prometheus.ts';
 import { alerts } from '../../monitoring/rules.ts';
 import { trueAlerts, verifyExpressions } from '../../monitoring/verify.ts';
@@ -35,18 +40,13 @@ async function expectAlert(name: string, fault: () => unknown, undo: () => unkno
   const before = await nowTrue();
   expect(before).not.toContain(name);
   await fault();
-  let seen: string[] = [];
-  await until(
-    `${name} is true`,
-    async () => {
-      seen = await nowTrue();
-      return seen.includes(name);
-    },
-    20_000,
-  );
+  const isTrue = async () => (await nowTrue()).includes(name);
+  await until(`${name} is true`, isTrue, 20_000);
+  // A replica that starts has no Redis for a moment: what pages has to hold for a minute.
+  const others = async () =>
+    pages((await nowTrue()).filter((one) => one !== name && !before.includes(one)));
+  await until('nothing else stays true', async () => (await others()).length === 0, 3_000);
   await undo();
-  const others = seen.filter((one) => one !== name && !before.includes(one));
-  expect(pages(others)).toEqual([]);
 }
 
 const settled = (name: string) =>
@@ -72,6 +72,21 @@ describe('a fleet under load', () => {
       ['b', 4],
       ['c', 4],
     ]);
+  });
+});
+
+describe('make dashboards', () => {
+  it('draws every panel, into one page and a picture of it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mooring-picture-'));
+    const output = join(folder, 'dashboards');
+    const args = ['monitoring/picture/main.ts', '--minutes', '1', '--output', output];
+    execFileSync(process.execPath, [...args, prometheus.url]);
+    const page = readFileSync(`${output}.html`, 'utf8');
+    const panels = dashboards.flatMap(({ rows }) => rows.flatMap(({ panels }) => panels));
+    for (const { title } of panels) expect(page).toContain(JSON.stringify(title));
+    const picture = readFileSync(`${output}.png`);
+    expect(picture.readUInt32BE(20)).toBeGreaterThan(3_000); // pixels from top to bottom
+    rmSync(folder, { recursive: true });
   });
 });
 
@@ -116,7 +131,8 @@ describe('a fault', () => {
       const { operationsUrl } = fleet.services[0] as Fleet['services'][0];
       const body = JSON.stringify({ users: ['slow'], event: 'x', data: 'x'.repeat(900_000) });
       const headers = { Authorization: `Bearer ${apiKey}`, 'Content-Type': 'application/json' };
-      for (let i = 0; i < 10; i += 1) {
+      // The system, too, holds megabytes for who does not read.
+      for (let i = 0; i < 40 && !(await nowTrue()).includes('MooringSlowConsumers'); i += 1) {
         await fetch(`${operationsUrl}/v1/publish`, { method: 'POST', headers, body });
       }
     });

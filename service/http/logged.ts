@@ -1,0 +1,21 @@
+// A request of a back end by its id: that of the caller if it has one, so that both logs agree.
+import { randomUUID } from 'node:crypto';
+import type { Log } from '../log.ts';
+import type { Handler } from './router.ts';
+
+const plain = /^[\w.:-]{1,128}$/;
+
+export function logged(handler: Handler, log: Log): Handler {
+  return async (request) => {
+    const startedAt = performance.now();
+    const given = String(request.headers['x-request-id'] ?? '');
+    const requestId = plain.test(given) ? given : randomUUID();
+    const response = await handler(request);
+    const { status } = response;
+    const [path] = request.url.split('?', 1);
+    const ms = Math.round(performance.now() - startedAt);
+    const level = status === 401 ? 'warn' : 'debug';
+    log[level]({ requestId, method: request.method, path, status, ms }, 'back-end request');
+    return { ...response, headers: { ...response.headers, 'X-Request-Id': requestId } };
+  };
+}

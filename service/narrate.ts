@@ -1,0 +1,51 @@
+// A line in the log for what the metrics only count. What comes in numbers is at debug, or said
+// once a second for each kind.
+import type { createLimitedLog, Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Whose event it was: for the log alone, no label is ever a socket. */
+export interface Who {
+  socketId: string;
+  event?: string;
+}
+
+type Tell = ReturnType<typeof createLimitedLog>;
+
+/** Metrics that count as `metrics` does, and tell. */
+export function narrate(metrics: Metrics, log: Log, tell: Tell): Metrics {
+  let up: boolean | undefined;
+  return {
+    ...metrics,
+    connected(namespace, transport, who) {
+      metrics.connected(namespace, transport);
+      log.debug({ ...who, namespace, transport }, 'connected');
+    },
+    disconnected(namespace, transport, reason, who) {
+      metrics.disconnected(namespace, transport, reason);
+      log.debug({ ...who, namespace, transport, reason }, 'disconnected');
+    },
+    connectRefused(code, who) {
+      metrics.connectRefused(code);
+      tell('info', `connect ${code}`, { ...who, code }, 'connect refused');
+    },
+    requestRefused(code, who) {
+      metrics.requestRefused(code);
+      tell('info', `request ${code}`, { ...who, code }, 'request refused');
+    },
+    recoveryEnded(result) {
+      metrics.recoveryEnded(result);
+      const level = result === 'recovered' ? 'debug' : 'info';
+      tell(level, `recovery ${result}`, { result }, 'recovery ended');
+    },
+    slowConsumerClosed() {
+      metrics.slowConsumerClosed();
+      tell('warn', 'slow', {}, 'a client that reads too slowly was closed');
+    },
+    redisUp(now) {
+      metrics.redisUp(now);
+      if (now !== up && up !== undefined)
+        log[now ? 'info' : 'warn'](now ? 'redis up' : 'redis down');
+      up = now;
+    },
+  };
+}
