@@ -38,8 +38,9 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
   const page = config.page === 'on' ? createPage(config.podName, tokens) : noPage;
   const httpServer = createServer(listenerOf(page, (error) => report('page', error)));
   const connections = () => sockets.connections();
+  const count = () => io.engine.clientsCount;
   const common = { config, metrics, log, report };
-  const lifecycle = createLifecycle({ ...common, fleet: stores.fleet, connections });
+  const lifecycle = createLifecycle({ ...common, fleet: stores.fleet, connections, count });
   const sockets = createSocketServer(httpServer, {
     ...common,
     adapter: broadcast.adapter,
@@ -48,7 +49,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
-  metrics.observe(config, lifecycle.readiness, () => connections().length);
+  metrics.observe(config, lifecycle.readiness, count);
 
   const services: Services = {
     history,

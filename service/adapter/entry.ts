@@ -8,7 +8,7 @@
 /** Microseconds by Redis's clock, as 16 digits: ordered as text. */
 export type Id = string;
 export const noId: Id = '0000000000000000';
-const idLength = noId.length;
+export const idLength = noId.length;
 const tailLength = idLength + 2; // the id, a quote and a bracket
 
 export const isId = (value: unknown): value is Id =>

@@ -2,7 +2,7 @@
 
 import { type Channels, everyone, isDirect } from './channels.ts';
 import { type Argument, RedisUnavailable } from './connections.ts';
-import { encode, type Flags, type Id } from './entry.ts';
+import { encode, type Flags, type Id, idLength } from './entry.ts';
 import type { Hub } from './hub.ts';
 import { publish as script } from './scripts.ts';
 
@@ -52,8 +52,6 @@ interface Waiting {
   message: Message;
   settle: { resolve(published: Published): void; reject(error: unknown): void };
 }
-
-const idLength = 16;
 
 export type Publisher = ReturnType<typeof createPublisher>;
 

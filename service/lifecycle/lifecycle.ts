@@ -16,6 +16,8 @@ interface Parts {
   fleet: Fleet;
   /** The open connections; asked only after the start. */
   connections(): Connection[];
+  /** How many; asked at every handshake. */
+  count(): number;
   metrics: Metrics;
   log: Log;
   report(stage: string, error: unknown): void;
@@ -28,14 +30,14 @@ export interface Readiness {
   connections?: number;
 }
 
-export function createLifecycle({ config, fleet, connections, metrics, log, report }: Parts) {
+export function createLifecycle(parts: Parts) {
+  const { config, fleet, connections, count, metrics, log, report } = parts;
   const identity = { id: randomUUID(), pod: config.podName, release: config.release };
   const storm = createStorm(config.handshakesPerSecondMax);
   let phase: Situation['phase'] = 'starting';
   let closing = false;
   let runningSince = Date.now();
 
-  const count = () => connections().length;
   const full = () => count() >= config.connectionsMax;
   const readiness = (): Readiness => {
     if (phase === 'running')
