@@ -1,6 +1,6 @@
 // Connection state recovery over several replicas, through everything that breaks a connection.
 import { describe, expect, it } from 'vitest';
-import { clean, judge, rotate, sendTo, startStream, track } from './harness/moving.ts';
+import { clean, joined, judge, rotate, sendTo, startStream, track } from './harness/moving.ts';
 import { startRedis } from './harness/redis.ts';
 import {
   connected,
@@ -32,14 +32,10 @@ async function underLoad(clientCount: number, env: Record<string, string> = {}) 
       const transports = i % 2 === 0 ? ['polling', 'websocket'] : ['websocket'];
       const client = first.connect(`user-${i}`, { transports, reconnectionDelay: 200 });
       rotate(client, urls);
-      const seen = track(client);
-      await connected(client);
-      for (const room of roomNames) await client.emitWithAck('join_room', room);
-      return { client, seen };
+      return joined(client, roomNames);
     }),
   );
-  const publisher = await connected(third.connect('publisher'));
-  for (const room of roomNames) await publisher.emitWithAck('join_room', room);
+  const { client: publisher } = await joined(third.connect('publisher'), roomNames);
   const stream = startStream(publisher, roomNames);
   await until('the stream flows', () => stream.count() > 40);
   const verdicts = async () => {

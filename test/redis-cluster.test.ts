@@ -4,7 +4,7 @@ import { createCluster } from 'redis';
 import { describe, expect, it } from 'vitest';
 import { expectAlone } from './harness/alone.ts';
 import { startCluster } from './harness/cluster.ts';
-import { clean, judge, rotate, startStream, track } from './harness/moving.ts';
+import { clean, joined, judge, rotate, startStream } from './harness/moving.ts';
 import {
   connected,
   next,
@@ -29,20 +29,12 @@ async function underLoad() {
     ['alice', 'bob', 'carol', 'dave'].map(async (user, i) => {
       const client = (i % 2 ? first : second).connect(user, { reconnectionDelay: 100 });
       rotate(client, [first.url, second.url, third.url]);
-      const seen = track(client);
-      await connected(client);
-      for (const room of rooms) await client.emitWithAck('join_room', room);
-      return { client, seen };
+      return joined(client, rooms);
     }),
   );
-  const publisher = await connected(third.connect('publisher'));
-  for (const room of rooms) await publisher.emitWithAck('join_room', room);
+  const { client: publisher } = await joined(third.connect('publisher'), rooms);
   const stream = startStream(publisher, rooms);
-  const more = async (count = 30) => {
-    const taken = () => [...stream.acknowledged.values()].flat().length;
-    const before = taken();
-    await until('messages flow', () => taken() > before + count, 20_000);
-  };
+  const more = (count = 30) => stream.more(count);
   const verdicts = async (judged: (texts: string[], room: string) => string[]) => {
     const acknowledged = await stream.stop();
     await until('the last ones arrive', () =>

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSentinel } from 'redis';
 import { describe, expect, it } from 'vitest';
 import { expectAlone } from './harness/alone.ts';
-import { clean, judge, sendTo, startStream, track } from './harness/moving.ts';
+import { clean, joined, judge, sendTo, startStream } from './harness/moving.ts';
 import { startSentinels } from './harness/sentinel.ts';
-import { connected, next, samples, startApp, until, untilReady } from './harness/service.ts';
+import { next, samples, startApp, until, untilReady } from './harness/service.ts';
 
 const rooms = ['r0', 'r1'];
 
@@ -18,20 +18,12 @@ async function underLoad() {
   const clients = await Promise.all(
     ['alice', 'bob', 'carol', 'dave'].map(async (user) => {
       const client = first.connect(user, { reconnectionDelay: 100 });
-      const seen = track(client);
-      await connected(client);
-      for (const room of rooms) await client.emitWithAck('join_room', room);
-      return { client, seen };
+      return joined(client, rooms);
     }),
   );
-  const publisher = await connected(second.connect('publisher'));
-  for (const room of rooms) await publisher.emitWithAck('join_room', room);
+  const { client: publisher } = await joined(second.connect('publisher'), rooms);
   const stream = startStream(publisher, rooms);
-  const more = async (count = 50) => {
-    const taken = () => [...stream.acknowledged.values()].flat().length;
-    const before = taken();
-    await until('messages flow', () => taken() > before + count, 20_000);
-  };
+  const more = (count = 50) => stream.more(count);
   await more();
   return { redis, first, second, clients, publisher, stream, more };
 }

@@ -1,5 +1,6 @@
 // Clients that find another replica when theirs is gone, and what they got.
 import type { Socket } from 'socket.io-client';
+import { connected, until } from './service.ts';
 
 /** Where the client's next connection goes; a load balancer would decide it. */
 export function sendTo(client: Socket, url: string): void {
@@ -35,6 +36,14 @@ export function track(client: Socket): Track {
   return seen;
 }
 
+/** A client once it is in the rooms, with what it gets there. */
+export async function joined(client: Socket, rooms: string[]) {
+  const seen = track(client);
+  await connected(client);
+  for (const room of rooms) await client.emitWithAck('join_room', room);
+  return { client, seen };
+}
+
 /** Numbers messages of several rooms without pause; keeps which of them were acknowledged. */
 export function startStream(client: Socket, rooms: string[]) {
   const acknowledged = new Map<string, string[]>(rooms.map((room) => [room, []]));
@@ -54,6 +63,12 @@ export function startStream(client: Socket, rooms: string[]) {
   return {
     acknowledged,
     count: () => sent,
+    /** Resolves when so many more are acknowledged. */
+    async more(count: number) {
+      const taken = () => [...acknowledged.values()].flat().length;
+      const before = taken();
+      await until('messages flow', () => taken() > before + count, 20_000);
+    },
     async stop() {
       running = false;
       await done;
