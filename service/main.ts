@@ -52,11 +52,17 @@ class UsageError extends Error {}
 /** Exits 0 when nothing fails, 1 when something does, 2 when the arguments make no sense. */
 async function check(args: string[], env: Environment): Promise<void> {
   const options = parseCheck(args, () => signingKey(env));
-  const { runCheck } = await import('./check/check.ts'); // a client, which no pod needs
+  const { runCheck } = await import('./check/check.ts').catch(explainMissing);
   const { reportJson, reportText } = await import('./check/table.ts');
   const report = await runCheck(options);
   print(options.json ? reportJson(report) : reportText(report));
   process.exitCode = report.ok ? 0 : 1;
+}
+
+/** A pod needs no client: it is in the image, as one file, but no dependency of the service. */
+function explainMissing(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  throw new UsageError('check needs socket.io-client: npm install --no-save socket.io-client@4.8');
 }
 
 async function start(env: Environment, isDevelopment: boolean): Promise<void> {
