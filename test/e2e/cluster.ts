@@ -76,12 +76,13 @@ export function imageValues(): Values {
   return { image: { registry, repository, tag } };
 }
 
-/** Resolves when every pod that is asked for is there, and Redis. */
+/** Resolves when every pod that is asked for is there, and Redis where it is the release's. */
 export async function ready(namespace: string) {
-  const rollouts = ['deployment/mooring', 'statefulset/mooring-redis'].map((name) =>
-    kubectl('-n', namespace, 'rollout', 'status', name, '--timeout=180s'),
+  const parts = 'app.kubernetes.io/component in (server, store)';
+  await kubectl(
+    ...['-n', namespace, 'rollout', 'status', 'deployment,statefulset', '-l', parts],
+    '--timeout=180s',
   );
-  await Promise.all(rollouts);
 }
 
 /** The pods of the service that are not about to go, oldest first. */
