@@ -17,7 +17,7 @@ export interface Kinds {
 
 export const file = join(import.meta.dirname, '../../test/chart/kubernetes.json');
 
-/** Of KEDA, the Prometheus operator, the Gateway API and Envoy Gateway the CRDs have to be there. */
+/** The CRDs of KEDA, Prometheus operator, Gateway API and Envoy Gateway have to be there. */
 const wanted: Record<string, string[]> = {
   v1: ['ConfigMap', 'Namespace', 'Pod', 'Secret', 'Service', 'ServiceAccount'],
   'apps/v1': ['Deployment', 'StatefulSet'],

@@ -42,7 +42,7 @@ function schemaOfValue(value: Value): Schema {
   }
   if (children) {
     const properties = propertiesOf(children);
-    return { ...described, type: 'object', properties, additionalProperties: false };
+    return { ...described, type: 'object', properties, additionalProperties: false, ...schema };
   }
   return { ...described, type: typeOf(fallback), ...schema };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../service/config.ts';
-import { chart, only, render, scenario, type Values } from './render.ts';
+import { chart, only, pods, render, scenario, type Values } from './render.ts';
 
 const deployment = (values?: Values) => only(render(values), 'Deployment', nameOf(values));
 const nameOf = (values?: Values) => (values?.fullnameOverride as string) ?? 'mooring';
@@ -23,6 +23,11 @@ describe('the Deployment', () => {
     expect(containerOf(scenario('throwaway')).image).toBe(
       'registry.example.com/team/mooring:1.2.3',
     );
+    const mirrored = pods(render(scenario('everything'))).flatMap(({ spec }) =>
+      spec.containers.map(({ image }: { image: string }) => image),
+    );
+    expect(mirrored).toHaveLength(7);
+    for (const image of mirrored) expect(image).toMatch(/^registry\.example\.com\/[^:]+@sha256:/);
     const everything = only(render(scenario('everything')), 'Deployment', 'mooring-chat');
     expect(everything.spec.template.spec.containers[0].image).toMatch(
       /^registry\.example\.com\/mooring@sha256:0{64}$/,

@@ -27,6 +27,8 @@ const contradictions: [string, Values][] = [
     'is a key of externalRedis.existingSecret',
     { ...noRedis, externalRedis: { url: 'redis://a', sentinelPasswordKey: 'k' } },
   ],
+  ['externalRedis has no address', { ...noRedis, replicas: 1, externalRedis: { mode: 'cluster' } }],
+  ['externalRedis has no address', { ...noRedis, externalRedis: { caSecret: 's' } }],
   ['reach each other through Redis', noRedis],
   ['reach each other through Redis', { ...noRedis, replicas: 1, config: { WORKERS: 2 } }],
   [
@@ -36,6 +38,7 @@ const contradictions: [string, Values][] = [
   ['keep one', { auth: { publicKey: 'k', jwksUrl: 'https://i' } }],
   ['needs auth.publicKey or auth.jwksUrl', { auth: { algorithms: ['RS256'] } }],
   ['sign with the public key', { auth: { jwksUrl: 'https://i', algorithms: ['HS256'] } }],
+  ['helm test makes its own tokens', { tests: { tokenSecret: 's' } }],
   ['set ingress-nginx.enabled=false', { exposure: { mode: 'none' } }],
   ['needs exposure.gateway.parentRefs', { ...off, exposure: { mode: 'gateway' } }],
   ['set exposure.mode=gateway', { exposure: { gateway: { envoyGateway: true } } }],
@@ -69,6 +72,7 @@ describe('a combination that cannot work', () => {
   it('stays allowed next to it', () => {
     expect(template(gateway).ok).toBe(true);
     expect(template({ ...none, ...noRedis, replicas: 1 }).ok).toBe(true);
+    expect(template({ global: { ofAnUmbrella: true } }).ok).toBe(true);
   });
 });
 
@@ -84,6 +88,7 @@ const mistakes: [string, Values][] = [
   ['/config/WORKERS', { config: { WORKERS: 257 } }],
   ['/config/LOG_LEVEL', { config: { LOG_LEVEL: 'verbose' } }],
   ['/image/digest', { image: { digest: 'sha256:short' } }],
+  ['/auth/algorithms/0', { auth: { jwksUrl: 'https://i', algorithms: ['none'] } }],
   ['/memory', { redis: { memory: '512M' } }],
   ['/externalRedis/url', { externalRedis: { url: 'http://r' } }],
   ['/exposure/cookie/name', { exposure: { cookie: { name: 'a b' } } }],

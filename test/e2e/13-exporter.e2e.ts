@@ -1,5 +1,5 @@
-// redis.exporter.enabled: Prometheus gets the figures of the release's Redis. The image is fetched, or
-// EXPORTER_IMAGE names one that the nodes have.
+// redis.exporter.enabled: Prometheus gets the figures of the release's Redis. EXPORTER_IMAGE names an
+// image that nodes have or can fetch.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   eventually,
@@ -56,7 +56,8 @@ describe.runIf(image && hasPrometheus)('the exporter of Redis', () => {
     expect(securityContext).toMatchObject({ readOnlyRootFilesystem: true });
     expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 999 });
     expect(status.containerStatuses.map(({ restartCount }: Json) => restartCount)).toEqual([0, 0]);
-    const script = `fetch('http://mooring-redis:9121/metrics', { signal: AbortSignal.timeout(3000) })
+    const script = `const signal = AbortSignal.timeout(3000);
+      fetch('http://mooring-redis:9121/metrics', { signal })
       .then(() => console.log('open'), () => console.log('closed'));`;
     expect(await node(home.namespace, 'deployment/mooring', script)).toBe('closed');
   });

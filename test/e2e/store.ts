@@ -1,5 +1,5 @@
-// A Redis of somebody else's, reached by TLS only: one server that a Sentinel watches, and a cluster
-// of two nodes, in one pod.
+// A Redis of somebody else's, reached by TLS only: one server that a Sentinel watches, and a
+// cluster of two nodes, in one pod.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -92,10 +92,11 @@ const sentinel = [
 ];
 
 function pod(namespace: string) {
-  const written = (name: string, lines: string[], folder: string) =>
-    `mkdir -p ${folder}; printf '%s\\n' ${lines.map((line) => `'${line}'`).join(' ')} > ${name}`;
-  const start = (port: number, lines: string[], mode = '') =>
-    `${written(`/data/${port}.conf`, lines, `/data/${port}`)}; redis-server /data/${port}.conf${mode}`;
+  const start = (port: number, lines: string[], mode = '') => {
+    const quoted = lines.map((line) => `'${line}'`).join(' ');
+    const file = `/data/${port}.conf`;
+    return `mkdir -p /data/${port}; printf '%s\\n' ${quoted} > ${file}; redis-server ${file}${mode}`;
+  };
   const [first, second] = ports.nodes;
   const cluster = `${start(first, node(first))} & ${start(second, node(second))}`;
   return {

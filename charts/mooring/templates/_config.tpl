@@ -8,14 +8,8 @@ JWT_PUBLIC_KEY: {{ . | quote }}
 {{- with .Values.auth.jwksUrl }}
 JWT_JWKS_URL: {{ . | quote }}
 {{- end }}
-{{- with .Values.auth.issuer }}
-JWT_ISSUER: {{ . | quote }}
-{{- end }}
-{{- with .Values.auth.audience }}
-JWT_AUDIENCE: {{ . | quote }}
-{{- end }}
-{{- with .Values.auth.algorithms }}
-JWT_ALGORITHMS: {{ join "," . | quote }}
+{{- with include "mooring.tokenConfig" . }}
+{{ . }}
 {{- end }}
 {{- if ne .Values.externalRedis.mode "single" }}
 REDIS_MODE: {{ .Values.externalRedis.mode }}
@@ -28,6 +22,17 @@ NODE_EXTRA_CA_CERTS: /etc/mooring/redis-ca/ca.crt
 {{- end }}
 {{- range $name, $value := .Values.config }}
 {{ $name }}: {{ include "mooring.plain" $value | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* What tokens have to say. */}}
+{{- define "mooring.tokenConfig" -}}
+{{- $asked := dict "JWT_ISSUER" .Values.auth.issuer "JWT_AUDIENCE" .Values.auth.audience -}}
+{{- $_ := set $asked "JWT_ALGORITHMS" (join "," .Values.auth.algorithms) -}}
+{{- range $name, $value := $asked }}
+{{- with $value }}
+{{ $name }}: {{ . | quote }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
