@@ -1,5 +1,5 @@
-// redis.exporter.enabled: Prometheus gets the figures of the release's Redis. EXPORTER_IMAGE names an
-// image that nodes have or can fetch.
+// redis.exporter.enabled: Prometheus gets the figures of the release's Redis. EXPORTER_IMAGE names
+// an image that nodes have or can fetch.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   eventually,

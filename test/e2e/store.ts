@@ -95,7 +95,8 @@ function pod(namespace: string) {
   const start = (port: number, lines: string[], mode = '') => {
     const quoted = lines.map((line) => `'${line}'`).join(' ');
     const file = `/data/${port}.conf`;
-    return `mkdir -p /data/${port}; printf '%s\\n' ${quoted} > ${file}; redis-server ${file}${mode}`;
+    const write = `mkdir -p /data/${port}; printf '%s\\n' ${quoted} > ${file}`;
+    return `${write}; redis-server ${file}${mode}`;
   };
   const [first, second] = ports.nodes;
   const cluster = `${start(first, node(first))} & ${start(second, node(second))}`;
