@@ -153,9 +153,16 @@ describe('the notes', () => {
 
   it('give the commands that come next', () => {
     const notes = notesOf({});
+    expect(notes).toContain('kubectl -n chat rollout status deployment/mooring');
     expect(notes).toContain('kubectl -n chat port-forward service/mooring 3000:80');
     expect(notes).toContain('node service/main.ts token --sub alice');
     expect(notes).toContain('open http://localhost:3000');
+  });
+
+  it('say what helm test lacks where an issuer signs the tokens', () => {
+    expect(notesOf(scenario('shared-redis'))).toContain('name a token in tests.tokenSecret');
+    expect(notesOf(scenario('external-redis'))).not.toContain('name a token');
+    expect(notesOf({})).not.toContain('name a token');
   });
 
   it('say plainly that ingress-nginx is retired, and what else is unsafe', () => {
