@@ -157,6 +157,8 @@ describe('the notes', () => {
     expect(notes).toContain('kubectl -n chat port-forward service/mooring 3000:80');
     expect(notes).toContain('node service/main.ts token --sub alice');
     expect(notes).toContain('open http://localhost:3000');
+    expect(notes).toContain('once networkPolicy.operationsFrom names them');
+    expect(notesOf({ networkPolicy: { enabled: false } })).not.toContain('operationsFrom');
   });
 
   it('say what helm test lacks where an issuer signs the tokens', () => {

@@ -34,6 +34,7 @@ it.each(modes)('%s: helm test passes, through it', async (mode, servers, externa
     await install(namespace, {
       ...{ ...inside, redis: { enabled: false }, networkPolicy: policy },
       externalRedis: { ...external, caSecret: 'redis-ca' },
+      auth: { issuer: 'https://issuer.example.com/', audience: 'chat' }, // of helm test's tokens
       config: { DRAIN_MS_MAX: 1000, ENDPOINT_DELAY_MS: 0 },
     });
     await helm(['test', 'mooring', '-n', namespace, '--logs']);
