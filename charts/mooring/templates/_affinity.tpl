@@ -42,8 +42,9 @@ nginx.ingress.kubernetes.io/{{ $name }}: {{ $value | quote }}
 {{- else if eq $exposure.ingress.preset "haproxy-ingress" -}}
 haproxy-ingress.github.io/affinity: cookie
 haproxy-ingress.github.io/session-cookie-name: {{ $cookie.name }}
-haproxy-ingress.github.io/session-cookie-keywords: insert indirect nocache httponly
-haproxy-ingress.github.io/session-cookie-same-site: {{ ternary "true" "false" (eq (include "mooring.sameSite" .) "None") | quote }}
+{{- $none := eq (include "mooring.sameSite" .) "None" }}{{/* which makes it Secure as well */}}
+haproxy-ingress.github.io/session-cookie-keywords: insert indirect nocache httponly{{ ternary " secure" "" (and $exposure.tls.enabled (not $none)) }}
+haproxy-ingress.github.io/session-cookie-same-site: {{ $none | quote }}
 haproxy-ingress.github.io/timeout-tunnel: 1h
 {{- else if eq $exposure.ingress.preset "f5-nginx" -}}
 {{- $secure := ternary " secure" "" $exposure.tls.enabled -}}
