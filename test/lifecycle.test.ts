@@ -120,14 +120,17 @@ describe('shutdown', () => {
     expect(Date.now() - signalledAt).toBeLessThan(1000);
   });
 
-  it.runIf(process.getuid?.() === 0)('works as PID 1', async () => {
-    const unshare = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
-    const service = await startProcess({}, unshare);
-    await untilReady(service.operationsUrl);
-    const pid = Number(execFileSync('pgrep', ['-P', String(service.child.pid)]));
-    process.kill(pid, 'SIGTERM');
-    expect(await service.exited).toEqual([0, null]);
-  });
+  it.runIf(process.getuid?.() === 0)(
+    'works as PID 1, whatever an application leaves running',
+    async () => {
+      const unshare = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
+      const service = await startProcess({ APPLICATION: 'test/harness/ticking.ts' }, unshare);
+      await untilReady(service.operationsUrl);
+      const pid = Number(execFileSync('pgrep', ['-P', String(service.child.pid)]));
+      process.kill(pid, 'SIGTERM');
+      expect(await service.exited).toEqual([0, null]);
+    },
+  );
 });
 
 describe('admission', () => {
