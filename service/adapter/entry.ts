@@ -8,6 +8,8 @@
 /** Microseconds by Redis's clock, as 16 digits: ordered as text. */
 export type Id = string;
 export const noId: Id = '0000000000000000';
+/** Before every id: the position of a process that does not know the stream yet. */
+export const unknown: Id = '';
 export const idLength = noId.length;
 const tailLength = idLength + 2; // the id, a quote and a bracket
 
