@@ -4,13 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   eventually,
   get,
-  inside,
   install,
   type Json,
   kubectl,
   node,
   openNamespace,
   timed,
+  withoutVolume,
 } from './cluster.ts';
 import { has } from './gateway.ts';
 
@@ -26,9 +26,9 @@ describe.runIf(image && hasPrometheus)('the exporter of Redis', () => {
     home = await openNamespace('exporter');
     const [, registry, repository, tag] = /^([^/]+)\/(.+):(.+)$/.exec(image ?? '') ?? [];
     const exporter = { enabled: true, image: { registry, repository, tag } };
-    const redis = { ...(inside.redis as object), exporter };
+    const redis = { ...(withoutVolume.redis as object), exporter };
     await timed('install with the exporter ready', () =>
-      install(home.namespace, { ...inside, redis }),
+      install(home.namespace, { ...withoutVolume, redis }),
     );
   });
 

@@ -5,18 +5,18 @@ import {
   eventually,
   get,
   image,
-  inside,
   install,
   kubectl,
   node,
   openNamespace,
+  withoutVolume,
 } from './cluster.ts';
 
 let home: Awaited<ReturnType<typeof openNamespace>>;
 
 beforeAll(async () => {
   home = await openNamespace('network');
-  await install(home.namespace, inside);
+  await install(home.namespace, withoutVolume);
   await apply(stranger(home.namespace));
   await kubectl('-n', home.namespace, 'wait', 'pod/stranger', '--for=condition=Ready');
 });

@@ -4,13 +4,13 @@ import { type Client, closeAll, connectMany, joinAll, tokenMaker } from './clien
 import {
   eventually,
   get,
-  inside,
   install,
   type Json,
   note,
   openNamespace,
   portForward,
   timed,
+  withoutVolume,
 } from './cluster.ts';
 import { behindGateway, has, hasGateway, leads, openGateway } from './gateway.ts';
 
@@ -37,7 +37,7 @@ describe.runIf(hasMetrics)('autoscaling by CPU', () => {
   beforeAll(async () => {
     home = await openNamespace('cpu');
     const autoscaling = { mode: 'resource', min: 1, max: 3 };
-    await install(home.namespace, { ...inside, autoscaling });
+    await install(home.namespace, { ...withoutVolume, autoscaling });
   });
 
   afterAll(async () => {
@@ -81,7 +81,7 @@ describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', 
     const size = { mode: 'connections', min: 2, max: 8, connectionsPerPod: 50 };
     const config = { DRAIN_MS_MAX: 1000, ENDPOINT_DELAY_MS: 1000 };
     const autoscaling = { ...size, behavior, cpuPercent: 1000 };
-    await install(home.namespace, { ...inside, ...behindGateway, autoscaling, config });
+    await install(home.namespace, { ...withoutVolume, ...behindGateway, autoscaling, config });
     await leads(door.url);
   });
 

@@ -62,6 +62,12 @@ export const inside: Values = {
   redis: { cpu: '50m' },
 };
 
+/** For what is not about data either: a cluster has only so many volumes. */
+export const withoutVolume: Values = {
+  ...inside,
+  redis: { ...(inside.redis as object), persistence: { enabled: false } },
+};
+
 export async function install(namespace: string, values: Values = {}, folder = chart) {
   const args = ['upgrade', '--install', 'mooring', folder, '-n', namespace, '-f', '-'];
   await helm(args, { ...imageValues(), ...values });
