@@ -12,7 +12,7 @@ import { createPage, type ReadyMadeToken } from './http/page.ts';
 import { type Handler, listen, listenerOf, problem } from './http/router.ts';
 import { createLifecycle } from './lifecycle/lifecycle.ts';
 import { createLimitedLog, type Log } from './log.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { narrate } from './narrate.ts';
 import { startProbe } from './probe.ts';
 import { createPublish } from './publish.ts';
@@ -27,9 +27,17 @@ import { createTokenVerifier } from './token.ts';
 
 export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a worker needs
 
-/** @param tokens offered by the page for signing in; for development only */
-export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken[] = []) {
-  const { metrics, report } = observed(log);
+/**
+ * @param tokens offered by the page for signing in; for development only
+ * @param counted what counts; `make bench` has one that does not, to see what counting costs
+ */
+export async function createApp(
+  config: Config,
+  log: Log,
+  tokens: ReadyMadeToken[] = [],
+  counted = createMetrics(),
+) {
+  const { metrics, report } = observed(log, counted);
   const verify = refuseRevoked(createTokenVerifier(config), (user) => orders.revokedBefore(user));
   const verifyAuth = verifyOnce(verify);
   const stores = openStores(config, verifyAuth, metrics, report);
@@ -89,9 +97,9 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
   };
 }
 
-function observed(log: Log) {
+function observed(log: Log, counted: Metrics) {
   const tell = createLimitedLog(log);
-  const metrics = narrate(createMetrics(), log, tell);
+  const metrics = narrate(counted, log, tell);
   return { metrics, report: createReport(tell, metrics) };
 }
 

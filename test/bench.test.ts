@@ -1,10 +1,9 @@
 // The pieces of the benchmark measure what they say.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startChild } from '../bench/child.ts';
-import { startFleet, total } from '../bench/fleet.ts';
+import { type Kind, startFleet, total } from '../bench/fleet.ts';
 import { readFrames, textFrame } from '../bench/frames.ts';
 import { type Row, withTable } from '../bench/report.ts';
-import type { Kind } from '../bench/server.ts';
 import { summarize } from '../bench/statistics.ts';
 
 async function running(kind: Kind, rooms: string[]) {
