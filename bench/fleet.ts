@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from './child.ts';
 import { type Redis, startRedis } from './redis.ts';
 
-/** What is measured, by the file that runs it: an adapter, or Mooring with its metrics or without. */
+/** What is measured, and what runs it: an adapter, or Mooring with metrics or without. */
 const files = {
   stock: 'server.ts',
   ours: 'server.ts',

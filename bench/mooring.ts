@@ -2,7 +2,6 @@
 import { createApp } from '../service/app.ts';
 import { parseConfig } from '../service/config.ts';
 import { createLog } from '../service/log.ts';
-import { createMetrics } from '../service/metrics.ts';
 import { roomName } from '../service/protocol.ts';
 import { mintToken } from '../service/token.ts';
 import { answerCalls } from './child.ts';
@@ -23,8 +22,8 @@ const config = parseConfig({
   REBALANCE: 'off',
   HANDSHAKES_PER_SECOND_MAX: '1000000', // all come at once, and there is nowhere else to go
 });
-const metrics = kind === 'counted' ? createMetrics() : uncounted;
-const app = await createApp(config, createLog('silent', 'bench'), [], metrics);
+const given = kind === 'uncounted' ? { counted: uncounted } : {};
+const app = await createApp(config, createLog('silent', 'bench'), given);
 app.io.on('connection', (socket) => socket.join(roomName(socket.handshake.auth.room)));
 await app.started;
 const port = await app.listen();

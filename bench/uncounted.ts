@@ -23,6 +23,7 @@ export const uncounted: Metrics = {
   roomDeleted: nothing,
   limitReached: nothing,
   backgroundFailed: nothing,
+  spansDropped: nothing,
   probed: nothing,
   probeFailed: nothing,
   observe: nothing,

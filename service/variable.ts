@@ -44,6 +44,32 @@ export const list = (text: string) =>
     .default('')
     .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
     .describe(text);
+export const share = (text: string, fallback: number) =>
+  z.coerce
+    .number('must be a number')
+    .min(0, 'must be at least 0')
+    .max(1, 'must be at most 1')
+    .default(fallback)
+    .describe(text);
+/** As OpenTelemetry writes them: `name=value`, with commas, values percent-encoded. */
+export const pairs = (text: string) =>
+  z
+    .string()
+    .refine((value) => readPairs(value) !== undefined, 'must be name=value, separated by commas')
+    .transform(readPairs)
+    .optional()
+    .describe(text);
+function readPairs(text: string): Record<string, string> | undefined {
+  try {
+    const read = text.split(',').map((pair) => /^\s*([\w-]+)\s*=(.*)$/.exec(pair));
+    if (!read.every((pair) => pair !== null)) return undefined;
+    return Object.fromEntries(
+      read.map(([, name = '', value = '']) => [name, decodeURIComponent(value.trim())]),
+    );
+  } catch {
+    return undefined; // a broken escape
+  }
+}
 export const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value;
 export const isPublicKey = (pem: string) => {
   try {
