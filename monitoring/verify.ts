@@ -1,8 +1,9 @@
 // Whether every expression has data, on a Prometheus that scrapes an install under load.
+
+import { alerts } from './alerts.ts';
 import { dashboards } from './dashboards.ts';
 import { filled, openPrometheus, type Prometheus, type Sample } from './prometheus.ts';
 import { recordings, withoutRecordings } from './recordings.ts';
-import { alerts } from './rules.ts';
 
 /** What only clusters with kube-state-metrics have. */
 const optional = /^kube_/;

@@ -1,6 +1,6 @@
 // Faults and the alerts that they are to make true, and no others.
 import { expect } from 'vitest';
-import { alerts } from '../../monitoring/rules.ts';
+import { alerts } from '../../monitoring/alerts.ts';
 import { trueAlerts } from '../../monitoring/verify.ts';
 import { until } from '../harness/processes.ts';
 
