@@ -6,10 +6,10 @@ import { contradictions } from './contradictions.ts';
 import {
   choice,
   count,
+  headers,
   isOrigin,
   isPublicKey,
   list,
-  pairs,
   port,
   share,
   url,
@@ -94,7 +94,9 @@ export const settings = z.object({
     'http:',
     'https:',
   ]),
-  OTEL_EXPORTER_OTLP_HEADERS: pairs('headers for the collector, such as authorization=Bearer%20x'),
+  OTEL_EXPORTER_OTLP_HEADERS: headers(
+    'headers for the collector, such as authorization=Bearer%20x',
+  ),
   OTEL_SERVICE_NAME: z.string().min(1).default('mooring').describe('name of the service in traces'),
   OTEL_TRACES_SAMPLER_ARG: share("share of publishes that are traced without a caller's trace", 1),
   PAGE: choice('whether the test page is served on PORT', ['off', 'on']),

@@ -51,23 +51,22 @@ export const share = (text: string, fallback: number) =>
     .max(1, 'must be at most 1')
     .default(fallback)
     .describe(text);
-/** As OpenTelemetry writes them: `name=value`, with commas, values percent-encoded. */
-export const pairs = (text: string) =>
+/** HTTP headers as OpenTelemetry writes them: `name=value`, with commas, percent-encoded. */
+export const headers = (text: string) =>
   z
     .string()
-    .refine((value) => readPairs(value) !== undefined, 'must be name=value, separated by commas')
-    .transform(readPairs)
+    .refine((value) => readHeaders(value) !== undefined, 'must be name=value, separated by commas')
+    .transform(readHeaders)
     .optional()
     .describe(text);
-function readPairs(text: string): Record<string, string> | undefined {
+function readHeaders(text: string): Record<string, string> | undefined {
   try {
     const read = text.split(',').map((pair) => /^\s*([\w-]+)\s*=(.*)$/.exec(pair));
     if (!read.every((pair) => pair !== null)) return undefined;
-    return Object.fromEntries(
-      read.map(([, name = '', value = '']) => [name, decodeURIComponent(value.trim())]),
-    );
+    const pairs = read.map(([, name = '', value = '']) => [name, decodeURIComponent(value.trim())]);
+    return Object.fromEntries(new Headers(pairs as [string, string][]));
   } catch {
-    return undefined; // a broken escape
+    return undefined; // a broken escape, or what no header can hold
   }
 }
 export const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value;
