@@ -3,13 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from './child.ts';
 import { type Redis, startRedis } from './redis.ts';
 
-/** What is measured, and what runs it: an adapter, or Mooring with metrics or without. */
-const files = {
-  stock: 'server.ts',
-  ours: 'server.ts',
-  counted: 'mooring.ts',
-  uncounted: 'mooring.ts',
-};
+/** What is measured, and what runs it: one of two adapters, or all of Mooring. */
+const files = { stock: 'server.ts', ours: 'server.ts', mooring: 'mooring.ts' };
 export type Kind = keyof typeof files;
 
 /** CPU time in microseconds. */

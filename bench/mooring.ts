@@ -1,14 +1,15 @@
-// One replica of Mooring as it is, with its metrics or without: what counting costs.
+// One replica of Mooring as it is, with metrics that can be told not to count.
 import { createApp } from '../service/app.ts';
 import { parseConfig } from '../service/config.ts';
 import { createLog } from '../service/log.ts';
+import { createMetrics } from '../service/metrics.ts';
 import { roomName } from '../service/protocol.ts';
 import { mintToken } from '../service/token.ts';
 import { answerCalls } from './child.ts';
 import { createPublishing } from './publishing.ts';
-import { uncounted } from './uncounted.ts';
+import { switchable } from './switch.ts';
 
-const [kind, redisUrl = ''] = process.argv.slice(2);
+const [, redisUrl = ''] = process.argv.slice(2);
 const secret = 'a secret for the benchmark, and nothing else';
 const apiKey = 'a key for the benchmark';
 const config = parseConfig({
@@ -22,8 +23,8 @@ const config = parseConfig({
   REBALANCE: 'off',
   HANDSHAKES_PER_SECOND_MAX: '1000000', // all come at once, and there is nowhere else to go
 });
-const given = kind === 'uncounted' ? { counted: uncounted } : {};
-const app = await createApp(config, createLog('silent', 'bench'), given);
+const { metrics, count } = switchable(createMetrics());
+const app = await createApp(config, createLog('silent', 'bench'), { counted: metrics });
 app.io.on('connection', (socket) => socket.join(roomName(socket.handshake.auth.room)));
 await app.started;
 const port = await app.listen();
@@ -53,5 +54,7 @@ answerCalls({
   tokens: (users: number) =>
     Array.from({ length: users }, (_, i) => mintToken(secret, { sub: `user-${i}` }, 3_600)),
   publish: createPublishing(publish),
+  count,
   scrape,
+  figures: app.metrics,
 });

@@ -48,6 +48,31 @@ describe('a fleet under load', () => {
   });
 });
 
+describe('all of Mooring', () => {
+  it('counts when it is told to, and serves all the same when it is not', async () => {
+    const load = await startChild('load.ts');
+    const fleet = await startFleet('mooring', 1);
+    onTestFinished(async () => {
+      await Promise.all([load.stop(), fleet.stop()]);
+    });
+    const [pod] = fleet.pods as [Awaited<ReturnType<typeof startChild>>];
+    const [token] = await pod.call<string[]>('tokens', 1);
+    await load.call('open', { plans: [{ port: fleet.ports[0], auth: { token, room: 'a' } }] });
+    await load.call('arrived', 1); // its welcome
+    const turns = { turns: 10, perTurn: 1, everyMs: 0, oneRoomPerTurn: true };
+    const delivered = async (on: boolean, total: number) => {
+      await pod.call('count', on);
+      await fleet.publisher.call('publish', { rooms: ['a'], ...turns });
+      await load.call('arrived', total);
+      const text = await pod.call<string>('figures');
+      return Number(/^mooring_messages_delivered_total (\d+)$/m.exec(text)?.[1]);
+    };
+    const before = await delivered(false, 11);
+    expect(await delivered(false, 21)).toBe(before);
+    expect(await delivered(true, 31)).toBe(before + 10);
+  });
+});
+
 describe('frames', () => {
   it('are found in any pieces, of every length', () => {
     const lengths = [0, 5, 125, 126, 70_000];
