@@ -1,6 +1,7 @@
 // Traces of what back ends publish, as a collector gets them from real replicas.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { decode, encode, withContext } from '../service/adapter/entry.ts';
 import { formatTraceparent, parseTraceparent } from '../service/traceparent.ts';
 import { openExporter, type Sent } from '../service/tracing/exporter.ts';
 import type { Span } from '../service/tracing/otlp.ts';
@@ -129,6 +130,20 @@ describe('a message that a back end publishes', () => {
     const { traceId, traceparent } = newTrace();
     expect((await publish(operationsUrl, { everyone: true }, traceparent)).status).toBe(202);
     expect(logged.find(({ msg }) => msg === 'back-end request')).toMatchObject({ traceId });
+  });
+});
+
+describe('a context on the wire', () => {
+  it('leaves the rest of a message as it is, attachments too', () => {
+    const id = '0000000000000007';
+    const text = `51-["x",{"_placeholder":true,"num":0},"${id}"]`;
+    const payload = encode([text, Buffer.from('abc')], { except: ['room'] });
+    const plain = decode(id, payload, id);
+    const traced = decode(id, withContext(payload, 'context'), id);
+    expect(plain.header).toEqual({ except: ['room'], attachments: [3] });
+    expect(traced.header).toEqual({ ...plain.header, context: 'context' });
+    expect(traced.packets).toEqual(plain.packets);
+    expect(traced.packets).toEqual([text, Buffer.from('abc')]);
   });
 });
 
