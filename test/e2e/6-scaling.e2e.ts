@@ -79,9 +79,9 @@ describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', 
     const policies = [{ type: 'Pods', value: 1, periodSeconds: 15 }];
     const behavior = { scaleUp: up, scaleDown: { ...down, policies } };
     const size = { mode: 'connections', min: 2, max: 8, connectionsPerPod: 50 };
-    const config = { DRAIN_MS_MAX: 1000, ENDPOINT_DELAY_MS: 1000 };
+    const drain = { seconds: 1, settleSeconds: 1 };
     const autoscaling = { ...size, behavior, cpuPercent: 1000 };
-    await install(home.namespace, { ...inside, ...behindGateway, autoscaling, config });
+    await install(home.namespace, { ...inside, ...behindGateway, autoscaling, drain });
     await leads(door.url);
   });
 
