@@ -1,0 +1,117 @@
+// The table of docs/operations/rollouts.md on a cluster: clients through Envoy Gateway while their
+// pods are replaced, added, taken away and killed. ROLLOUTS=all measures every row, ROLLOUTS=NAME
+// those whose name has it; without it a few, in minutes. CLIENTS=300, ROLLOUTS_JSON=file.
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Load, type LoadReport, startLoad } from '../load/load.ts';
+import { row, summarize, tableHead } from '../load/summary.ts';
+import { tokenMaker } from './clients.ts';
+import { inside, install, note, openNamespace, serverPods } from './cluster.ts';
+import { behindGateway, directly, hasGateway, leads, openGateway } from './gateway.ts';
+import { openNode } from './processes.ts';
+import { type Place, type Scene, scenes } from './rollouts.ts';
+
+const { ROLLOUTS = '', ROLLOUTS_JSON, CLIENTS = '300' } = process.env;
+const drainSeconds = 12; // the chart's default, which the targets are about
+const lateMsMax = 100;
+const chosen = scenes.filter(({ name, always }) =>
+  ROLLOUTS ? ROLLOUTS === 'all' || name.includes(ROLLOUTS) : always,
+);
+const rows: [string, LoadReport][] = [];
+
+describe.runIf(await hasGateway())('clients', () => {
+  let home: Awaited<ReturnType<typeof openNamespace>>;
+  let door: Awaited<ReturnType<typeof openGateway>>;
+  let node: Awaited<ReturnType<typeof openNode>> | undefined;
+  let place: Place;
+
+  beforeAll(async () => {
+    home = await openNamespace('rollout');
+    door = await openGateway(home.namespace);
+    const base = { ...inside, ...behindGateway, podLabels: { 'e2e-rollout': home.namespace } };
+    const set = (values: object = {}) =>
+      install(home.namespace, { ...base, replicas: 3, ...values });
+    await set();
+    const url = await directly(door);
+    await leads(url);
+    if (chosen.some(({ signals }) => signals)) node = await openNode(home.namespace);
+    place = { namespace: home.namespace, url, set, signal: (...args) => node?.signal(...args) };
+  });
+
+  afterAll(async () => {
+    await node?.close();
+    door?.close();
+    await home?.close();
+    process.stdout.write(tableHead + rows.map((args) => row(...args)).join(''));
+    if (ROLLOUTS_JSON) writeFileSync(ROLLOUTS_JSON, JSON.stringify(rows, null, 1));
+  });
+
+  it.each(chosen)('$name', async (scene) => {
+    await scene.before?.(place);
+    const load = await start(place, scene);
+    try {
+      await sleep((scene.oldSeconds ?? 3) * 1_000); // those that connect last upgrade
+      const before = load.records().map(({ pod }) => pod);
+      load.mark();
+      const startedAt = Date.now();
+      const gone = await scene.event(place, load);
+      await sleep((scene.seconds ?? 8) * 1_000);
+      const pods = (await serverPods(place.namespace)).map(({ metadata }) => metadata.name);
+      const report = await load.report({ pods });
+      rows.push([scene.name, report]);
+      note(summarize(report));
+      judge(scene, report, startedAt);
+      const there = gone ? before.filter((pod) => gone.includes(pod ?? '')).length : before.length;
+      expect(report.returns).toBeLessThanOrEqual(there * (scene.targets.reconnectsMax || 1));
+      if (gone) expect(report.returns).toBeLessThanOrEqual(there);
+    } finally {
+      await load.stop();
+      await scene.after?.(place);
+    }
+  });
+});
+
+async function start({ namespace, url }: Place, scene: Scene): Promise<Load> {
+  const tokenFor = await tokenMaker(namespace);
+  return startLoad({
+    url,
+    clients: Math.min(Number(CLIENTS), scene.clientsMax ?? Infinity),
+    rooms: 10,
+    rate: 10,
+    transports: [scene.transports ?? ['polling', 'websocket']],
+    tokenFor,
+    connectsPerSecond: 50,
+  });
+}
+
+function judge({ targets }: Scene, report: LoadReport, startedAt: number) {
+  const { delivery, reconnects, clients, returns, recovered, away, perClient } = report;
+  const { lost, doubled, reordered } = delivery;
+  expect({ lost, doubled, reordered, away }).toEqual({
+    lost: 0,
+    doubled: 0,
+    reordered: 0,
+    away: 0,
+  });
+  expect(recovered).toBe(returns);
+  expect(Math.max(...Object.keys(reconnects).map(Number))).toBeLessThanOrEqual(
+    targets.reconnectsMax,
+  );
+  if (targets.onceShare) {
+    expect((reconnects[1] ?? 0) / clients).toBeGreaterThanOrEqual(targets.onceShare);
+  }
+  if (targets.offPercentMax) {
+    expect(report.spread.offPercent).toBeLessThanOrEqual(targets.offPercentMax);
+  }
+  const times = perClient.flatMap((record) => record.returns.map(({ at }) => at));
+  const lastMs = Math.max(0, ...times) - startedAt;
+  if (targets.backMsMax) note(`the last one was back after ${(lastMs / 1000).toFixed(1)} s`);
+  if (report.lateMs.p99 > lateMsMax) return note('too busy a machine to judge times');
+  expect(report.awayMs.p99).toBeLessThanOrEqual(targets.awayMsMax ?? 0);
+  if (targets.paced) {
+    const perSecond = (3 * clients) / drainSeconds;
+    expect(report.disconnects.peakPerSecond).toBeLessThanOrEqual(perSecond);
+  }
+  if (targets.backMsMax) expect(lastMs).toBeLessThanOrEqual(targets.backMsMax);
+}
