@@ -12,6 +12,7 @@ const replica = (changes: Partial<Replica> = {}): Replica => ({
   readyMs: 60_000,
   draining: false,
   connections: 100,
+  handshakes: 0,
   ...changes,
 });
 

@@ -28,6 +28,16 @@ const closesPerSecondShare = 0.01;
 export const isSettled = ({ ready, draining, readyMs }: Replica, settleMs: number): boolean =>
   ready && !draining && readyMs >= settleMs;
 
+/**
+ * The others that take what this process sends on: proxies know them, and they do not yield
+ * themselves, as older ones do to this one.
+ */
+export function takersOf(own: Replica, others: Replica[], settleMs: number): Replica[] {
+  const settled = [own, ...others].filter((replica) => isSettled(replica, settleMs));
+  const newest = Math.max(...settled.map(({ generation }) => generation));
+  return settled.filter((replica) => replica !== own && replica.generation === newest);
+}
+
 /** The returned function is to be asked about once a second, with a clock in milliseconds. */
 export function createSteering({ settleMs, rebalance }: SteeringSettings) {
   let totals: { at: number; total: number }[] = [];
@@ -76,7 +86,7 @@ export interface Situation {
   /** Whether a settled process could take it; `undefined`: not known. */
   elsewhere: boolean | undefined;
   steering: Steering['refuse'];
-  /** More handshakes within a second than are taken. */
+  /** More handshakes within a second than it is to take, and others have room for this one. */
   storm: boolean;
 }
 

@@ -14,6 +14,8 @@ export interface Beat {
   draining: boolean;
   /** Open Engine.IO connections. */
   connections: number;
+  /** Asked of it within a second. */
+  handshakes: number;
 }
 
 export interface Replica extends Beat {
