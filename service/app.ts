@@ -22,6 +22,7 @@ import { refuseRevoked } from './revocation.ts';
 import { verifyOnce } from './sockets/authentication.ts';
 import { obeyOrders } from './sockets/orders.ts';
 import { createSocketServer } from './sockets/server.ts';
+import { podsOf } from './stores/fleet.ts';
 import { openStores } from './stores/open.ts';
 import { createTokenVerifier } from './token.ts';
 
@@ -37,10 +38,9 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
 
   const page = config.page === 'on' ? createPage(config.podName, tokens) : noPage;
   const httpServer = createServer(listenerOf(page, (error) => report('page', error)));
-  const connections = () => sockets.connections();
-  const count = () => io.engine.clientsCount;
+  const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
   const common = { config, metrics, log, report };
-  const lifecycle = createLifecycle({ ...common, fleet: stores.fleet, connections, count });
+  const lifecycle = createLifecycle({ ...common, ...open, fleet: stores.fleet });
   const sockets = createSocketServer(httpServer, {
     ...common,
     adapter: broadcast.adapter,
@@ -49,7 +49,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
-  metrics.observe(config, lifecycle.readiness, count);
+  metrics.observe(config, lifecycle.readiness, open.count);
 
   const services: Services = {
     history,
@@ -61,6 +61,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     metrics,
     limits: config,
     recoveryMs: config.recoveryMsMax,
+    pods: () => podsOf(lifecycle.replicas()),
   };
   const closeApplication = await (await load(config.application))(io, services);
   const { order, ...obedience } = obeyOrders(io, orders, report);

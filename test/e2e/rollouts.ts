@@ -25,6 +25,8 @@ interface Targets {
   /** From the event to the last client's return. */
   backMsMax?: number;
   offPercentMax?: number;
+  /** Something takes the place of what is gone, and gets its share of the clients. */
+  replaced?: boolean;
 }
 
 export interface Scene {
@@ -102,7 +104,7 @@ const redisUpgrade = async ({ set }: Place) => {
 
 const once: Targets = { reconnectsMax: 2, onceShare: 0.995, awayMsMax: 2_000, paced: true };
 const few: Targets = { reconnectsMax: 1, awayMsMax: 2_000, paced: true };
-const killed: Targets = { reconnectsMax: 1, awayMsMax: 3_000 };
+const killed: Targets = { reconnectsMax: 1, awayMsMax: 3_000, replaced: true };
 const none: Targets = { reconnectsMax: 0 };
 
 export const scenes: Scene[] = [
@@ -155,7 +157,13 @@ export const scenes: Scene[] = [
     seconds: 25,
     targets: few,
   },
-  { name: 'kubectl drain', event: drainNode, seconds: 10, after: whole, targets: few },
+  {
+    name: 'kubectl drain',
+    event: drainNode,
+    seconds: 20,
+    after: whole,
+    targets: { ...few, replaced: true },
+  },
   {
     name: 'kubectl delete pod --force',
     always: true,
