@@ -1,6 +1,7 @@
 // What follows from drain.seconds and drain.settleSeconds, and that the parts agree.
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../service/config.ts';
+import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol.ts';
 import { only, render, scenario, template, type Values } from './render.ts';
 
 const gateway = scenario('gateway');
@@ -64,6 +65,17 @@ describe('a roll-out', () => {
     const known = readinessProbe.periodSeconds * 1000 + 4_100;
     expect(config.settleMs).toBeGreaterThan(known);
     expect(config.endpointDelayMs).toBeGreaterThan(4_100);
+  });
+
+  it('does not wait for a frozen process to drain', () => {
+    const { pod } = rolloutOf();
+    const { livenessProbe } = pod.containers[0];
+    const frozenSeconds =
+      livenessProbe.periodSeconds * livenessProbe.failureThreshold +
+      livenessProbe.timeoutSeconds +
+      livenessProbe.terminationGracePeriodSeconds;
+    // Clients give up by themselves after that long.
+    expect(frozenSeconds * 1000).toBeLessThan(pingIntervalMs + pingTimeoutMs);
   });
 
   it('offers a handshake to more pods than may refuse it', () => {

@@ -90,6 +90,7 @@ livenessProbe: # never asks Redis
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
+  terminationGracePeriodSeconds: 5 # what does not answer does not drain either
 resources: {{- toYaml .Values.resources | nindent 2 }}
 {{- if or .Values.extraVolumeMounts .Values.externalRedis.caSecret }}
 volumeMounts:
