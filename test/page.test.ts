@@ -90,7 +90,7 @@ test('a tab that disconnected by choice joins again and fetches the history', as
   await alice.locator('[data-key=Recovered]', { hasText: 'no' }).waitFor();
 });
 
-test('an admin sees the pods and announces to every tab, a notification reaches its user', async () => {
+test('an admin sees the pods and announces to all, a notification reaches its user', async () => {
   const [[alice, bob], admin] = await Promise.all([meet('square'), signIn('admin')]);
   expect(await alice.getByLabel('Announcement to everyone').isVisible()).toBe(false);
   await admin.getByLabel('Announcement to everyone').fill('High tide at noon');
