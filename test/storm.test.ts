@@ -3,6 +3,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { takersOf } from '../service/lifecycle/steering.ts';
 import { createStorm, isSentOn } from '../service/lifecycle/storm.ts';
 import type { Replica } from '../service/stores/fleet.ts';
+import { get } from './harness/backend.ts';
+import { startRedis } from './harness/redis.ts';
+import { samples, startProcess, until, untilReady } from './harness/service.ts';
 
 const replica = (changes: Partial<Replica> = {}): Replica => ({
   id: Math.random().toString(),
@@ -111,5 +114,44 @@ describe('a fleet in a storm', () => {
     const more = simulate(Array(1_000).fill([0, 1, 2]), 100);
     expect(more.nowhere).toBe(0);
     expect(Math.min(...more.taken)).toBeGreaterThanOrEqual(30);
+  });
+});
+
+describe('two processes in a storm', () => {
+  async function startTwo() {
+    const { url: REDIS_URL } = await startRedis();
+    const env = { REDIS_URL, SETTLE_MS: '0', HANDSHAKES_PER_SECOND_MAX: '20' };
+    const services = await Promise.all([startProcess(env), startProcess(env)]);
+    await Promise.all(services.map(({ operationsUrl }) => untilReady(operationsUrl)));
+    await until('they know each other', async () => {
+      const fleets = await Promise.all(services.map((one) => get(one.operationsUrl, 'pods')));
+      return fleets.every(({ body }) => body.pods?.[0]?.processesReady === 2);
+    });
+    return services;
+  }
+
+  /** Offered to one after the other, as a proxy does: the status of the last answer. */
+  async function offer(homes: { url: string }[]) {
+    let status = 0;
+    for (const { url } of homes) {
+      ({ status } = await fetch(`${url}/socket.io/?EIO=4&transport=polling`));
+      if (status === 200) break;
+    }
+    return status;
+  }
+
+  it('send clients to each other, and nobody away', async () => {
+    const [first, second] = await startTwo();
+    for (let n = 0; n < 60; n += 1) expect(await offer([first, second])).toBe(200);
+    const refusals = await samples(first.operationsUrl, 'refusals_total');
+    expect(refusals['code="storm"']).toBeGreaterThan(0);
+  });
+
+  it('take everybody when both are in it', async () => {
+    const [first, second] = await startTwo();
+    const storm = Array.from({ length: 400 }, (_, n) =>
+      offer(n % 2 ? [first, second] : [second, first]),
+    );
+    expect(new Set(await Promise.all(storm))).toEqual(new Set([200]));
   });
 });
