@@ -68,11 +68,13 @@ export function createSteering({ settleMs, rebalance }: SteeringSettings) {
     const above = held > mean * shedAbove && excess >= shedMin;
     const shedding = takers && excess >= 1 && (above || now < shedUntil);
     if (shedding) shedUntil = now + shedMsAfter;
+    // Clients of older ones are still to come: they even it out, and nobody moves twice.
+    const rolling = others.some((o) => o.generation < own.generation && o.connections > 0);
     const perSecond = Math.max(closesPerSecondMin, own.connections * closesPerSecondShare);
     const hasItsShare = held >= mean * refuseAbove;
     return {
       ...(takers && hasItsShare && now < shedUntil && { refuse: 'shedding' as const }),
-      close: shedding ? Math.ceil(Math.min(excess, perSecond)) : 0,
+      close: shedding && !rolling ? Math.ceil(Math.min(excess, perSecond)) : 0,
     };
   };
 }
