@@ -15,6 +15,7 @@ import { type Place, type Scene, scenes } from './rollouts.ts';
 const { ROLLOUTS = '', ROLLOUTS_JSON, CLIENTS = '300' } = process.env;
 const drainSeconds = 12; // the chart's default, which the targets are about
 const lateMsMax = 100;
+const slack = 1.5; // of times: the table has the figures, a test shares its machine
 const chosen = scenes.filter(({ name, always }) =>
   ROLLOUTS ? new RegExp(ROLLOUTS).test(name) : always,
 );
@@ -30,8 +31,10 @@ describe.runIf(await hasGateway())('clients', () => {
     home = await openNamespace('rollout');
     door = await openGateway(home.namespace);
     const base = { ...inside, ...behindGateway, podLabels: { 'e2e-rollout': home.namespace } };
-    const set = (values: object = {}) =>
-      install(home.namespace, { ...base, replicas: 3, ...values });
+    const set = async (values: object = {}) => {
+      await install(home.namespace, { ...base, replicas: 3, ...values });
+      return undefined;
+    };
     await set();
     const url = await directly(door);
     await leads(url);
@@ -61,8 +64,8 @@ describe.runIf(await hasGateway())('clients', () => {
       const report = await load.report({ pods });
       rows.push([scene.name, report]);
       note(summarize(report));
-      judge(scene, report, startedAt);
-      if (gone) judgeOthers(scene, report, before, gone);
+      judge(scene, report);
+      if (gone) judgeThose(scene, report, startedAt, (i) => gone.includes(before[i] ?? ''));
     } finally {
       await load.stop();
       await scene.after?.(place);
@@ -83,21 +86,27 @@ async function start({ namespace, url }: Place, scene: Scene): Promise<Load> {
   });
 }
 
-/** Of the clients that were not on what is gone: some may move to what takes its place. */
-function judgeOthers(
+/** Those on what is gone come back; of the others some may move to what takes its place. */
+function judgeThose(
   { targets }: Scene,
   { perClient }: LoadReport,
-  before: (string | undefined)[],
-  gone: string[],
+  startedAt: number,
+  isThere: (client: number) => boolean,
 ) {
-  const others = perClient.filter((_, i) => !gone.includes(before[i] ?? ''));
+  const those = perClient.filter(({ client }) => isThere(client));
+  const others = perClient.filter(({ client }) => !isThere(client));
   const moved = others.filter(({ disconnects }) => disconnects.length > 0).length;
-  note(`of ${before.length - others.length} there; of the others moved: ${moved}`);
+  const times = those.flatMap(({ returns }) => returns.map(({ at }) => at - startedAt));
+  const lastMs = Math.max(0, ...times);
+  note(
+    `${those.length} there, back within ${(lastMs / 1000).toFixed(1)} s; others moved: ${moved}`,
+  );
   if (!targets.replaced) expect(moved).toBe(0);
+  if (targets.backMsMax) expect(lastMs).toBeLessThanOrEqual(targets.backMsMax);
 }
 
-function judge({ targets }: Scene, report: LoadReport, startedAt: number) {
-  const { delivery, reconnects, clients, returns, recovered, away, perClient } = report;
+function judge({ targets }: Scene, report: LoadReport) {
+  const { delivery, reconnects, clients, returns, recovered, away } = report;
   const { lost, doubled, reordered } = delivery;
   expect({ lost, doubled, reordered, away }).toEqual({
     lost: 0,
@@ -115,14 +124,10 @@ function judge({ targets }: Scene, report: LoadReport, startedAt: number) {
   if (targets.offPercentMax) {
     expect(report.spread.offPercent).toBeLessThanOrEqual(targets.offPercentMax);
   }
-  const times = perClient.flatMap((record) => record.returns.map(({ at }) => at));
-  const lastMs = Math.max(0, ...times) - startedAt;
-  if (targets.backMsMax) note(`the last one was back after ${(lastMs / 1000).toFixed(1)} s`);
   if (report.lateMs.p99 > lateMsMax) return note('too busy a machine to judge times');
-  expect(report.awayMs.p99).toBeLessThanOrEqual(targets.awayMsMax ?? 0);
+  expect(report.awayMs.p99).toBeLessThanOrEqual((targets.awayMsMax ?? 0) * slack);
   if (targets.paced) {
     const perSecond = (3 * clients) / drainSeconds;
-    expect(report.disconnects.peakPerSecond).toBeLessThanOrEqual(perSecond);
+    expect(report.disconnects.peakPerSecond).toBeLessThanOrEqual(perSecond * slack);
   }
-  if (targets.backMsMax) expect(lastMs).toBeLessThanOrEqual(targets.backMsMax);
 }
