@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { request } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   connected,
   next,
@@ -34,6 +35,13 @@ const upgrade = {
   'sec-websocket-version': '13',
   'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
 };
+/** A WebSocket whose client answers nothing any more, not even a close. */
+async function openAndFallSilent(url: string): Promise<void> {
+  const sent = request(url, { headers: upgrade }).end();
+  const [, socket] = await once(sent, 'upgrade');
+  onTestFinished(() => socket.destroy());
+}
+
 const polling = (url: string) => `${url}/socket.io/?EIO=4&transport=polling`;
 const webSocket = (url: string) => `${url}/socket.io/?EIO=4&transport=websocket`;
 
@@ -89,6 +97,18 @@ describe('shutdown', () => {
     expect(Date.now() - signalledAt).toBeLessThan(1500);
   });
 
+  it.each(['websocket', 'polling'])('does not wait for a client that is gone: %s', async (name) => {
+    const service = await startProcess({ DRAIN_MS_MAX: '1000' });
+    await untilReady(service.operationsUrl);
+    if (name === 'polling')
+      await fetch(polling(service.url)); // and never polls
+    else await openAndFallSilent(webSocket(service.url));
+    const signalledAt = Date.now();
+    service.child.kill('SIGTERM');
+    expect(await service.exited).toEqual([0, null]);
+    expect(Date.now() - signalledAt).toBeLessThan(4500);
+  });
+
   it('ends at once on a second signal', async () => {
     const service = await startProcess({ ENDPOINT_DELAY_MS: '60000' });
     await untilReady(service.operationsUrl);
@@ -100,14 +120,17 @@ describe('shutdown', () => {
     expect(Date.now() - signalledAt).toBeLessThan(1000);
   });
 
-  it.runIf(process.getuid?.() === 0)('works as PID 1', async () => {
-    const unshare = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
-    const service = await startProcess({}, unshare);
-    await untilReady(service.operationsUrl);
-    const pid = Number(execFileSync('pgrep', ['-P', String(service.child.pid)]));
-    process.kill(pid, 'SIGTERM');
-    expect(await service.exited).toEqual([0, null]);
-  });
+  it.runIf(process.getuid?.() === 0)(
+    'works as PID 1, whatever an application leaves running',
+    async () => {
+      const unshare = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
+      const service = await startProcess({ APPLICATION: 'test/harness/ticking.ts' }, unshare);
+      await untilReady(service.operationsUrl);
+      const pid = Number(execFileSync('pgrep', ['-P', String(service.child.pid)]));
+      process.kill(pid, 'SIGTERM');
+      expect(await service.exited).toEqual([0, null]);
+    },
+  );
 });
 
 describe('admission', () => {

@@ -1,5 +1,6 @@
 // The Socket.IO server with everything the platform does for an application.
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
@@ -19,6 +20,7 @@ import { closeSlowConsumers, limitEvents } from './limits.ts';
 import { observeRooms, observeSocket } from './observation.ts';
 
 const envelopeBytesMax = 4_096; // around a message of the full length, so that it gets an answer
+const goodbyeMsMax = 1_000; // at the end: clients that are there answer a close at once
 const connectTimeoutMs = 10_000; // from the handshake to the first namespace
 
 type Connection = MooringSocket['conn'] & { openedAt: number };
@@ -68,6 +70,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   closeSlowConsumers(io, metrics);
   interposeAdmission(httpServer, parts.refuseHandshake, metrics.connectRefused);
   const expiry = closeExpired(io);
+  const cut = cutter(httpServer);
 
   return {
     io,
@@ -77,8 +80,22 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
       expiry.close();
       const closed = io.close();
       httpServer.closeAllConnections(); // one that never sends its request would keep it open
+      const timer = setTimeout(cut, goodbyeMsMax);
       await closed;
+      clearTimeout(timer);
     },
+  };
+}
+
+/** Destroys what is open: a WebSocket waits 30 s for the goodbye of a client that is gone. */
+function cutter(httpServer: HttpServer): () => void {
+  const open = new Set<Socket>();
+  httpServer.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return () => {
+    for (const socket of open) socket.destroy();
   };
 }
 
