@@ -2,7 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from './child.ts';
 import { type Redis, startRedis } from './redis.ts';
-import type { Kind } from './server.ts';
+
+/** What is measured, and what runs it: one of two adapters, or all of Mooring. */
+const files = { stock: 'server.ts', ours: 'server.ts', mooring: 'mooring.ts' };
+export type Kind = keyof typeof files;
 
 /** CPU time in microseconds. */
 export interface Cost {
@@ -11,8 +14,8 @@ export interface Cost {
   pods: number;
 }
 
-export interface Fleet {
-  kind: Kind;
+export interface Fleet<K = Kind> {
+  kind: K;
   redis: Redis;
   publisher: Child;
   pods: Child[];
@@ -24,9 +27,9 @@ export interface Fleet {
 
 const subscribeMs = 500; // the stock adapter does not tell when it listens
 
-export async function startFleet(kind: Kind, size: number): Promise<Fleet> {
+export async function startFleet<K extends Kind>(kind: K, size: number): Promise<Fleet<K>> {
   const redis = await startRedis();
-  const start = () => startChild('server.ts', [kind, redis.url]);
+  const start = () => startChild(files[kind], [kind, redis.url]);
   const [publisher, ...pods] = await Promise.all([start(), ...Array.from({ length: size }, start)]);
   await sleep(subscribeMs);
   return {

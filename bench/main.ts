@@ -5,9 +5,10 @@ import { type Results, type Scenario, withTable } from './report.ts';
 import { connect } from './scenarios/connect.ts';
 import { cost } from './scenarios/cost.ts';
 import { fanout } from './scenarios/fanout.ts';
+import { metrics } from './scenarios/metrics.ts';
 import { restore } from './scenarios/restore.ts';
 
-const all: Scenario[] = [cost, restore, fanout, connect];
+const all: Scenario[] = [cost, restore, fanout, connect, metrics];
 const roundsDefault = 3;
 const resultsPath = new URL('results.json', import.meta.url);
 const pagePath = new URL('../docs/performance.md', import.meta.url);
@@ -29,7 +30,9 @@ for (const scenario of all) {
   const startedAt = performance.now();
   const rows = await scenario.run({ rounds, print: (line) => print(`  ${line}`) });
   const seconds = Math.round((performance.now() - startedAt) / 1000);
-  const measured = { at: new Date().toISOString(), rounds, seconds, machine, rows };
+  const { sides } = scenario;
+  const at = new Date().toISOString();
+  const measured = { at, rounds, seconds, machine, ...(sides && { sides }), rows };
   keep(scenario.name, measured);
 }
 

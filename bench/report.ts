@@ -25,11 +25,14 @@ export interface Measured {
   rounds: number;
   seconds: number;
   machine: Machine;
+  /** What `stock` and `ours` are, where they are something else. */
+  sides?: [string, string];
   rows: Row[];
 }
 
 export interface Scenario {
   name: string;
+  sides?: [string, string];
   run(options: { rounds: number; print(line: string): void }): Promise<Row[]>;
 }
 
@@ -50,11 +53,11 @@ export function withTable(page: string, results: Results): string {
 
 function tables({ scenarios }: Results): string {
   return Object.entries(scenarios)
-    .map(([name, { at, rounds, machine, rows }]) =>
+    .map(([name, { at, rounds, machine, rows, sides: [one, other] = ['stock', 'ours'] }]) =>
       [
         `**${name}**: ${at.slice(0, 10)}, ${plural(rounds, 'round')}, ${whereOf(machine)}`,
         '',
-        '| measured | unit | stock | ours | ours / stock | target |',
+        `| measured | unit | ${one} | ${other} | ${other} / ${one} | target |`,
         '|---|---|---|---|---|---|',
         ...rows.map(tableRow),
       ].join('\n'),

@@ -2,13 +2,19 @@
 import { dashboards } from './dashboards.ts';
 import { toGrafana } from './grafana.ts';
 import { ruleFile } from './rules.ts';
+import { runbooksDashboard } from './runbooks.ts';
 
 const chart = 'charts/mooring';
 
-/** Path to content. */
-export function generated(): Map<string, string> {
+/**
+ * Path to content.
+ * @param published where the pages of docs/runbooks can be read; else the path here
+ */
+export function generated(published?: string): Map<string, string> {
+  const { uid, content } = runbooksDashboard();
   return new Map([
-    [`${chart}/rules/mooring.yaml`, ruleFile()],
+    [`${chart}/rules/mooring.yaml`, ruleFile(published)],
+    [`${chart}/dashboards/${uid}.json`, content],
     ...dashboards.map((one) => [`${chart}/dashboards/${one.uid}.json`, toGrafana(one)] as const),
   ]);
 }

@@ -5,10 +5,9 @@ import * as grafana from '@grafana/grafana-foundation-sdk/dashboard';
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus';
 import * as stat from '@grafana/grafana-foundation-sdk/stat';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
-import { runbookOf } from './alert.ts';
 import type { Dashboard, Panel, Query } from './dashboard.ts';
 import { placesOf } from './grid.ts';
-import { runbooks } from './rules.ts';
+import { linkTo } from './runbooks.ts';
 
 const datasource = { type: 'prometheus', uid: '$datasource' };
 const tag = 'mooring';
@@ -83,9 +82,8 @@ function described<B extends AnyPanelBuilder>(builder: B, panel: Panel): B {
   for (const [i, query] of queries.entries()) builder.withTarget(targetOf(query, i));
   builder.thresholds(thresholdsOf(panel));
   if (!alert) return builder;
-  const url = `${runbooks}/${runbookOf({ name: alert })}`;
-  const link = new grafana.DashboardLinkBuilder(`Runbook: ${alert}`).url(url).targetBlank(true);
-  builder.links([link.type(grafana.DashboardLinkType.Link)]);
+  const link = new grafana.DashboardLinkBuilder(`Runbook: ${alert}`).url(linkTo(alert));
+  builder.links([link.type(grafana.DashboardLinkType.Link).targetBlank(true)]);
   return builder;
 }
 

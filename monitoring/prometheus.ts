@@ -55,5 +55,8 @@ export function openPrometheus(url: string) {
 }
 
 /** An expression of a panel with Grafana's variables filled in: everything that is there. */
-export const filled = (expr: string, rateInterval: string) =>
-  expr.replaceAll('$__rate_interval', rateInterval).replaceAll(/\$(namespace|job)/g, '.*');
+export const filled = (expr: string, rateInterval: string, namespace = '.*') =>
+  expr
+    .replaceAll('$__rate_interval', rateInterval)
+    .replaceAll('$namespace', namespace)
+    .replaceAll('$job', '.*');

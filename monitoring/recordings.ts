@@ -29,3 +29,13 @@ export const recordings: Recording[] = [
   { record: 'job:mooring_connects_refused:ratio_rate5m', expr: `${refused} / ${judged}` },
   { record: 'job:mooring_recoveries_lost:ratio_rate15m', expr: `${lost} / ${attempts}` },
 ];
+
+/** An expression as it is where the recording rules are not loaded. */
+export const withoutRecordings = (expression: string) =>
+  recordings.reduce(
+    (text, { record, expr }) =>
+      text
+        .replaceAll(new RegExp(`${record}\\[(\\w+)\\]`, 'g'), `(${expr})[$1:]`)
+        .replaceAll(record, `(${expr})`),
+    expression,
+  );

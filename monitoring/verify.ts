@@ -1,11 +1,20 @@
 // Whether every expression has data, on a Prometheus that scrapes an install under load.
+
+import { alerts } from './alerts.ts';
 import { dashboards } from './dashboards.ts';
-import { filled, openPrometheus, type Prometheus } from './prometheus.ts';
-import { recordings } from './recordings.ts';
-import { alerts } from './rules.ts';
+import { filled, openPrometheus, type Prometheus, type Sample } from './prometheus.ts';
+import { recordings, withoutRecordings } from './recordings.ts';
 
 /** What only clusters with kube-state-metrics have. */
 const optional = /^kube_/;
+
+/** Which installs are looked at, and through which Prometheus. */
+export interface Scope {
+  /** Of one namespace; all if not given. */
+  namespace?: string;
+  /** Without the rule file in it, recordings are asked for by what they are made of. */
+  rulesLoaded?: boolean;
+}
 
 /**
  * Names every expression that has no data, though nothing says that it may have none: those of
@@ -16,16 +25,20 @@ const optional = /^kube_/;
 export async function verifyExpressions(
   prometheusUrl: string,
   rateInterval = '1m',
+  { namespace, rulesLoaded = true }: Scope = {},
 ): Promise<string[]> {
-  const prometheus = openPrometheus(prometheusUrl);
+  const look = looker(openPrometheus(prometheusUrl), namespace);
+  const asked = rulesLoaded ? (expr: string) => expr : withoutRecordings;
   const answers = [
     ...ofPanels().map(({ where, expr, needs }) =>
-      look(prometheus, where, filled(expr, rateInterval), needs),
+      look(where, filled(expr, rateInterval, namespace), needs),
     ),
-    ...recordings.map(({ record, expr }) => look(prometheus, record, expr, 'samples')),
+    ...recordings.map(({ record, expr }) => look(record, expr, 'samples')),
     ...alerts.flatMap(({ name, expr }) => [
-      look(prometheus, name, expr, 'nothing'), // true of an alert means that something is wrong
-      ...metricsOf(expr).map((metric) => look(prometheus, name, `count(${metric})`, 'numbers')),
+      look(name, asked(expr), 'nothing'), // true of an alert means that something is wrong
+      ...metricsOf(expr).map((metric) =>
+        look(name, `count by (namespace) (${asked(metric)})`, 'numbers'),
+      ),
     ]),
   ];
   return (await Promise.all(answers)).filter((problem) => problem !== undefined);
@@ -38,28 +51,38 @@ export async function verifyExpressions(
 export async function trueAlerts(
   prometheusUrl: string,
   changed = (expr: string) => expr,
+  { namespace, rulesLoaded = true }: Scope = {},
 ): Promise<string[]> {
   const prometheus = openPrometheus(prometheusUrl);
   const answers = await Promise.all(
     alerts.map(async ({ name, expr }) => {
-      const samples = await prometheus.now(changed(expr));
+      const asked = changed(rulesLoaded ? expr : withoutRecordings(expr));
+      const samples = (await prometheus.now(asked)).filter(isOf(namespace));
       return samples.length > 0 ? name : '';
     }),
   );
   return answers.filter(Boolean);
 }
 
+/** A panel's answer has no namespace: its expression has chosen it. */
+const isOf =
+  (namespace: string | undefined) =>
+  ({ labels }: Sample) =>
+    !namespace || !labels.namespace || labels.namespace === namespace;
+
 /** Samples may be NaN: a share of nothing, a quantile of nothing. */
 type Needs = 'numbers' | 'samples' | 'nothing';
 
-async function look(prometheus: Prometheus, where: string, expr: string, needs: Needs) {
-  try {
-    const samples = await prometheus.now(expr);
-    const wanted = samples.filter(({ value }) => needs !== 'numbers' || !Number.isNaN(value));
-    if (wanted.length === 0 && needs !== 'nothing') return `${where}: no data: ${expr}`;
-  } catch (error) {
-    return `${where}: ${error instanceof Error ? error.message : error}`;
-  }
+function looker(prometheus: Prometheus, namespace: string | undefined) {
+  return async (where: string, expr: string, needs: Needs) => {
+    try {
+      const samples = (await prometheus.now(expr)).filter(isOf(namespace));
+      const wanted = samples.filter(({ value }) => needs !== 'numbers' || !Number.isNaN(value));
+      if (wanted.length === 0 && needs !== 'nothing') return `${where}: no data: ${expr}`;
+    } catch (error) {
+      return `${where}: ${error instanceof Error ? error.message : error}`;
+    }
+  };
 }
 
 const ofPanels = () =>

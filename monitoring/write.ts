@@ -1,5 +1,22 @@
-// `npm run monitoring`: writes the rules and the dashboards anew.
-import { writeFileSync } from 'node:fs';
+// `npm run monitoring`: writes the rules and the dashboards anew. For who has no Helm:
+// `npm run monitoring -- --runbooks https://wiki.example/mooring --output FOLDER`.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { generated } from './generated.ts';
 
-for (const [file, content] of generated()) writeFileSync(file, content);
+const { values } = parseArgs({
+  options: { runbooks: { type: 'string' }, output: { type: 'string' } },
+});
+const { runbooks, output } = values;
+if (runbooks !== undefined && output === undefined) {
+  process.stderr.write(
+    '--runbooks needs --output: the files of the chart have no address in them\n',
+  );
+  process.exit(2);
+}
+for (const [file, content] of generated(runbooks)) {
+  const path = output === undefined ? file : join(output, file.replace(/^charts\/mooring\//, ''));
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+}

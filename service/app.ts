@@ -12,35 +12,40 @@ import { createPage, type ReadyMadeToken } from './http/page.ts';
 import { type Handler, listen, listenerOf, problem } from './http/router.ts';
 import { createLifecycle } from './lifecycle/lifecycle.ts';
 import { createLimitedLog, type Log } from './log.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { narrate } from './narrate.ts';
 import { startProbe } from './probe.ts';
 import { createPublish } from './publish.ts';
-import { createReport } from './report.ts';
+import { createReport, type Report } from './report.ts';
 import { createHandle } from './request.ts';
 import { refuseRevoked } from './revocation.ts';
 import { verifyOnce } from './sockets/authentication.ts';
 import { obeyOrders } from './sockets/orders.ts';
 import { createSocketServer } from './sockets/server.ts';
+import { podsOf } from './stores/fleet.ts';
 import { openStores } from './stores/open.ts';
 import { createTokenVerifier } from './token.ts';
+import { openTracing } from './tracing/tracing.ts';
 
 export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a worker needs
 
-/** @param tokens offered by the page for signing in; for development only */
-export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken[] = []) {
-  const { metrics, report } = observed(log);
+interface Given {
+  /** Offered by the page for signing in; for development only. */
+  tokens?: ReadyMadeToken[];
+  /** What counts; `make bench` has one that does not, to see what counting costs. */
+  counted?: Metrics;
+}
+
+export async function createApp(config: Config, log: Log, given: Given = {}) {
+  const { metrics, report, tracing } = observed(config, log, given.counted);
   const verify = refuseRevoked(createTokenVerifier(config), (user) => orders.revokedBefore(user));
   const verifyAuth = verifyOnce(verify);
   const stores = openStores(config, verifyAuth, metrics, report);
   const { broadcast, history, presence, orders } = stores;
-
-  const page = config.page === 'on' ? createPage(config.podName, tokens) : noPage;
-  const httpServer = createServer(listenerOf(page, (error) => report('page', error)));
-  const connections = () => sockets.connections();
-  const count = () => io.engine.clientsCount;
+  const httpServer = createPageServer(config, given.tokens, report);
+  const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
   const common = { config, metrics, log, report };
-  const lifecycle = createLifecycle({ ...common, fleet: stores.fleet, connections, count });
+  const lifecycle = createLifecycle({ ...common, ...open, fleet: stores.fleet });
   const sockets = createSocketServer(httpServer, {
     ...common,
     adapter: broadcast.adapter,
@@ -49,7 +54,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
-  metrics.observe(config, lifecycle.readiness, count);
+  metrics.observe(config, lifecycle.readiness, open.count);
 
   const services: Services = {
     history,
@@ -61,9 +66,11 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     metrics,
     limits: config,
     recoveryMs: config.recoveryMsMax,
+    pods: () => podsOf(lifecycle.replicas()),
   };
   const closeApplication = await (await load(config.application))(io, services);
   const { order, ...obedience } = obeyOrders(io, orders, report);
+  const own = { io, order, traced: tracing.publishing };
   const ready = Promise.all([stores.ready(), obedience.begun]);
   const probe = startProbe({ ...common, after: ready, send: stores.echo });
 
@@ -71,7 +78,7 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
     io,
     /** Rejects when this process can never do its work. */
     started: ready.then(lifecycle.running),
-    api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, io, order }), log),
+    api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }), log),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
     readiness: lifecycle.readiness,
@@ -85,14 +92,22 @@ export async function createApp(config: Config, log: Log, tokens: ReadyMadeToken
       await sockets.close();
       await closeApplication?.();
       await stores.close();
+      await tracing.close();
     },
   };
 }
 
-function observed(log: Log) {
+function observed(config: Config, log: Log, counted = createMetrics()) {
   const tell = createLimitedLog(log);
-  const metrics = narrate(createMetrics(), log, tell);
-  return { metrics, report: createReport(tell, metrics) };
+  const metrics = narrate(counted, log, tell);
+  const report = createReport(tell, metrics);
+  const tracing = openTracing(config, metrics, report);
+  return { metrics: tracing.follow(metrics), report, tracing };
+}
+
+function createPageServer({ page, podName }: Config, tokens: Given['tokens'], report: Report) {
+  const handler = page === 'on' ? createPage(podName, tokens ?? []) : noPage;
+  return createServer(listenerOf(handler, (error) => report('page', error)));
 }
 
 const noPage: Handler = async ({ url }) => problem(404, 'There is nothing here', url);

@@ -2,14 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { z } from 'zod';
+import { contradictions } from './contradictions.ts';
 import {
   choice,
   count,
+  headers,
   isOrigin,
   isPublicKey,
   list,
   port,
-  splitUrls,
+  share,
   url,
   urls,
 } from './variable.ts';
@@ -17,7 +19,7 @@ import {
 /** Variables that also take a file: `NAME_FILE` holds a path to the value. */
 export const secrets = [
   ...(['REDIS_URL', 'REDIS_SENTINEL_PASSWORD'] as const),
-  ...(['JWT_SECRET', 'JWT_PUBLIC_KEY', 'API_KEY'] as const),
+  ...(['JWT_SECRET', 'JWT_PUBLIC_KEY', 'API_KEY', 'OTEL_EXPORTER_OTLP_HEADERS'] as const),
 ];
 
 const algorithms = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512'].concat(
@@ -82,12 +84,21 @@ export const settings = z.object({
     .default('')
     .describe('what this replica runs, e.g. its pod-template-hash: older ones yield to newer ones'),
   REBALANCE: choice('whether connections move to replicas that have fewer', ['on', 'off']),
-  HANDSHAKES_PER_SECOND_MAX: count('more are sent to other replicas, if there are any', 1_000),
+  HANDSHAKES_PER_SECOND_MAX: count('more are sent to other replicas while these have room', 1_000),
   CONNECTIONS_MAX: count('connections per process; above it handshakes answer 503', 10_000),
   MESSAGE_BYTES_MAX: count('largest message from a client', 131_072, 1_024),
   ROOMS_PER_SOCKET_MAX: count('rooms one socket may be in', 100),
   EVENTS_PER_SECOND_MAX: count('events per second from one socket, after a burst', 100),
   LOG_LEVEL: choice('least level that is logged', ['info', 'debug', 'warn', 'error', 'silent']),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url('OpenTelemetry collector (OTLP/HTTP); empty: no traces', [
+    'http:',
+    'https:',
+  ]),
+  OTEL_EXPORTER_OTLP_HEADERS: headers(
+    'headers for the collector, such as authorization=Bearer%20x',
+  ),
+  OTEL_SERVICE_NAME: z.string().min(1).default('mooring').describe('name of the service in traces'),
+  OTEL_TRACES_SAMPLER_ARG: share("share of publishes that are traced without a caller's trace", 1),
   PAGE: choice('whether the test page is served on PORT', ['off', 'on']),
   APPLICATION: z
     .string()
@@ -158,41 +169,6 @@ function readVariables(
     }
   }
   return given;
-}
-
-/** Variables that are fine alone and wrong together. */
-function contradictions(values: Record<string, string>): string[] {
-  const problems: string[] = [];
-  const keys = [values.JWT_SECRET, values.JWT_PUBLIC_KEY, values.JWT_JWKS_URL].filter(Boolean);
-  const names = (values.JWT_ALGORITHMS ?? '').split(',').flatMap((name) => name.trim() || []);
-  const symmetric = names.filter((name) => name.startsWith('HS'));
-  if (keys.length !== 1) {
-    problems.push(
-      'JWT_SECRET is the usual way to check tokens: set exactly one of JWT_SECRET ' +
-        '(32 bytes or more, e.g. from `openssl rand -base64 48`), JWT_PUBLIC_KEY, JWT_JWKS_URL',
-    );
-  } else if (values.JWT_SECRET && symmetric.length < names.length) {
-    problems.push('JWT_ALGORITHMS must be HS256, HS384 or HS512 with JWT_SECRET');
-  } else if (!values.JWT_SECRET && symmetric.length > 0) {
-    problems.push('JWT_ALGORITHMS must not hold HS256, HS384 or HS512 with a public key');
-  }
-  if ((values.WORKERS ?? '1') !== '1' && !values.REDIS_URL) {
-    problems.push('WORKERS other than 1 needs REDIS_URL: workers reach each other through Redis');
-  }
-  const [mode, servers] = [values.REDIS_MODE ?? 'single', splitUrls(values.REDIS_URL ?? '')];
-  if (mode === 'single' && servers.length > 1) {
-    problems.push('REDIS_URL must be one URL, or REDIS_MODE sentinel or cluster');
-  } else if (mode !== 'single' && servers.length === 0) {
-    problems.push(`REDIS_URL is needed with REDIS_MODE=${mode}`);
-  }
-  if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
-    problems.push('ROOM_ACCESS_URL is needed with ROOM_ACCESS=webhook');
-  }
-  const [port, operationsPort] = [values.PORT ?? '3000', values.OPERATIONS_PORT ?? '3001'];
-  if (port === operationsPort && port !== '0') {
-    problems.push('OPERATIONS_PORT must differ from PORT');
-  }
-  return problems;
 }
 
 function camelCase(name: string): string {

@@ -72,9 +72,9 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const tokens = isDevelopment ? readyMadeTokens(config.jwtSecret) : [];
   if (cluster.isWorker) {
     for (const signal of Object.keys(signals)) process.on(signal, () => {}); // the primary's
-    return serveAsWorker(await serve(config, log, tokens), process, () => process.exit(0));
+    return serveAsWorker(await serve(config, log, { tokens }), process, () => process.exit(0));
   }
-  const pod = config.workers > 1 ? startPrimary(config, log) : await serve(config, log, tokens);
+  const pod = config.workers > 1 ? startPrimary(config, log) : await serve(config, log, { tokens });
   cluster.on('exit', (_, code) => {
     if (code === unfitCode && !pod.readiness().ready) process.exit(code);
   });

@@ -9,7 +9,7 @@ import {
 } from 'prom-client';
 import manifest from '../package.json' with { type: 'json' };
 import type { Config } from './config.ts';
-import type { Who } from './narrate.ts';
+import type { Delivery, Who } from './narrate.ts';
 import { type RefusalCode, refusalCodes } from './protocol.ts';
 import type { RedisFigures } from './stores/figures.redis.ts';
 
@@ -22,9 +22,7 @@ const recoveryResults = ['recovered', 'expired', 'trimmed', 'refused', 'unknown'
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 // Labels that are known, so that they begin at zero.
 const handshakeRefusals = 'starting draining over_capacity storm yielding shedding'.split(' ');
-const limits = 'held gated queued replay log_bytes sessions_per_user takeovers restore_ms'.split(
-  ' ',
-);
+const limits = 'held gated queued replay log_bytes sessions_per_user takeovers restore_ms';
 const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
 const namespacesMax = 20; // dynamic namespaces must not become labels without end
 
@@ -66,7 +64,7 @@ export function createMetrics() {
       published.inc();
       publishSeconds.observe(seconds);
     },
-    deliveryDelayed: (seconds: number) => delaySeconds.observe(seconds),
+    deliveryDelayed: (seconds: number, _?: Delivery) => delaySeconds.observe(seconds),
     caughtUp: (messages: number) => metrics.catchUp.inc(messages),
     messageDelivered: () => metrics.delivered.inc(),
     slowConsumerClosed: () => metrics.slowConsumers.inc(),
@@ -77,6 +75,7 @@ export function createMetrics() {
     roomDeleted: () => metrics.rooms.dec(),
     limitReached: (limit: string) => metrics.limits.inc({ limit }),
     backgroundFailed: (stage: string) => metrics.failures.inc({ stage }),
+    spansDropped: (spans: number) => metrics.spansDropped.inc(spans),
     probed: (seconds: number) => metrics.probeSeconds.observe(seconds),
     probeFailed: () => metrics.probeFailures.inc(),
     ...states,
@@ -124,7 +123,7 @@ function begin(metrics: ReturnType<typeof register>): void {
   for (const code of [...refusalCodes, ...handshakeRefusals]) metrics.refused.inc({ code }, 0);
   for (const result of recoveryResults) metrics.recoveries.inc({ result }, 0);
   for (const reason of usualReasons) metrics.disconnects.inc({ reason }, 0);
-  for (const limit of limits) metrics.limits.inc({ limit }, 0);
+  for (const limit of limits.split(' ')) metrics.limits.inc({ limit }, 0);
   metrics.received.inc({ event: 'unknown' }, 0);
   metrics.started.set(Math.round(performance.timeOrigin / 1000));
 }
@@ -174,6 +173,7 @@ function register(registry: Registry) {
     redisClients: gauge('redis_clients', 'Connections to Redis, of all', [], 'max'),
     redisCommands: gauge('redis_commands_per_second', 'Commands Redis does, for all', [], 'max'),
     limits: counter('limits_reached_total', 'Bounds of recovery that were hit', ['limit']),
+    spansDropped: counter('spans_dropped_total', 'Spans that no collector got'),
     failures: counter('background_failures_total', 'Failures outside requests', ['stage']),
   };
 }

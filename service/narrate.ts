@@ -9,6 +9,12 @@ export interface Who {
   event?: string;
 }
 
+/** Which message was delivered, and to how many: for its trace alone. */
+export interface Delivery {
+  context: string;
+  sockets: number;
+}
+
 type Tell = ReturnType<typeof createLimitedLog>;
 
 /** Metrics that count as `metrics` does, and tell. */

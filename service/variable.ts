@@ -44,6 +44,31 @@ export const list = (text: string) =>
     .default('')
     .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
     .describe(text);
+export const share = (text: string, fallback: number) =>
+  z.coerce
+    .number('must be a number')
+    .min(0, 'must be at least 0')
+    .max(1, 'must be at most 1')
+    .default(fallback)
+    .describe(text);
+/** HTTP headers as OpenTelemetry writes them: `name=value`, with commas, percent-encoded. */
+export const headers = (text: string) =>
+  z
+    .string()
+    .refine((value) => readHeaders(value) !== undefined, 'must be name=value, separated by commas')
+    .transform(readHeaders)
+    .optional()
+    .describe(text);
+function readHeaders(text: string): Record<string, string> | undefined {
+  try {
+    const read = text.split(',').map((pair) => /^\s*([\w-]+)\s*=(.*)$/.exec(pair));
+    if (!read.every((pair) => pair !== null)) return undefined;
+    const pairs = read.map(([, name = '', value = '']) => [name, decodeURIComponent(value.trim())]);
+    return Object.fromEntries(new Headers(pairs as [string, string][]));
+  } catch {
+    return undefined; // a broken escape, or what no header can hold
+  }
+}
 export const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value;
 export const isPublicKey = (pem: string) => {
   try {

@@ -1,10 +1,9 @@
 // The pieces of the benchmark measure what they say.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startChild } from '../bench/child.ts';
-import { startFleet, total } from '../bench/fleet.ts';
+import { type Kind, startFleet, total } from '../bench/fleet.ts';
 import { readFrames, textFrame } from '../bench/frames.ts';
 import { type Row, withTable } from '../bench/report.ts';
-import type { Kind } from '../bench/server.ts';
 import { summarize } from '../bench/statistics.ts';
 
 async function running(kind: Kind, rooms: string[]) {
@@ -46,6 +45,31 @@ describe('a fleet under load', () => {
     await publish(12, 13); // 11 is missing
     await load.call('arrived', 33);
     expect(await load.call('received')).toEqual({ received: 33, outOfOrder: 3 });
+  });
+});
+
+describe('all of Mooring', () => {
+  it('counts when it is told to, and serves all the same when it is not', async () => {
+    const load = await startChild('load.ts');
+    const fleet = await startFleet('mooring', 1);
+    onTestFinished(async () => {
+      await Promise.all([load.stop(), fleet.stop()]);
+    });
+    const [pod] = fleet.pods as [Awaited<ReturnType<typeof startChild>>];
+    const [token] = await pod.call<string[]>('tokens', 1);
+    await load.call('open', { plans: [{ port: fleet.ports[0], auth: { token, room: 'a' } }] });
+    await load.call('arrived', 1); // its welcome
+    const turns = { turns: 10, perTurn: 1, everyMs: 0, oneRoomPerTurn: true };
+    const delivered = async (on: boolean, total: number) => {
+      await pod.call('count', on);
+      await fleet.publisher.call('publish', { rooms: ['a'], ...turns });
+      await load.call('arrived', total);
+      const text = await pod.call<string>('figures');
+      return Number(/^mooring_messages_delivered_total (\d+)$/m.exec(text)?.[1]);
+    };
+    const before = await delivered(false, 11);
+    expect(await delivered(false, 21)).toBe(before);
+    expect(await delivered(true, 31)).toBe(before + 10);
   });
 });
 

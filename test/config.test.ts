@@ -46,6 +46,22 @@ describe('configuration', () => {
     expect(message).not.toMatch(/too-short-secret|seventy|loud|nowhere|a\.example\/path/);
   });
 
+  it('reads what the collector is to be told, and refuses what no header can hold', () => {
+    const given = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a=b, X-Tenant=chat' };
+    expect(parse(given).otelExporterOtlpHeaders).toEqual({
+      authorization: 'Bearer a=b',
+      'x-tenant': 'chat',
+    });
+    for (const wrong of ['token', 'a=%zz', 'a=%ff', 'a=b%0ac', 'a b=c']) {
+      const problem = problemsOf({ JWT_SECRET: secret, OTEL_EXPORTER_OTLP_HEADERS: wrong });
+      expect(problem).toContain('OTEL_EXPORTER_OTLP_HEADERS must be name=value');
+      expect(problem).not.toContain(wrong);
+    }
+    const share = (value: string) => ({ JWT_SECRET: secret, OTEL_TRACES_SAMPLER_ARG: value });
+    expect(parse(share('0.25')).otelTracesSamplerArg).toBe(0.25);
+    expect(problemsOf(share('1.5'))).toContain('OTEL_TRACES_SAMPLER_ARG must be at most 1');
+  });
+
   it('refuses to start without a key, and with two', () => {
     expect(problemsOf({})).toContain('JWT_SECRET is the usual way');
     const two = { JWT_SECRET: secret, JWT_JWKS_URL: 'https://issuer.example/jwks' };

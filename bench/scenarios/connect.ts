@@ -1,8 +1,7 @@
 // What a connection costs: CPU time to open it, and memory while it is idle, on one pod.
 import { type Child, startChild } from '../child.ts';
-import { startFleet, total } from '../fleet.ts';
+import { type Kind, startFleet, total } from '../fleet.ts';
 import { describeRow, type Row, type Scenario } from '../report.ts';
-import type { Kind } from '../server.ts';
 import { summarize } from '../statistics.ts';
 
 const warmUpClients = 500;

@@ -2,8 +2,8 @@
 import { type Child, startChild } from '../child.ts';
 import { type Cost, type Fleet, mapCost, startFleet, total } from '../fleet.ts';
 import type { ClientPlan } from '../load.ts';
+import type { Publishing } from '../publishing.ts';
 import { describeRow, type Row, type Scenario } from '../report.ts';
-import type { Publishing } from '../server.ts';
 import { summarize } from '../statistics.ts';
 
 interface Way {

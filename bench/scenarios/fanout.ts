@@ -5,7 +5,7 @@ import { type Fleet, startFleet, total } from '../fleet.ts';
 import { describeRow, type Row, type Scenario } from '../report.ts';
 import { type Summary, summarize } from '../statistics.ts';
 
-interface Work {
+export interface Work {
   what: string;
   rooms: number;
   /** Messages that are published before all clients have the last ones. */
@@ -13,8 +13,8 @@ interface Work {
   messages: number;
 }
 
-const clients = 1_000;
-const works: Work[] = [
+export const clients = 1_000;
+export const works: Work[] = [
   { what: '1,000 clients in one room, one in flight', rooms: 1, inFlight: 1, messages: 100 },
   { what: '1,000 clients in one room, 16 in flight', rooms: 1, inFlight: 16, messages: 320 },
   { what: '100 rooms of 10, one in flight', rooms: 100, inFlight: 1, messages: 1_000 },
@@ -59,10 +59,11 @@ async function compare(work: Work, rounds: number): Promise<Row> {
   };
 }
 
-const ratioOf = (ours: number[], stock: number[]): Summary =>
+export const ratioOf = (ours: number[], stock: number[]): Summary =>
   summarize(ours.map((micros, i) => micros / (stock[i] as number)));
 
-async function perDelivery(fleet: Fleet, load: Child, work: Work): Promise<number> {
+/** CPU time of pod, publisher and Redis, in microseconds. */
+export async function perDelivery(fleet: Fleet, load: Child, work: Work): Promise<number> {
   const { inFlight, messages } = work;
   const rooms = Array.from({ length: work.rooms }, (_, room) => `room-${room}`);
   const each = clients / work.rooms;

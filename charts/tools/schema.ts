@@ -5,11 +5,12 @@ import type { Value } from './values.ts';
 
 type Schema = Record<string, unknown>;
 
-/** What the chart sets itself, or has values of its own for. */
+/** What the chart sets itself, has values of its own for, or must keep out of a ConfigMap. */
 export const chartOwned = ['PORT', 'OPERATIONS_PORT', 'HOST', 'POD_NAME', 'API_KEY'].concat(
   ['REDIS_URL', 'REDIS_MODE', 'REDIS_SENTINEL_NAME', 'REDIS_SENTINEL_PASSWORD'],
   ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
-  ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_ALGORITHMS'],
+  ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_ALGORITHMS', 'OTEL_EXPORTER_OTLP_HEADERS'],
+  ['DRAIN_MS_MAX', 'ENDPOINT_DELAY_MS', 'SETTLE_MS', 'RELEASE'],
 );
 
 /**

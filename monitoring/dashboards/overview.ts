@@ -173,7 +173,7 @@ const saturation: Panel[] = [
   },
   {
     title: 'Failures in the background',
-    description: 'What no request waits for, by stage; the log has each. Good: none.',
+    description: 'What no request waits for, by stage; spans without a collector. Good: none.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -181,7 +181,7 @@ const saturation: Panel[] = [
         expr: `sum by (stage) (${perSecond('mooring_background_failures_total')})`,
         legend: '{{stage}}',
       },
-      { expr: 'vector(0)', legend: 'none' },
+      { expr: `sum(${perSecond('mooring_spans_dropped_total')})`, legend: 'spans lost' },
     ],
     empty: 'nothing has failed',
   },

@@ -5,12 +5,18 @@ import { createEcho, type Echo } from './echo.ts';
 import { createHub, type Hub } from './hub.ts';
 import { type Locator, locatorOf, type RedisClient } from './locate.ts';
 import { type AdapterOptions, defaultOptions, type Observer } from './options.ts';
-import { createPublisher, type Message, type Published, type Publisher } from './publish.ts';
+import {
+  createPublisher,
+  type Extras,
+  extend,
+  type Message,
+  type Published,
+  type Publisher,
+} from './publish.ts';
 import { createRequestClient, rememberOwnRequests } from './requests.ts';
 import { catchUp } from './resync.ts';
 
 type Given = Partial<Omit<AdapterOptions, 'observer'>> & { observer?: Partial<Observer> };
-type Extras = Pick<Message, 'record' | 'once'>;
 
 export interface AdapterFactory {
   (namespace: Namespace): RecoveringAdapter;
@@ -111,7 +117,7 @@ function createCollector() {
       if (published.length > 0 && Object.keys(extras).length > 0) {
         throw new Error('extras are for one message: emit once, in one namespace');
       }
-      published.push(publish({ ...message, ...extras }));
+      published.push(publish(extend(message, extras)));
       return published.at(-1) as Promise<Published>;
     },
     collect(emit: () => void, extras: Extras = {}): Promise<Published[]> {

@@ -42,10 +42,13 @@ function deliver(
     }
     const written = write(members, session, parcel, wire);
     if (written.length === entries.length) wholes += 1;
-    else for (const { id } of written) delivered(1, Number(id) / 1000);
+    else for (const entry of written) delivered(1, publishedMs(entry), entry.header.context);
   }
-  if (wholes > 0) for (const { id } of entries) delivered(wholes, Number(id) / 1000);
+  if (wholes === 0) return;
+  for (const entry of entries) delivered(wholes, publishedMs(entry), entry.header.context);
 }
+
+const publishedMs = ({ id }: Entry) => Number(id) / 1000;
 
 function hold(session: Session, held: Entry[], entries: Entry[], options: AdapterOptions): void {
   for (const entry of entries) {

@@ -28,6 +28,8 @@ interface Header {
   to?: string[];
   volatile?: true;
   compress?: false;
+  /** A text of the publisher's that travels along; processes of an older version pass over it. */
+  context?: string;
   /** Lengths of the attachments, in bytes. */
   attachments?: number[];
 }
@@ -89,6 +91,16 @@ export function unbundle(id: Id, payload: Buffer): { id: Id; payload: Buffer }[]
 
 /** The id that is so many before another. */
 export const idBefore = (id: Id, count: number): Id => (count === 0 ? id : `${+id - count}`);
+
+/** The same payload with a context. */
+export function withContext(payload: Buffer, context: string): Buffer {
+  const bodyStart = 2 + payload.readUInt16LE(0);
+  const header: Header = { ...JSON.parse(payload.toString('utf8', 2, bodyStart)), context };
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(2);
+  length.writeUInt16LE(json.length);
+  return Buffer.concat([length, json, payload.subarray(bodyStart)]);
+}
 
 /** From a channel, where the id comes first; a volatile message has none. */
 export function fromChannel(message: Buffer): { id: Id; payload: Buffer } {

@@ -45,8 +45,12 @@ export interface AdapterOptions {
 /** Told what happens inside, for metrics and logs. */
 export interface Observer {
   restoreEnded(result: RestoreResult): void;
-  /** Milliseconds from Redis's clock at publishing to the first write on this process. */
-  delivered(sockets: number, publishedAtMs: number): void;
+  /**
+   * Written to so many sockets of this process; a message to several rooms is told several times.
+   * @param publishedAtMs by Redis's clock
+   * @param context what it was published with
+   */
+  delivered(sockets: number, publishedAtMs: number, context?: string): void;
   caughtUp(messages: number): void;
   limitReached(limit: Limit): void;
   failed(stage: string, error: unknown): void;

@@ -2,7 +2,7 @@
 
 import { type Channels, everyone, isDirect } from './channels.ts';
 import { type Argument, RedisUnavailable } from './connections.ts';
-import { bundle, encode, type Flags, type Id, idBefore, idLength } from './entry.ts';
+import { bundle, encode, type Flags, type Id, idBefore, idLength, withContext } from './entry.ts';
 import type { Hub } from './hub.ts';
 import { publish as script } from './scripts.ts';
 
@@ -48,6 +48,16 @@ export function toMessage(
   });
   const channels = [...new Set(targets.map(channelOf))];
   return { payload, logs: flags.volatile ? [] : targets.map(logOf), channels };
+}
+
+export interface Extras extends Pick<Message, 'record' | 'once'> {
+  /** A short text that travels along, for the observer of each process that delivers it. */
+  context?: string;
+}
+
+export function extend(message: Message, { context, ...more }: Extras): Message {
+  const payload = context === undefined ? message.payload : withContext(message.payload, context);
+  return { ...message, ...more, payload };
 }
 
 interface Waiting {

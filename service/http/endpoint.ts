@@ -1,6 +1,6 @@
 // A route of the back-end API as data: the same schemas validate it and describe it in OpenAPI.
 import type { z } from 'zod';
-import { type HttpResponse, json, problem, type Route } from './router.ts';
+import { type HttpRequest, type HttpResponse, json, problem, type Route } from './router.ts';
 
 export interface Endpoint {
   /** Method and path, such as `GET /v1/users/:userId`. */
@@ -22,6 +22,7 @@ interface Input<E extends Endpoint> {
   path: Part<E, 'path'>;
   query: Part<E, 'query'>;
   body: Part<E, 'body'>;
+  headers: HttpRequest['headers'];
 }
 
 /** Validates what came, and answers 400 with every problem or what `run` resolves to. */
@@ -36,7 +37,7 @@ export function routeOf<E extends Endpoint>(
       query: Object.fromEntries(query),
       body: parseJson(request.body),
     };
-    const input: Record<string, unknown> = {};
+    const input: Record<string, unknown> = { headers: request.headers };
     const errors: { pointer: string; detail: string }[] = [];
     for (const part of ['path', 'query', 'body'] as const) {
       const parsed = endpoint[part]?.safeParse(given[part]);

@@ -1,6 +1,7 @@
 // A request of a back end by its id: that of the caller if it has one, so that both logs agree.
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../log.ts';
+import { parseTraceparent } from '../traceparent.ts';
 import type { Handler } from './router.ts';
 
 const plain = /^[\w.:-]{1,128}$/;
@@ -14,8 +15,13 @@ export function logged(handler: Handler, log: Log): Handler {
     const { status } = response;
     const [path] = request.url.split('?', 1);
     const ms = Math.round(performance.now() - startedAt);
+    const trace = parseTraceparent(request.headers.traceparent);
+    const traced = trace && { traceId: trace.traceId };
     const level = status === 401 ? 'warn' : 'debug';
-    log[level]({ requestId, method: request.method, path, status, ms }, 'back-end request');
+    log[level](
+      { requestId, ...traced, method: request.method, path, status, ms },
+      'back-end request',
+    );
     return { ...response, headers: { ...response.headers, 'X-Request-Id': requestId } };
   };
 }

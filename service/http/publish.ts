@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { type MooringServer, publishSchema, roomName, userRoom } from '../protocol.ts';
+import type { Traced } from '../tracing/tracing.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const publishEndpoint = {
@@ -16,14 +17,17 @@ export const publishEndpoint = {
 export interface PublishParts {
   io: MooringServer;
   /** Runs the emit; resolves when Redis has it, or had it before by the same `once` key. */
-  publish(emit: () => void, extras?: { once?: string }): Promise<unknown>;
+  publish(emit: () => void, extras?: { once?: string; context?: string }): Promise<unknown>;
+  traced: Traced;
 }
 
-export const publishRoute = ({ io, publish }: PublishParts) =>
-  routeOf(publishEndpoint, async ({ body }) => {
+export const publishRoute = ({ io, publish, traced }: PublishParts) =>
+  routeOf(publishEndpoint, async ({ body, headers }) => {
     const { rooms = [], users = [], event, data, id } = body;
     const target = io.to([...rooms.map(roomName), ...users.map(userRoom)]);
     const once = id === undefined ? {} : { once: `publish:${id}` };
-    await publish(() => target.emit(event, data), once);
+    await traced(headers.traceparent, (context) =>
+      publish(() => target.emit(event, data), { ...once, ...(context && { context }) }),
+    );
     return { id: id ?? randomUUID() };
   });

@@ -41,7 +41,10 @@ export function redisBroadcast(
       restoreEnded(result) {
         if (result !== 'postponed') metrics.recoveryEnded(resultNames[result]);
       },
-      delivered: (_, at) => metrics.deliveryDelayed(Math.max(0, clock.now() - at) / 1000),
+      delivered(sockets, at, context) {
+        const delivery = context === undefined ? undefined : { context, sockets };
+        metrics.deliveryDelayed(Math.max(0, clock.now() - at) / 1000, delivery);
+      },
       caughtUp: metrics.caughtUp,
       limitReached: metrics.limitReached,
       failed: (stage, error) => report(`adapter_${stage}`, error),
@@ -53,11 +56,12 @@ export function redisBroadcast(
   });
   return {
     adapter: adapter as unknown as ServerOptions['adapter'],
-    async publish(emit, { record, once } = {}) {
+    async publish(emit, { record, once, context } = {}) {
       if (!started) throw new Unavailable('Redis is away');
       const published = adapter.publish(emit, {
         ...(record && { record: { ...record, key: adapter.key(record.key) } }),
         ...(once !== undefined && { once: { key: adapter.key(once), ms: onceMs } }),
+        ...(context !== undefined && { context }),
       });
       const [outcome] = await orUnavailable(published);
       return outcome ?? { first: true, record: '' };

@@ -20,6 +20,8 @@ export interface Extras {
   record?: { key: string; value: string; entriesMax: number; ms: number };
   /** A key that is published once in ten minutes. */
   once?: string;
+  /** Travels with the message, for `deliveryDelayed` on each process that delivers it. */
+  context?: string;
 }
 
 export interface Outcome {

@@ -50,24 +50,6 @@ describe('the Deployment', () => {
     expect(only(render({ config: { PAGE: true } }), 'ConfigMap', 'mooring').data.PAGE).toBe('on');
   });
 
-  it.each([
-    [{}, 5_000 + 12_000],
-    [{ DRAIN_MS_MAX: 60_001, ENDPOINT_DELAY_MS: 10_000 }, 70_001],
-    [{ DRAIN_MS_MAX: 0, ENDPOINT_DELAY_MS: 0 }, 0],
-  ])('leaves time to drain and a margin: %o', (config, drainMs) => {
-    const graceMs = podOf({ config }).spec.terminationGracePeriodSeconds * 1000;
-    // 2 s to sweep, half a second for the operations port, 10 s that a primary waits for workers.
-    expect(graceMs).toBeGreaterThanOrEqual(drainMs + 12_500);
-    expect(graceMs).toBeLessThan(drainMs + 20_000);
-  });
-
-  it('never has fewer pods during a roll-out', () => {
-    expect(deployment().spec.strategy.rollingUpdate).toEqual({
-      maxUnavailable: 0,
-      maxSurge: '25%',
-    });
-  });
-
   it('tells started, alive and ready apart, and asks about Redis in none', () => {
     const { startupProbe, livenessProbe, readinessProbe } = containerOf();
     expect(startupProbe.httpGet.path).toBe('/healthz');

@@ -60,6 +60,11 @@ const contradictions: [string, Values][] = [
   ['exact origins', { config: { CORS_ORIGINS: '*' } }],
   ['extraEnv sets PORT', { extraEnv: [{ name: 'PORT', value: '1' }] }],
   ['extraEnv sets JWT_SECRET', { extraEnv: [{ name: 'JWT_SECRET', value: 'x' }] }],
+  ['less than ingress-nginx takes to learn of a pod', { drain: { settleSeconds: 4 } }],
+  [
+    'set drain.seconds + drain.settleSeconds = 906 or more',
+    { drain: { seconds: 900 }, 'ingress-nginx': { workerShutdownSeconds: 905 } },
+  ],
 ];
 
 describe('a combination that cannot work', () => {
@@ -83,6 +88,9 @@ const mistakes: [string, Values][] = [
   ["additional properties 'admission' not allowed", { 'ingress-nginx': { admission: true } }],
   ['/replicas', { replicas: 'three' }],
   ['/replicas', { replicas: -1 }],
+  ['/rollout/maxSurge', { rollout: { maxSurge: '0%' } }],
+  ['/drain/seconds', { drain: { seconds: 3601 } }],
+  ["additional properties 'DRAIN_MS_MAX' not allowed", { config: { DRAIN_MS_MAX: 1 } }],
   ['/exposure/mode', { exposure: { mode: 'loadbalancer' } }],
   ['/autoscaling/mode', { autoscaling: { mode: true } }],
   ['/config/WORKERS', { config: { WORKERS: 257 } }],

@@ -1,6 +1,6 @@
 // redis.enabled=false: a Redis of the user's, by TLS with a private authority, in all three modes.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { helm, inside, install, openNamespace, timed, type Values } from './cluster.ts';
+import { helm, inside, install, openNamespace, swift, timed, type Values } from './cluster.ts';
 import { ask, openStore, password, ports } from './store.ts';
 
 let home: Awaited<ReturnType<typeof openNamespace>>;
@@ -32,10 +32,9 @@ it.each(modes)('%s: helm test passes, through it', async (mode, servers, externa
   for (const port of servers) await ask(namespace, port, 'flushall');
   await timed(`${mode} ready and checked`, async () => {
     await install(namespace, {
-      ...{ ...inside, redis: { enabled: false }, networkPolicy: policy },
+      ...{ ...inside, ...swift, redis: { enabled: false }, networkPolicy: policy },
       externalRedis: { ...external, caSecret: 'redis-ca' },
       auth: { issuer: 'https://issuer.example.com/', audience: 'chat' }, // of helm test's tokens
-      config: { DRAIN_MS_MAX: 1000, ENDPOINT_DELAY_MS: 0 },
     });
     await helm(['test', 'mooring', '-n', namespace, '--logs']);
   });

@@ -9,6 +9,7 @@ import {
   kubectl,
   node,
   openNamespace,
+  swift,
   timed,
   withoutVolume,
 } from './cluster.ts';
@@ -28,7 +29,7 @@ describe.runIf(image && hasPrometheus)('the exporter of Redis', () => {
     const exporter = { enabled: true, image: { registry, repository, tag } };
     const redis = { ...(withoutVolume.redis as object), exporter };
     await timed('install with the exporter ready', () =>
-      install(home.namespace, { ...withoutVolume, redis }),
+      install(home.namespace, { ...withoutVolume, ...swift, redis }),
     );
   });
 

@@ -9,6 +9,7 @@ import {
   kubectl,
   node,
   openNamespace,
+  swift,
   withoutVolume,
 } from './cluster.ts';
 
@@ -16,7 +17,7 @@ let home: Awaited<ReturnType<typeof openNamespace>>;
 
 beforeAll(async () => {
   home = await openNamespace('network');
-  await install(home.namespace, withoutVolume);
+  await install(home.namespace, { ...withoutVolume, ...swift });
   await apply(stranger(home.namespace));
   await kubectl('-n', home.namespace, 'wait', 'pod/stranger', '--for=condition=Ready');
 });

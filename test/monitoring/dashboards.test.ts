@@ -1,8 +1,9 @@
 // What a person with Grafana can rely on; that the files are up to date is in rules.test.ts.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { runbookOf } from '../../monitoring/alert.ts';
+import { alerts } from '../../monitoring/alerts.ts';
 import { dashboards } from '../../monitoring/dashboards.ts';
-import { alerts } from '../../monitoring/rules.ts';
 
 interface GrafanaPanel {
   id: number;
@@ -28,7 +29,7 @@ describe.each(dashboards.map(({ uid }) => uid))('%s', (uid) => {
     for (const { datasource, targets } of panels) {
       expect(datasource.uid).toBe('$datasource');
       for (const { expr } of targets) {
-        if (expr !== 'vector(0)') expect(expr).toContain('{namespace=~"$namespace",job=~"$job"');
+        expect(expr).toContain('{namespace=~"$namespace",job=~"$job"');
         expect(expr).not.toMatch(/rate\([^)]*\[\d/); // a fixed window is wrong at most zooms
       }
     }
@@ -64,6 +65,42 @@ describe.each(dashboards.map(({ uid }) => uid))('%s', (uid) => {
     for (const name of names) {
       const known = name.replace(/^mooring_/, '').replace(/_(bucket|sum|count)$/, '');
       expect(metrics).toContain(`\`${known}\``);
+    }
+  });
+});
+
+describe('runbooks', () => {
+  const read = (uid: string) =>
+    JSON.parse(readFileSync(`charts/mooring/dashboards/${uid}.json`, 'utf8'));
+  const pages: { id: number; title: string; options: { content: string } }[] =
+    read('mooring-runbooks').panels;
+
+  it('are pages in Grafana, each as it is in docs/, with links that lead to each other', () => {
+    expect(pages.map(({ title }) => title)).toEqual(alerts.map(({ name }) => name));
+    for (const { title, options } of pages) {
+      const page = readFileSync(`docs/runbooks/${runbookOf({ name: title })}`, 'utf8');
+      const plain = (text: string) => text.replace(/\[([^\]]+)\]\([^)]+\)/g, '').split('\n');
+      const lines = plain(options.content);
+      expect(lines.filter((line) => line.startsWith('## '))).toHaveLength(5);
+      expect(plain(page).filter((line) => line.startsWith('-')).length).toBe(
+        lines.filter((line) => line.startsWith('-')).length,
+      );
+      for (const [, target] of options.content.matchAll(/\]\(([^)]+)\)/g)) {
+        expect(target).toMatch(/^\/d\/mooring-runbooks\?viewPanel=\d+$/);
+      }
+    }
+  });
+
+  it('are linked from the panels that their alerts watch', () => {
+    for (const { uid, rows } of dashboards) {
+      const { panels }: { panels: GrafanaPanel[] } = read(uid);
+      for (const { title, alert } of rows.flatMap((row) => row.panels)) {
+        const urls = panels
+          .filter((panel) => panel.title === title)
+          .flatMap(({ links = [] }) => links.map(({ url }) => url));
+        const page = pages.find((one) => one.title === alert);
+        if (alert) expect(urls).toContain(`/d/mooring-runbooks?viewPanel=${page?.id}`);
+      }
     }
   });
 });

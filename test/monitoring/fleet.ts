@@ -45,10 +45,10 @@ export async function startFleet(more: Record<string, string> = {}) {
       clients.push(socket);
       return socket;
     },
-    /** Kills a replica and starts it on the same ports. */
-    async restart(replica: number) {
+    /** Ends a replica, with SIGTERM after its drain, and starts it on the same ports. */
+    async restart(replica: number, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL') {
       const { child, exited } = services[replica] as (typeof services)[0];
-      child.kill('SIGKILL');
+      child.kill(signal);
       await exited;
       services[replica] = await start(replicas[replica] as string, ports[replica] as never);
     },

@@ -5,8 +5,9 @@ import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { runbookOf } from '../../monitoring/alert.ts';
+import { alerts } from '../../monitoring/alerts.ts';
 import { generated } from '../../monitoring/generated.ts';
-import { alerts, runbooks } from '../../monitoring/rules.ts';
+import { runbooks } from '../../monitoring/rules.ts';
 import { cases } from './cases.ts';
 import type { Case } from './healthy.ts';
 
@@ -57,6 +58,18 @@ describe('generated files', () => {
   );
 });
 
+describe('npm run monitoring', () => {
+  it('links to runbooks of yours, into a folder of yours', () => {
+    const args = ['monitoring/write.ts', '--runbooks', 'https://wiki.example/mooring'];
+    const refused = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('--output') });
+    expect(spawnSync(process.execPath, [...args, '--output', folder]).status).toBe(0);
+    const rules = readFileSync(join(folder, 'rules/mooring.yaml'), 'utf8');
+    expect(rules).toContain('runbook_url: https://wiki.example/mooring/redis-away.md\n');
+    expect(rules).not.toContain('runbook_url: docs');
+  });
+});
+
 describe('the rule file', () => {
   it('is one that Prometheus takes', () => {
     expect(promtool('check', 'rules', file)).toMatchObject({ ok: true });
@@ -72,12 +85,14 @@ describe('the rule file', () => {
       expect(annotations.summary).toMatch(/^[A-Z]/);
       expect(annotations.description).toMatch(/\.$/);
       const page = runbookOf({ name: alert });
-      expect(annotations.runbook_url).toBe(`${runbooks}/${page}`);
-      const path = join('docs/runbooks', page);
+      const path = join(runbooks, page);
+      expect(annotations.runbook_url).toBe(path);
       const text = existsSync(path) ? readFileSync(path, 'utf8') : `${path} is missing`;
       for (const title of [alert, 'What users notice', 'First look', 'Fix', 'When to escalate']) {
         expect(text).toContain(`# ${title}\n`);
       }
+      expect(annotations.first_look.length).toBeGreaterThan(40);
+      expect(text).toContain(annotations.first_look);
     }
   });
 });

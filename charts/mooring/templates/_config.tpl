@@ -2,6 +2,9 @@
 {{- define "mooring.config" -}}
 PORT: "3000"
 OPERATIONS_PORT: "3001"
+DRAIN_MS_MAX: {{ .Values.drain.seconds | int | mul 1000 | quote }}
+ENDPOINT_DELAY_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}
+SETTLE_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}
 {{- with .Values.auth.publicKey }}
 JWT_PUBLIC_KEY: {{ . | quote }}
 {{- end }}
@@ -41,12 +44,6 @@ NODE_EXTRA_CA_CERTS: /etc/mooring/redis-ca/ca.crt
 {{- if kindIs "float64" . }}{{ int64 . }}
 {{- else if kindIs "bool" . }}{{ ternary "on" "off" . }}
 {{- else }}{{ . }}{{ end -}}
-{{- end -}}
-
-{{/* Seconds from SIGTERM to the last close. */}}
-{{- define "mooring.drainSeconds" -}}
-{{- $ms := add (int64 .Values.config.ENDPOINT_DELAY_MS) (int64 .Values.config.DRAIN_MS_MAX) -}}
-{{- div (add $ms 999) 1000 -}}
 {{- end -}}
 
 {{- define "mooring.severalWorkers" -}}

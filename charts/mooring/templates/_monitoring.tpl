@@ -5,7 +5,8 @@
 {{- end }}
 {{- end -}}
 
-{{/* A file of monitoring/, whose links go to where the runbooks are published. */}}
-{{- define "mooring.monitoringFile" -}}
-{{- .root.Files.Get .path | replace "https://mooring.example.com/runbooks" .root.Values.monitoring.runbooks -}}
+{{/* The rule file, whose links go to where the runbooks are published. */}}
+{{- define "mooring.rules" -}}
+{{- $pages := .Values.monitoring.runbooks | default "docs/runbooks" -}}
+{{- .Files.Get "rules/mooring.yaml" | replace "runbook_url: docs/runbooks/" (printf "runbook_url: %s/" $pages) -}}
 {{- end -}}

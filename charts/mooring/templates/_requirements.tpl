@@ -84,7 +84,7 @@ config.ROOM_ACCESS=webhook needs config.ROOM_ACCESS_URL, the address to ask.
 {{- else if contains "*" ($config.CORS_ORIGINS | default "") -}}
 config.CORS_ORIGINS takes exact origins such as https://app.example.com, separated by commas; * is none.
 {{- end -}}
-{{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "REDIS_URL" "REDIS_PASSWORD" "REDIS_SENTINEL_PASSWORD" "JWT_SECRET" "API_KEY") -}}
+{{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "RELEASE" "REDIS_URL" "REDIS_PASSWORD" "REDIS_SENTINEL_PASSWORD" "JWT_SECRET" "API_KEY") -}}
 {{- range .Values.extraEnv -}}
 {{- if has .name $own -}}
 extraEnv sets {{ .name }}, which the chart sets: use config, auth or externalRedis.

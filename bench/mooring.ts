@@ -1,0 +1,60 @@
+// One replica of Mooring as it is, with metrics that can be told not to count.
+import { createApp } from '../service/app.ts';
+import { parseConfig } from '../service/config.ts';
+import { createLog } from '../service/log.ts';
+import { createMetrics } from '../service/metrics.ts';
+import { roomName } from '../service/protocol.ts';
+import { mintToken } from '../service/token.ts';
+import { answerCalls } from './child.ts';
+import { createPublishing } from './publishing.ts';
+import { switchable } from './switch.ts';
+
+const [, redisUrl = ''] = process.argv.slice(2);
+const secret = 'a secret for the benchmark, and nothing else';
+const apiKey = 'a key for the benchmark';
+const config = parseConfig({
+  HOST: '127.0.0.1',
+  PORT: '0',
+  OPERATIONS_PORT: '0',
+  REDIS_URL: redisUrl,
+  JWT_SECRET: secret,
+  API_KEY: apiKey,
+  LOG_LEVEL: 'silent',
+  REBALANCE: 'off',
+  HANDSHAKES_PER_SECOND_MAX: '1000000', // all come at once, and there is nowhere else to go
+});
+const { metrics, count } = switchable(createMetrics());
+const app = await createApp(config, createLog('silent', 'bench'), { counted: metrics });
+app.io.on('connection', (socket) => socket.join(roomName(socket.handshake.auth.room)));
+await app.started;
+const port = await app.listen();
+
+/** As a back end does, without its HTTP. */
+async function publish(room: string, data: object): Promise<void> {
+  const { status } = await app.api({
+    method: 'POST',
+    url: '/v1/publish',
+    headers: { authorization: `Bearer ${apiKey}` },
+    body: JSON.stringify({ rooms: [room], event: 'm', data }),
+  });
+  if (status !== 202) throw new Error(`publishing was answered with ${status}`);
+}
+
+/** CPU time of one scrape, in microseconds. */
+async function scrape(): Promise<number> {
+  const scrapes = 20;
+  const before = process.cpuUsage();
+  for (let i = 0; i < scrapes; i += 1) await app.metrics();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / scrapes;
+}
+
+answerCalls({
+  port: () => port,
+  tokens: (users: number) =>
+    Array.from({ length: users }, (_, i) => mintToken(secret, { sub: `user-${i}` }, 3_600)),
+  publish: createPublishing(publish),
+  count,
+  scrape,
+  figures: app.metrics,
+});

@@ -1,0 +1,36 @@
+import { splitUrls } from './variable.ts';
+
+/** Variables that are fine alone and wrong together. */
+export function contradictions(values: Record<string, string>): string[] {
+  const problems: string[] = [];
+  const keys = [values.JWT_SECRET, values.JWT_PUBLIC_KEY, values.JWT_JWKS_URL].filter(Boolean);
+  const names = (values.JWT_ALGORITHMS ?? '').split(',').flatMap((name) => name.trim() || []);
+  const symmetric = names.filter((name) => name.startsWith('HS'));
+  if (keys.length !== 1) {
+    problems.push(
+      'JWT_SECRET is the usual way to check tokens: set exactly one of JWT_SECRET ' +
+        '(32 bytes or more, e.g. from `openssl rand -base64 48`), JWT_PUBLIC_KEY, JWT_JWKS_URL',
+    );
+  } else if (values.JWT_SECRET && symmetric.length < names.length) {
+    problems.push('JWT_ALGORITHMS must be HS256, HS384 or HS512 with JWT_SECRET');
+  } else if (!values.JWT_SECRET && symmetric.length > 0) {
+    problems.push('JWT_ALGORITHMS must not hold HS256, HS384 or HS512 with a public key');
+  }
+  if ((values.WORKERS ?? '1') !== '1' && !values.REDIS_URL) {
+    problems.push('WORKERS other than 1 needs REDIS_URL: workers reach each other through Redis');
+  }
+  const [mode, servers] = [values.REDIS_MODE ?? 'single', splitUrls(values.REDIS_URL ?? '')];
+  if (mode === 'single' && servers.length > 1) {
+    problems.push('REDIS_URL must be one URL, or REDIS_MODE sentinel or cluster');
+  } else if (mode !== 'single' && servers.length === 0) {
+    problems.push(`REDIS_URL is needed with REDIS_MODE=${mode}`);
+  }
+  if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
+    problems.push('ROOM_ACCESS_URL is needed with ROOM_ACCESS=webhook');
+  }
+  const [port, operationsPort] = [values.PORT ?? '3000', values.OPERATIONS_PORT ?? '3001'];
+  if (port === operationsPort && port !== '0') {
+    problems.push('OPERATIONS_PORT must differ from PORT');
+  }
+  return problems;
+}

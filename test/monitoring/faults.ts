@@ -1,0 +1,33 @@
+// Faults and the alerts that they are to make true, and no others.
+import { expect } from 'vitest';
+import { alerts } from '../../monitoring/alerts.ts';
+import { trueAlerts } from '../../monitoring/verify.ts';
+import { until } from '../harness/processes.ts';
+
+const severityOf = (name: string) => alerts.find((alert) => alert.name === name)?.severity;
+const pages = (names: string[]) => names.filter((name) => severityOf(name) === 'critical');
+
+/** @param url of a Prometheus that scrapes the fleet */
+export function watchAlerts(url: () => string) {
+  /** Two minutes of probes are too many for a test. */
+  const nowTrue = () => trueAlerts(url(), (expr) => expr.replaceAll('[2m]', '[6s]'));
+
+  return {
+    nowTrue,
+    /** Makes a fault, waits for its alert, and sees that no other one pages that did not before. */
+    async expectAlert(name: string, fault: () => unknown, undo: () => unknown = () => {}) {
+      const before = await nowTrue();
+      expect(before).not.toContain(name);
+      await fault();
+      const isTrue = async () => (await nowTrue()).includes(name);
+      await until(`${name} is true`, isTrue, 20_000);
+      // A replica that starts has no Redis for a moment: what pages has to hold for a minute.
+      const others = async () =>
+        pages((await nowTrue()).filter((one) => one !== name && !before.includes(one)));
+      await until('nothing else stays true', async () => (await others()).length === 0, 3_000);
+      await undo();
+    },
+    settled: (name: string) =>
+      until(`${name} is over`, async () => !(await nowTrue()).includes(name), 20_000),
+  };
+}
