@@ -22,6 +22,7 @@ import { refuseRevoked } from './revocation.ts';
 import { verifyOnce } from './sockets/authentication.ts';
 import { obeyOrders } from './sockets/orders.ts';
 import { createSocketServer } from './sockets/server.ts';
+import { podsOf } from './stores/fleet.ts';
 import { openStores } from './stores/open.ts';
 import { createTokenVerifier } from './token.ts';
 import { openTracing } from './tracing/tracing.ts';
@@ -42,10 +43,9 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const stores = openStores(config, verifyAuth, metrics, report);
   const { broadcast, history, presence, orders } = stores;
   const httpServer = createPageServer(config, given.tokens, report);
-  const connections = () => sockets.connections();
-  const count = () => io.engine.clientsCount;
+  const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
   const common = { config, metrics, log, report };
-  const lifecycle = createLifecycle({ ...common, fleet: stores.fleet, connections, count });
+  const lifecycle = createLifecycle({ ...common, ...open, fleet: stores.fleet });
   const sockets = createSocketServer(httpServer, {
     ...common,
     adapter: broadcast.adapter,
@@ -54,7 +54,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
-  metrics.observe(config, lifecycle.readiness, count);
+  metrics.observe(config, lifecycle.readiness, open.count);
 
   const services: Services = {
     history,
@@ -66,6 +66,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     metrics,
     limits: config,
     recoveryMs: config.recoveryMsMax,
+    pods: () => podsOf(lifecycle.replicas()),
   };
   const closeApplication = await (await load(config.application))(io, services);
   const { order, ...obedience } = obeyOrders(io, orders, report);

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Message, MooringServer, MooringSocket, Refusal, Reply, User } from './protocol.ts';
+import type { Pod } from './stores/fleet.ts';
 
 /**
  * The default export of an application module: registers handlers on `io` and may return a
@@ -26,6 +27,8 @@ export interface Services {
   limits: { messageBytesMax: number; roomsPerSocketMax: number };
   /** Milliseconds a lost connection may take to come back with its rooms; 0: never. */
   recoveryMs: number;
+  /** The fleet as this replica heard it within the last seconds. */
+  pods(): Pod[];
 }
 
 export interface Draft {

@@ -84,7 +84,7 @@ export const settings = z.object({
     .default('')
     .describe('what this replica runs, e.g. its pod-template-hash: older ones yield to newer ones'),
   REBALANCE: choice('whether connections move to replicas that have fewer', ['on', 'off']),
-  HANDSHAKES_PER_SECOND_MAX: count('more are sent to other replicas, if there are any', 1_000),
+  HANDSHAKES_PER_SECOND_MAX: count('more are sent to other replicas while these have room', 1_000),
   CONNECTIONS_MAX: count('connections per process; above it handshakes answer 503', 10_000),
   MESSAGE_BYTES_MAX: count('largest message from a client', 131_072, 1_024),
   ROOMS_PER_SOCKET_MAX: count('rooms one socket may be in', 100),

@@ -83,6 +83,7 @@ export const payloads = {
     (message) => message !== '' && ['string', 'object'].includes(typeof message),
     'must be a text or an object',
   ),
+  pods: z.undefined(),
 };
 
 /** What `POST /v1/publish` takes. */

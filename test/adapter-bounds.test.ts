@@ -63,7 +63,7 @@ describe('bounds', () => {
     },
   );
 
-  it.each([{ gatedMessagesMax: 5 }, { gatedBytesMax: 5_000 }])(
+  it.each([{ gatedMessagesMax: 1 }, { gatedBytesMax: 5_000 }])(
     '%o: what comes while catching up is read again, nothing is lost',
     async (options) => {
       const { publish, limits, seen, redis } = await bounded(options);

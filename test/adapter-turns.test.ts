@@ -53,6 +53,61 @@ describe('a burst', () => {
   });
 });
 
+describe('a bundle', () => {
+  const idsOf = async (parts: Awaited<ReturnType<typeof threeServers>>, count: number) => {
+    const { nodes, servers } = parts;
+    const published = await nodes[2]?.adapter.publish(() => {
+      for (const n of numbers(count)) servers[2]?.to('room').emit('n', n);
+    });
+    return published?.map(({ id }) => id) ?? [];
+  };
+
+  it('is one entry of the log and one message, with an id for each that it holds', async () => {
+    const parts = await threeServers();
+    const { redis, sockets, clients } = parts;
+    await sockets[1].join('room');
+    const seen: [number, string][] = [];
+    clients[1].on('n', (n: number, offset: string) => seen.push([n, offset]));
+    const ids = await idsOf(parts, 10);
+    await until('all have arrived', () => seen.length === 10);
+    expect(seen).toEqual(ids.map((id, n) => [n, id]));
+    expect(ids.map((id) => +id - +(ids[0] as string))).toEqual(numbers(10));
+    expect(await redis.xLen('socket.io:/:log:room')).toBe(1);
+  });
+
+  it('holds what is small, to one target, and as much as fits into 64 KiB', async () => {
+    const { redis, first, sockets, clients } = await threeServers();
+    await sockets[1].join(['a', 'b']);
+    const seen: number[] = [];
+    clients[1].on('n', (n: number) => seen.push(n));
+    const rooms = ['a', 'a', 'b', 'a', 'a'];
+    for (const [n, room] of rooms.entries()) first.to(room).emit('n', n);
+    for (const n of [5, 6, 7]) first.to('b').emit('n', n, 'x'.repeat(30_000));
+    await until('all have arrived', () => seen.length === 8);
+    expect(seen).toEqual(numbers(8));
+    const lengths = ['a', 'b'].map((room) => redis.xLen(`socket.io:/:log:${room}`));
+    expect(await Promise.all(lengths)).toEqual([2, 3]);
+  });
+
+  it('is replayed from the message on that a client has seen last', async () => {
+    const parts = await threeServers();
+    const [, client] = parts.clients;
+    await parts.sockets[1].join('room');
+    const last = next(client, 'last');
+    const ids = await idsOf(parts, 10);
+    parts.first.to('room').emit('last');
+    await last;
+    const seen: number[] = [];
+    client.on('n', (n: number) => seen.push(n));
+    const back = next(client, 'connect');
+    client.io.engine.close();
+    Reflect.set(client, '_lastOffset', ids[3]); // it has broken off in the middle
+    await back;
+    await until('the rest has arrived', () => seen.length >= 6);
+    expect([client.recovered, seen]).toEqual([true, [4, 5, 6, 7, 8, 9]]);
+  });
+});
+
 describe('a message', () => {
   it('comes before what another process does to the sockets afterwards', async () => {
     const { first, sockets, clients } = await threeServers();

@@ -1,5 +1,5 @@
 // What a process does with what it hears of the fleet, and when it hears nothing.
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { type Connection, closePaced } from '../service/lifecycle/drain.ts';
 import { joinFleet } from '../service/lifecycle/membership.ts';
 import type { Steering } from '../service/lifecycle/steering.ts';
@@ -13,6 +13,7 @@ const own: Beat = {
   readyMs: 60_000,
   draining: false,
   connections: 100,
+  handshakes: 0,
 };
 
 it('while Redis is away it goes on refusing, but closes no more connections', async () => {
@@ -41,6 +42,32 @@ it('while Redis is away it goes on refusing, but closes no more connections', as
   await membership.beat();
   await membership.beat();
   expect(acts.slice(-2)).toEqual(Array(2).fill({ refuse: 'shedding', close: 0 }));
+});
+
+it('while it yields it looks four times a second whether the newer are there', async () => {
+  let generation = 2;
+  let beats = 0;
+  const fleet: Fleet = {
+    async beat(said) {
+      beats += 1;
+      const other = { ...own, id: 'b', pod: 'b', connections: 0 };
+      return [
+        { ...said, generation: 1 },
+        { ...other, generation },
+      ];
+    },
+    async leave() {},
+  };
+  const settings = { settleMs: 6_000, rebalance: false };
+  const failed = () => {};
+  const membership = joinFleet({ fleet, say: () => own, settings, act() {}, failed });
+  onTestFinished(membership.leave);
+  await vi.waitFor(() => expect(membership.steering().refuse).toBe('yielding'), 3_000);
+  const [before, startedAt] = [beats, Date.now()];
+  await vi.waitFor(() => expect(beats).toBe(before + 4), 3_000);
+  expect(Date.now() - startedAt).toBeLessThan(2_500);
+  generation = 1;
+  await vi.waitFor(() => expect(membership.steering().refuse).toBeUndefined(), 3_000);
 });
 
 it('closing stops when it is no longer wanted', async () => {

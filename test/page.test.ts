@@ -1,9 +1,9 @@
 // The test page in a real browser, against the real service: what a visitor does and sees.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { freePort } from './harness/processes.ts';
 
 const flags =
   '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking ' +
@@ -17,7 +17,7 @@ let operations: string;
 const problems: string[] = [];
 
 beforeAll(async () => {
-  const [PORT, OPERATIONS_PORT] = [await freePort(), await freePort()];
+  const [PORT, OPERATIONS_PORT] = [`${await freePort()}`, `${await freePort()}`];
   origin = `http://localhost:${PORT}`;
   operations = `http://localhost:${OPERATIONS_PORT}`;
   const env = { ...process.env, PORT, OPERATIONS_PORT, LOG_LEVEL: 'warn', API_KEY: 'k'.repeat(32) };
@@ -90,12 +90,17 @@ test('a tab that disconnected by choice joins again and fetches the history', as
   await alice.locator('[data-key=Recovered]', { hasText: 'no' }).waitFor();
 });
 
-test('an announcement reaches every tab, a notification the user it is for', async () => {
+test('an admin sees the pods and announces to all, a notification reaches its user', async () => {
   const [[alice, bob], admin] = await Promise.all([meet('square'), signIn('admin')]);
   expect(await alice.getByLabel('Announcement to everyone').isVisible()).toBe(false);
   await admin.getByLabel('Announcement to everyone').fill('High tide at noon');
   await admin.getByRole('button', { name: 'Send announcement' }).click();
   for (const tab of [alice, bob, admin]) await tab.getByText('High tide at noon').waitFor();
+  await admin
+    .locator('#pods')
+    .getByText(/^[1-9]\d* connections$/)
+    .waitFor();
+  expect(await alice.locator('#fleet').isVisible()).toBe(false);
   await alice.getByRole('button', { name: 'Dismiss announcement' }).click();
   await alice.getByText('High tide at noon').waitFor({ state: 'hidden' });
   const body = { users: ['bob'], event: 'notification', data: { text: 'Your berth is ready' } };
@@ -190,11 +195,3 @@ async function say(page: Page, text: string): Promise<void> {
 
 const delivered = (page: Page) =>
   page.getByRole('log').locator('[data-state=""] .text').allTextContents();
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return String(port);
-}

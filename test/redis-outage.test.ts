@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { post } from './harness/backend.ts';
 import { startRedis } from './harness/redis.ts';
+import { startRelay } from './harness/relay.ts';
 import {
   apiKey,
   connected,
@@ -33,6 +35,26 @@ describe('Redis away at the start', () => {
     await until('it answers', async () => (await readyStatus(service.operationsUrl)) === 503);
     service.child.kill('SIGTERM');
     expect(await service.exited).toEqual([0, null]);
+  });
+});
+
+describe('a replica that was cut off from Redis', () => {
+  it('delivers what was published meanwhile, be it the first message of all', async () => {
+    const redis = await startRedis();
+    const relay = await startRelay(redis.port);
+    const near = await startApp({ REDIS_URL: redis.url });
+    const far = await startApp({ REDIS_URL: `redis://127.0.0.1:${relay.port}` });
+    await Promise.all([near, far].map(({ operationsUrl }) => untilReady(operationsUrl)));
+    const alice = await connected(far.connect('alice'));
+    const heard = next(alice, 'greeting');
+    relay.cut();
+    await until('it notices', async () => {
+      return (await samples(far.operationsUrl, 'redis_up'))[''] === 0;
+    });
+    const body = { users: ['alice'], event: 'greeting', data: 'hello' };
+    expect((await post(near.operationsUrl, 'publish', body)).status).toBe(202);
+    relay.mend();
+    expect((await heard)[0]).toBe('hello');
   });
 });
 

@@ -12,6 +12,7 @@ const replica = (changes: Partial<Replica> = {}): Replica => ({
   readyMs: 60_000,
   draining: false,
   connections: 100,
+  handshakes: 0,
   ...changes,
 });
 
@@ -152,6 +153,17 @@ describe('after a scale-up', () => {
       );
       expect(decision).toEqual({ close: 0 });
     }
+  });
+
+  it('nobody is moved in the middle of a roll-out: the next ones go where there is room', () => {
+    const steering = createSteering(settings);
+    const own = replica({ generation: 2, connections: 100 });
+    const empty = replica({ generation: 2, connections: 0 });
+    const old = replica({ generation: 1, connections: 100 });
+    steering(own, [empty, old], 0);
+    expect(steering(own, [empty, old], 1_000)).toEqual({ refuse: 'shedding', close: 0 });
+    const gone = { ...old, connections: 0 };
+    expect(steering(own, [empty, gone], 2_000)).toEqual({ refuse: 'shedding', close: 20 });
   });
 
   it('nothing moves when it is switched off, or to one that is not settled', () => {

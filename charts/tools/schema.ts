@@ -10,6 +10,7 @@ export const chartOwned = ['PORT', 'OPERATIONS_PORT', 'HOST', 'POD_NAME', 'API_K
   ['REDIS_URL', 'REDIS_MODE', 'REDIS_SENTINEL_NAME', 'REDIS_SENTINEL_PASSWORD'],
   ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
   ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_ALGORITHMS', 'OTEL_EXPORTER_OTLP_HEADERS'],
+  ['DRAIN_MS_MAX', 'ENDPOINT_DELAY_MS', 'SETTLE_MS', 'RELEASE'],
 );
 
 /**
@@ -42,7 +43,7 @@ function schemaOfValue(value: Value): Schema {
   }
   if (children) {
     const properties = propertiesOf(children);
-    return { ...described, type: 'object', properties, additionalProperties: false };
+    return { ...described, type: 'object', properties, additionalProperties: false, ...schema };
   }
   return { ...described, type: typeOf(fallback), ...schema };
 }

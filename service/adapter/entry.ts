@@ -2,13 +2,20 @@
 //
 //   id (16 digits) | header length (2 bytes) | header (JSON) | packet | attachments
 //
+// Messages to the same target that one turn publishes travel as one, a bundle: a header length of
+// zero, then each of them after its length (4 bytes); their ids end with the bundle's.
+//
 // A stock client takes the last argument of an event for its offset. The packet is encoded with
 // zeros there, which every process overwrites with the id.
 
 /** Microseconds by Redis's clock, as 16 digits: ordered as text. */
 export type Id = string;
 export const noId: Id = '0000000000000000';
+/** Before every id: the position of a process that does not know the stream yet. */
+export const unknown: Id = '';
 export const idLength = noId.length;
+const bundled = Buffer.alloc(2);
+const lengthBytes = 4;
 const tailLength = idLength + 2; // the id, a quote and a bracket
 
 export const isId = (value: unknown): value is Id =>
@@ -59,6 +66,31 @@ export function encode(packet: (string | Buffer)[], header: Header): Buffer {
   length.writeUInt16LE(json.length);
   return Buffer.concat([length, json, Buffer.from(text), ...attachments]);
 }
+
+/** Several payloads as one. */
+export function bundle(payloads: Buffer[]): Buffer {
+  const parts = payloads.flatMap((payload) => {
+    const length = Buffer.alloc(lengthBytes);
+    length.writeUInt32LE(payload.length);
+    return [length, payload];
+  });
+  return Buffer.concat([bundled, ...parts]);
+}
+
+/** The messages of a bundle, or the one that it is. */
+export function unbundle(id: Id, payload: Buffer): { id: Id; payload: Buffer }[] {
+  if (payload[0] !== 0 || payload[1] !== 0) return [{ id, payload }];
+  const payloads: Buffer[] = [];
+  for (let at = bundled.length; at < payload.length; ) {
+    const start = at + lengthBytes;
+    at = start + payload.readUInt32LE(at);
+    payloads.push(payload.subarray(start, at));
+  }
+  return payloads.map((each, i) => ({ id: idBefore(id, payloads.length - 1 - i), payload: each }));
+}
+
+/** The id that is so many before another. */
+export const idBefore = (id: Id, count: number): Id => (count === 0 ? id : `${+id - count}`);
 
 /** The same payload with a context. */
 export function withContext(payload: Buffer, context: string): Buffer {

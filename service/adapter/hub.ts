@@ -2,7 +2,7 @@
 // that holds messages back while the process catches up after a loss of Redis.
 import { randomBytes } from 'node:crypto';
 import { type Connections, openConnections } from './connections.ts';
-import { fromChannel, type Id, noId } from './entry.ts';
+import { fromChannel, type Id, noId, unbundle, unknown } from './entry.ts';
 import { createGate, type Gate, type Held } from './gate.ts';
 import { createLine } from './line.ts';
 import type { Locator } from './locate.ts';
@@ -115,7 +115,7 @@ const keysOf = (key: string) => ({
 function createPosition() {
   const wire = createWire();
   const turn = createTurn(wire.end);
-  let lastSeen: Id = noId;
+  let lastSeen: Id = unknown;
   let lastLogged = { id: noId, log: '' };
   const seen = (id: Id, log: string | undefined) => {
     if (id > lastSeen) lastSeen = id;
@@ -126,7 +126,7 @@ function createPosition() {
     receive(subscription: Subscription, message: Buffer): void {
       const { id, payload } = fromChannel(message);
       if (id !== noId) seen(id, subscription.log);
-      subscription.receive(id, payload);
+      for (const one of unbundle(id, payload)) subscription.receive(one.id, one.payload);
     },
     wire,
     turn,

@@ -1,6 +1,6 @@
 // Reading the logs of several rooms as one stream, in the order of publishing.
 import type { Connections } from './connections.ts';
-import type { Id } from './entry.ts';
+import { type Id, unbundle } from './entry.ts';
 import { readLog } from './scripts.ts';
 
 export interface Source {
@@ -40,7 +40,10 @@ export async function readLogs(
       if (why === 'trimmed' || why === 'too_much') return void result.failed.push({ log, why });
       for (let i = 0; i < parts.length; i += 2) {
         const id = String(parts[i]);
-        if (id <= upTo) result.entries.push({ id, payload: parts[i + 1] as Buffer, log });
+        if (id > upTo) break;
+        for (const one of unbundle(id, parts[i + 1] as Buffer)) {
+          if (one.id > after) result.entries.push({ ...one, log });
+        }
       }
     }),
   );

@@ -2,9 +2,11 @@
 
 import { type Channels, everyone, isDirect } from './channels.ts';
 import { type Argument, RedisUnavailable } from './connections.ts';
-import { encode, type Flags, type Id, idLength, withContext } from './entry.ts';
+import { bundle, encode, type Flags, type Id, idBefore, idLength, withContext } from './entry.ts';
 import type { Hub } from './hub.ts';
 import { publish as script } from './scripts.ts';
+
+const bundleBytesMax = 65_536;
 
 export interface Message {
   payload: Buffer;
@@ -72,10 +74,13 @@ export function createPublisher(hub: Hub) {
   let bytes = 0;
 
   const send = async (batch: Waiting[]) => {
+    const groups = grouped(batch);
     try {
-      const answers = (await hub.connections.run(script, ...callOf(batch, hub))) as string[];
-      for (const [i, { message, settle }] of batch.entries()) {
-        settle.resolve(outcomeOf(answers[i] as string, message));
+      const answers = (await hub.connections.run(script, ...callOf(groups, hub))) as string[];
+      for (const [i, group] of groups.entries()) {
+        for (const [position, { message, settle }] of group.entries()) {
+          settle.resolve(outcomeOf(answers[i] as string, group.length - 1 - position, message));
+        }
       }
       if (Number(answers.at(-1)) > 0) observer.limitReached('log_bytes');
     } catch (error) {
@@ -112,30 +117,57 @@ export function createPublisher(hub: Hub) {
   };
 }
 
-/** Keys and arguments of the script. */
-function callOf(batch: Waiting[], { keys, options, logMs }: Hub): [string[], Argument[]] {
-  const { logEntriesMax, logBytesMax } = options;
-  const ofMessages = batch.flatMap(({ message: { logs, record, once } }) => [
-    ...logs,
-    ...(record ? [record.key] : []),
-    ...(once ? [once.key] : []),
-  ]);
-  const args = batch.flatMap(({ message: { payload, logs, channels, record, once } }) => [
-    payload,
-    String(logs.length),
-    String(channels.length),
-    ...(record ? [`${record.entriesMax}`, `${record.ms}`, record.value] : ['', '', '']),
-    once ? String(once.ms) : '',
-    ...channels,
-  ]);
-  const head = [logEntriesMax, logBytesMax, logMs, batch.length].map(String);
-  return [
-    [keys.sequence, ...ofMessages],
-    [...head, ...args],
-  ];
+/** Messages that travel as one: those to the same target that follow each other. */
+function grouped(batch: Waiting[]): Waiting[][] {
+  const groups: Waiting[][] = [];
+  let bytes = 0;
+  for (const waiting of batch) {
+    const last = groups.at(-1);
+    const { length } = waiting.message.payload;
+    if (last && bytes + length <= bundleBytesMax && isAlike(last[0], waiting)) {
+      last.push(waiting);
+      bytes += length;
+    } else {
+      groups.push([waiting]);
+      bytes = length;
+    }
+  }
+  return groups;
 }
 
-function outcomeOf(answer: string, { record }: Message): Published {
-  if (answer.length === idLength) return { id: answer, first: true, record: record?.value ?? '' };
+function isAlike(one: Waiting | undefined, { message: other }: Waiting): boolean {
+  if (!one || one.message.logs.length === 0) return false; // volatile ones have no id
+  const { logs, record, once } = one.message;
+  if (record || once || other.record || other.once) return false;
+  return logs.length === other.logs.length && logs.every((log, i) => log === other.logs[i]);
+}
+
+/** Keys and arguments of the script. */
+function callOf(groups: Waiting[][], { keys, options, logMs }: Hub): [string[], Argument[]] {
+  const { logEntriesMax, logBytesMax } = options;
+  const names = [keys.sequence];
+  const args: Argument[] = [logEntriesMax, logBytesMax, logMs, groups.length].map(String);
+  for (const group of groups) {
+    const payloads = group.map(({ message }) => message.payload);
+    const { logs, channels, record, once } = (group[0] as Waiting).message; // the same of all
+    names.push(...logs, ...(record ? [record.key] : []), ...(once ? [once.key] : []));
+    args.push(
+      payloads.length > 1 ? bundle(payloads) : (payloads[0] as Buffer),
+      String(payloads.length),
+      String(logs.length),
+      String(channels.length),
+      ...(record ? [`${record.entriesMax}`, `${record.ms}`, record.value] : ['', '', '']),
+      once ? String(once.ms) : '',
+      ...channels,
+    );
+  }
+  return [names, args];
+}
+
+/** @param after how many messages of its bundle come after it */
+function outcomeOf(answer: string, after: number, { record }: Message): Published {
+  if (answer.length === idLength) {
+    return { id: idBefore(answer, after), first: true, record: record?.value ?? '' };
+  }
   return { id: answer.slice(0, idLength), first: false, record: answer.slice(idLength) };
 }

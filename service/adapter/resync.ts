@@ -1,7 +1,7 @@
 // After Redis was away: every room of this process is read from where it stopped, so that live
 // sockets miss nothing and see nothing twice.
 import type { Id } from './entry.ts';
-import { noId } from './entry.ts';
+import { unknown } from './entry.ts';
 import type { Hub } from './hub.ts';
 import { readLogs } from './log.ts';
 import { checkLoss } from './scripts.ts';
@@ -23,7 +23,7 @@ export async function catchUp(hub: Hub, sources: CatchUpSource[]): Promise<Id> {
   const { id, log } = hub.lastLogged();
   const args = [after, id, String(hub.logMs)];
   const upTo = (await hub.connections.run(checkLoss, [sequence, floor, log || floor], args)) as Id;
-  if (after !== noId && upTo > after) {
+  if (after !== unknown && upTo > after) {
     const byLog = new Map(sources.map((source) => [source.log, source]));
     const positions = [...byLog.keys()].map((log) => ({ log, after }));
     const limits = { messagesMax, bytesMax };

@@ -5,13 +5,13 @@ export interface Script {
 }
 
 /**
- * Publishes a batch: an id for each message, an entry in the log of each of its rooms, and the
- * message on each of its channels.
+ * Publishes a batch: ids for each message, which may be a bundle of several, an entry in the log of
+ * each of its rooms, and the message on each of its channels.
  * KEYS: sequence, then the messages' keys in turn: logs, then record, then once.
- * ARGV: entries max, bytes max, log ms, messages, then for each message: payload, logs, channels,
- * record max, record ms, record value, once ms, then the channels' names; '' means none.
- * Answers an id for each message, or what its `once` key holds; last, how many logs lost entries
- * because of their bytes.
+ * ARGV: entries max, bytes max, log ms, messages, then for each message: payload, ids, logs,
+ * channels, record max, record ms, record value, once ms, then the channels' names; '' means none.
+ * Answers the last id of each message, or what its `once` key holds; last, how many logs lost
+ * entries because of their bytes.
  */
 export const publish: Script = {
   lua: `
@@ -22,10 +22,11 @@ if now > last then last = now - 1 end
 local key, arg, out, cut = 2, 5, {}, 0
 local large = ARGV[2] / ARGV[1] -- smaller ones can't add up to bytes max
 for message = 1, tonumber(ARGV[4]) do
-  local payload, logs, channels = ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
-  local recordMax, recordMs, record = ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5]
-  local onceMs = ARGV[arg + 6]
-  arg = arg + 7
+  local payload, ids = ARGV[arg], ARGV[arg + 1]
+  local logs, channels = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
+  local recordMax, recordMs, record = ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6]
+  local onceMs = ARGV[arg + 7]
+  arg = arg + 8
   local recordKey, onceKey = key + logs, key + logs + (recordMax ~= '' and 1 or 0)
   local before = onceMs ~= '' and redis.call('GET', KEYS[onceKey])
   if before then
@@ -33,7 +34,7 @@ for message = 1, tonumber(ARGV[4]) do
   else
     local id = '0000000000000000'
     if logs > 0 or recordMax ~= '' then
-      last = last + 1
+      last = last + ids
       id = string.format('%.0f', last)
     end
     for log = key, key + logs - 1 do

@@ -22,6 +22,7 @@ const chat: Application = (io, services) => {
   io.of('/admin').on('connection', (socket) => {
     const payload = payloads.broadcast_announcement;
     handle(socket, 'broadcast_announcement', payload, announce(io, services));
+    handle(socket, 'pods', payloads.pods, (_, reply) => reply({ ok: true, pods: services.pods() }));
   });
 
   return rooms.close;

@@ -1,6 +1,6 @@
-// GET /v1/pods: the fleet as this replica knows it, the processes of a pod added up.
+// GET /v1/pods: the fleet as this replica knows it.
 import { z } from 'zod';
-import type { Replica } from '../stores/fleet.ts';
+import type { Pod } from '../stores/fleet.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 const count = z.int().nonnegative();
@@ -27,22 +27,8 @@ export const podsEndpoint = {
 } as const satisfies Endpoint;
 
 export interface PodsParts {
-  replicas(): Replica[];
+  pods(): Pod[];
 }
 
-export const podsRoute = ({ replicas }: PodsParts) =>
-  routeOf(podsEndpoint, async () => {
-    const byPod = Map.groupBy(replicas(), ({ pod }) => pod);
-    const pods = [...byPod].map(([pod, processes]) => ({
-      pod,
-      release: processes[0]?.release,
-      generation: processes[0]?.generation,
-      ready: processes.some(({ ready }) => ready),
-      readySeconds: Math.floor(Math.max(...processes.map(({ readyMs }) => readyMs)) / 1000),
-      draining: processes.some(({ draining }) => draining),
-      processes: processes.length,
-      processesReady: processes.filter(({ ready }) => ready).length,
-      connections: processes.reduce((sum, { connections }) => sum + connections, 0),
-    }));
-    return { pods: pods.sort((a, b) => (a.pod < b.pod ? -1 : 1)) };
-  });
+export const podsRoute = ({ pods }: PodsParts) =>
+  routeOf(podsEndpoint, async () => ({ pods: pods() }));

@@ -8,6 +8,7 @@ import type { Fleet } from '../stores/fleet.ts';
 import { type Connection, closePaced, drain } from './drain.ts';
 import { joinFleet } from './membership.ts';
 import { type RefusalReason, refusalOf, type Situation, type Steering } from './steering.ts';
+import { createStorm } from './storm.ts';
 
 const movedMsMin = 30_000; // a connection that was moved is not moved again at once
 
@@ -33,16 +34,15 @@ export interface Readiness {
 export function createLifecycle(parts: Parts) {
   const { config, fleet, connections, count, metrics, log, report } = parts;
   const identity = { id: randomUUID(), pod: config.podName, release: config.release };
-  const storm = createStorm(config.handshakesPerSecondMax);
   let phase: Situation['phase'] = 'starting';
   let closing = false;
   let runningSince = Date.now();
 
   const full = () => count() >= config.connectionsMax;
   const readiness = (): Readiness => {
-    if (phase === 'running')
-      return full() ? { ready: false, reason: 'over_capacity' } : { ready: true };
-    return { ready: false, reason: phase, ...(phase === 'draining' && { connections: count() }) };
+    if (phase === 'draining') return { ready: false, reason: phase, connections: count() };
+    if (phase === 'starting') return { ready: false, reason: phase };
+    return full() ? { ready: false, reason: 'over_capacity' } : { ready: true };
   };
   const membership = joinFleet({
     fleet,
@@ -53,10 +53,12 @@ export function createLifecycle(parts: Parts) {
       readyMs: phase === 'running' ? Date.now() - runningSince : 0,
       draining: phase === 'draining',
       connections: phase === 'starting' ? 0 : count(),
+      handshakes: storm.perSecond(),
     }),
     act: createMover(config, connections, () => phase === 'running', log),
     failed: (error) => report('fleet', error),
   });
+  const storm = createStorm(config.handshakesPerSecondMax, () => void membership.hear());
 
   return {
     readiness,
@@ -68,9 +70,10 @@ export function createLifecycle(parts: Parts) {
     },
     /** Why a handshake that has arrived now is refused, if so. */
     refuse(): RefusalReason | undefined {
-      const elsewhere = config.redisUrl ? membership.othersTakeClients() : undefined;
-      const { refuse: steering } = membership.steering();
-      return refusalOf({ phase, closing, full: full(), elsewhere, steering, storm: storm() });
+      const heard = config.redisUrl ? membership.takers() : undefined;
+      const elsewhere = heard && heard.takers.length > 0;
+      const steers = { steering: membership.steering().refuse, storm: storm.sendsOn(heard) };
+      return refusalOf({ phase, closing, full: full(), elsewhere, ...steers });
     },
     replicas: membership.replicas,
     async drain() {
@@ -78,7 +81,7 @@ export function createLifecycle(parts: Parts) {
       const startedAt = Date.now();
       metrics.draining(true);
       log.info({ connections: count() }, 'draining');
-      void membership.beat();
+      void membership.hear();
       const closes = () => {
         closing = true;
       };
@@ -111,17 +114,5 @@ function createMover(
         leaving = undefined;
       });
     }
-  };
-}
-
-/** Asked at each handshake: whether there were more than so many within a second. */
-function createStorm(perSecondMax: number): () => boolean {
-  let second = 0;
-  let handshakes = 0;
-  return () => {
-    const now = Math.floor(Date.now() / 1000);
-    handshakes = now === second ? handshakes + 1 : 1;
-    second = now;
-    return handshakes > perSecondMax;
   };
 }

@@ -1,9 +1,11 @@
 // This process among all of the fleet: says what it is once a second, hears of the others, and
 // decides what to do for them. While Redis is away the last decision stands.
 import type { Beat, Fleet, Replica } from '../stores/fleet.ts';
-import { createSteering, isSettled, type Steering, type SteeringSettings } from './steering.ts';
+import { createSteering, type Steering, type SteeringSettings, takersOf } from './steering.ts';
 
 const beatMs = 1_000;
+// Should all newer processes end at once, nobody takes clients until this one knows.
+const yieldingBeatMs = 250;
 const frozenMsMax = 60_000; // then the others may be gone: it takes everybody again
 
 interface Parts {
@@ -15,40 +17,63 @@ interface Parts {
   failed(error: unknown): void;
 }
 
+interface Known {
+  /** Epoch milliseconds. */
+  at: number;
+  self: Replica;
+  others: Replica[];
+  takers: Replica[];
+}
+
 export function joinFleet({ fleet, say, settings, act, failed }: Parts) {
   const decide = createSteering(settings);
-  let known: { at: number; others: Replica[]; all: Replica[] } | undefined;
+  let known: Known | undefined;
   let steering: Steering = { close: 0 };
+  let timer: NodeJS.Timeout | undefined;
+  let member = true;
 
-  const beat = async () => {
+  const hear = async (): Promise<boolean> => {
     try {
       const own = say();
       const all = await fleet.beat(own);
       const others = all.filter(({ id }) => id !== own.id);
       const self = all.find(({ id }) => id === own.id) ?? { ...own, generation: 0 };
-      known = { at: Date.now(), others, all };
-      steering = decide(self, others, known.at);
+      const takers = takersOf(self, others, settings.settleMs);
+      known = { at: Date.now(), self, others, takers };
+      return true;
     } catch (error) {
       failed(error);
-      steering = { ...steering, close: 0 }; // who knows whether the excess is still there
+      return false;
     }
+  };
+  const beat = async () => {
+    const heard = await hear();
     if (known && Date.now() - known.at > frozenMsMax) {
       known = undefined;
       steering = { close: 0 };
     }
+    if (heard && known) steering = decide(known.self, known.others, known.at);
+    else steering = { ...steering, close: 0 }; // who knows whether the excess is still there
     act(steering);
   };
-  const timer = setInterval(beat, beatMs);
+  const wait = () => {
+    if (!member) return;
+    const ms = steering.refuse === 'yielding' ? yieldingBeatMs : beatMs;
+    timer = setTimeout(() => void beat().finally(wait), ms);
+  };
+  wait();
 
   return {
-    /** Now, not at the next second. */
     beat,
+    /** Says and hears it now; what follows is decided at the next beat. */
+    hear,
     steering: () => steering,
-    /** Whether another process takes clients, and every proxy knows; `undefined`: not known. */
-    othersTakeClients: () => known?.others.some((other) => isSettled(other, settings.settleMs)),
-    replicas: (): Replica[] => known?.all ?? [],
+    /** The others that take clients, and since when that is known; `undefined`: not known. */
+    takers: (): Pick<Known, 'at' | 'takers'> | undefined => known,
+    replicas: (): Replica[] => (known ? [known.self, ...known.others] : []),
     async leave() {
-      clearInterval(timer);
+      member = false;
+      clearTimeout(timer);
       await fleet.leave(say().id).catch(() => {}); // then the others miss it
     },
   };

@@ -28,6 +28,16 @@ const closesPerSecondShare = 0.01;
 export const isSettled = ({ ready, draining, readyMs }: Replica, settleMs: number): boolean =>
   ready && !draining && readyMs >= settleMs;
 
+/**
+ * The others that take what this process sends on: proxies know them, and they do not yield
+ * themselves, as older ones do to this one.
+ */
+export function takersOf(own: Replica, others: Replica[], settleMs: number): Replica[] {
+  const settled = [own, ...others].filter((replica) => isSettled(replica, settleMs));
+  const newest = Math.max(...settled.map(({ generation }) => generation));
+  return settled.filter((replica) => replica !== own && replica.generation === newest);
+}
+
 /** The returned function is to be asked about once a second, with a clock in milliseconds. */
 export function createSteering({ settleMs, rebalance }: SteeringSettings) {
   let totals: { at: number; total: number }[] = [];
@@ -58,11 +68,13 @@ export function createSteering({ settleMs, rebalance }: SteeringSettings) {
     const above = held > mean * shedAbove && excess >= shedMin;
     const shedding = takers && excess >= 1 && (above || now < shedUntil);
     if (shedding) shedUntil = now + shedMsAfter;
+    // Clients of older ones are still to come: they even it out, and nobody moves twice.
+    const rolling = others.some((o) => o.generation < own.generation && o.connections > 0);
     const perSecond = Math.max(closesPerSecondMin, own.connections * closesPerSecondShare);
     const hasItsShare = held >= mean * refuseAbove;
     return {
       ...(takers && hasItsShare && now < shedUntil && { refuse: 'shedding' as const }),
-      close: shedding ? Math.ceil(Math.min(excess, perSecond)) : 0,
+      close: shedding && !rolling ? Math.ceil(Math.min(excess, perSecond)) : 0,
     };
   };
 }
@@ -76,7 +88,7 @@ export interface Situation {
   /** Whether a settled process could take it; `undefined`: not known. */
   elsewhere: boolean | undefined;
   steering: Steering['refuse'];
-  /** More handshakes within a second than are taken. */
+  /** More handshakes within a second than it is to take, and others have room for this one. */
   storm: boolean;
 }
 

@@ -28,6 +28,7 @@ export function openConnection(token, listeners) {
     connect,
     request: (event, payload) => request(socket, event, payload),
     announce: (text) => request(admin, 'broadcast_announcement', text),
+    pods: () => request(admin, 'pods'),
     typing: (roomId) => socket.volatile.emit('typing', { roomId }),
     renew: (next) => renew(socket, line, next, listeners),
     cut: () => manager.engine?.close(),

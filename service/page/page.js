@@ -5,6 +5,7 @@ import * as tab from './token.js';
 import { createAnnounceView } from './view-announce.js';
 import { createComposerView } from './view-composer.js';
 import { createConnectionView } from './view-connection.js';
+import { createFleetView } from './view-fleet.js';
 import { createNoticesView } from './view-notices.js';
 import { createRoomsView } from './view-rooms.js';
 import { createSignInView } from './view-sign-in.js';
@@ -21,7 +22,10 @@ function start() {
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden && page.session) session.readActive(page.session);
   });
-  setInterval(() => showLine(page, views), tickMs);
+  setInterval(() => {
+    showLine(page, views);
+    if (page.session) views.fleet(page.session);
+  }, tickMs);
   for (const button of document.querySelectorAll('.tabs button')) {
     button.addEventListener('click', () => openPane(button.dataset.pane));
   }
@@ -123,6 +127,7 @@ function createViews(page) {
       signInAgain: () => signOut(page),
     }),
     announce: createAnnounceView({ announce: (text) => page.session.connection.announce(text) }),
+    fleet: createFleetView({ pods: () => page.session.connection.pods() }),
     notices: createNoticesView({ dismiss: current(session.dismiss) }),
   };
 }

@@ -7,7 +7,8 @@ export const answerMsMax = 5000;
 export async function request(socket, event, payload) {
   if (!socket.connected) return notConnected;
   try {
-    return await socket.timeout(answerMsMax).emitWithAck(event, payload);
+    const payloads = payload === undefined ? [] : [payload];
+    return await socket.timeout(answerMsMax).emitWithAck(event, ...payloads);
   } catch {
     return socket.connected ? noAnswer : notConnected;
   }

@@ -8,15 +8,28 @@ const staleMs = 3_500; // three beats missed
 const seenMs = 86_400_000;
 
 /**
- * A release gets the next generation when a pod of it is new and the newest release is another one:
- * a roll-back starts pods of an old release again. A pod that restarts changes nothing.
- * KEYS: generations, seen. ARGV: release, ms a pod is remembered.
+ * A release gets the next generation when it is new, and again when it is rolled back to: a new
+ * pod of it starts, and either none of it was left or pods of the newest release drain. Pods that
+ * restart, are replaced or are added by an autoscaler in the middle of a roll-out change nothing.
+ * KEYS: generations, seen, beats. ARGV: release, ms a pod is remembered, stale ms.
  */
 const joinLua = `
 local fresh = redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2])
 local newest = redis.call('HGET', KEYS[1], ' newest')
 local own = redis.call('HGET', KEYS[1], ARGV[1])
 if own and (own == newest or not fresh) then return own end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local left, leaving, all = false, false, redis.call('HGETALL', KEYS[3])
+for i = 2, #all, 2 do
+  local at, release, said = string.match(all[i], '^(%d+) (%S*) (.*)$')
+  if now - at <= tonumber(ARGV[3]) then
+    local drains = string.find(said, '"draining":true', 1, true)
+    left = left or release == ARGV[1]
+    leaving = leaving or drains and redis.call('HGET', KEYS[1], release) == newest
+  end
+end
+if own and left and not leaving then return own end
 local generation = redis.call('HINCRBY', KEYS[1], ' newest', 1)
 redis.call('HSET', KEYS[1], ARGV[1], generation)
 return generation`;
@@ -46,8 +59,8 @@ export const fleetNeeds: StoreNeeds = { scripts: [joinLua, beatLua], commands: [
 export function createRedisFleet(redis: Redis): Fleet {
   let joined: Promise<unknown> | undefined;
   const join = ({ pod, release }: Beat) => {
-    const keys = [generationsKey, keyOf(`fleet:seen:${release}:${pod}`)];
-    joined ??= redis.script(joinLua, keys, [release, seenMs]).catch((error: unknown) => {
+    const keys = [generationsKey, keyOf(`fleet:seen:${release}:${pod}`), beatsKey];
+    joined ??= redis.script(joinLua, keys, [release, seenMs, staleMs]).catch((error: unknown) => {
       joined = undefined;
       throw error;
     });

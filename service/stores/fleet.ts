@@ -14,6 +14,8 @@ export interface Beat {
   draining: boolean;
   /** Open Engine.IO connections. */
   connections: number;
+  /** Asked of it within a second. */
+  handshakes: number;
 }
 
 export interface Replica extends Beat {
@@ -32,3 +34,33 @@ export const memoryFleet: Fleet = {
   beat: async (own) => [{ ...own, generation: 0 }],
   leave: async () => {},
 };
+
+/** The processes of a pod, added up. */
+export interface Pod {
+  pod: string;
+  release?: string;
+  generation?: number;
+  /** Whether any of its processes is. */
+  ready: boolean;
+  readySeconds: number;
+  draining: boolean;
+  processes: number;
+  processesReady: number;
+  connections: number;
+}
+
+/** In the order of their names. */
+export function podsOf(replicas: Replica[]): Pod[] {
+  const byPod = Map.groupBy(replicas, ({ pod }) => pod);
+  const pods = [...byPod].map(([pod, processes]) => ({
+    pod,
+    ...(processes[0] && { release: processes[0].release, generation: processes[0].generation }),
+    ready: processes.some(({ ready }) => ready),
+    readySeconds: Math.floor(Math.max(...processes.map(({ readyMs }) => readyMs)) / 1000),
+    draining: processes.some(({ draining }) => draining),
+    processes: processes.length,
+    processesReady: processes.filter(({ ready }) => ready).length,
+    connections: processes.reduce((sum, { connections }) => sum + connections, 0),
+  }));
+  return pods.sort((a, b) => (a.pod < b.pod ? -1 : 1));
+}

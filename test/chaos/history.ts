@@ -56,6 +56,11 @@ export function nameOf(publish: Publish | undefined, n: number): string {
   return `${kind} #${n} to ${kind === 'direct' ? 'one session' : to}${not}`;
 }
 
+/** When it was called and acknowledged. */
+export function whenOf({ called, acknowledged }: Publish): string {
+  return `called ${called.toFixed(1)}, ${acknowledged?.toFixed(1) ?? 'never acknowledged'}`;
+}
+
 export const hasReceived = ({ events }: ClientRecord, n: number): boolean =>
   events.findLastIndex((event) => event.type === 'received' && event.n === n) >= 0;
 

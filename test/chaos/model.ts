@@ -34,6 +34,7 @@ import {
   type History,
   nameOf,
   type Publish,
+  whenOf,
 } from './history.ts';
 import { readLives, type Told } from './lives.ts';
 import { possiblyBetween, stateAt, throughout } from './membership.ts';
@@ -95,7 +96,8 @@ function judgeClient(history: History, record: ClientRecord, order: Order): Viol
   }
   if (record.role === 'client') {
     for (const { publish, at } of lostMessages(history, order, lives, told)) {
-      report('lost', at, nameOf(publish, publish.n));
+      const id = order.get(publish.n) ?? 'seen by nobody';
+      report('lost', at, `${nameOf(publish, publish.n)} (${whenOf(publish)}; ${id})`);
     }
   }
   judgeEnd(record, report);

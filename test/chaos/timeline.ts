@@ -1,5 +1,5 @@
 // What a client went through, as text: printed when a run has failed.
-import { type ClientEvent, type History, nameOf } from './history.ts';
+import { type ClientEvent, type History, nameOf, whenOf } from './history.ts';
 import type { Violation } from './model.ts';
 
 /** All violations, then everything that the first client with one asked and got. */
@@ -40,9 +40,7 @@ function textOf(event: ClientEvent, { publishes }: History): string {
       return `request ${event.request} is ${event.ok ? 'granted' : 'not granted'}`;
     case 'received': {
       const publish = publishes.get(event.n);
-      const { called = 0, acknowledged } = publish ?? {};
-      const end = acknowledged === undefined ? 'never acknowledged' : acknowledged.toFixed(1);
-      const when = `called ${called.toFixed(1)}, ${end}`;
+      const when = publish ? whenOf(publish) : 'unknown';
       return `got ${nameOf(publish, event.n)} at ${event.offset ?? 'no offset'} (${when})`;
     }
     case 'shown':

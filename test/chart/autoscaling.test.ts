@@ -28,7 +28,7 @@ describe('autoscaling', () => {
     const { behavior } = only(render(scenario('connections')), 'HorizontalPodAutoscaler').spec;
     expect(behavior.scaleUp.policies).toContainEqual({ type: 'Pods', value: 4, periodSeconds: 30 });
     expect(behavior.scaleDown.stabilizationWindowSeconds).toBe(600);
-    expect(behavior.scaleDown.policies).toEqual([{ type: 'Pods', value: 1, periodSeconds: 77 }]);
+    expect(behavior.scaleDown.policies).toEqual([{ type: 'Pods', value: 1, periodSeconds: 78 }]);
   });
 
   it('takes raw metrics and behaviour', () => {

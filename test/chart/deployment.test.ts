@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../service/config.ts';
-import { chart, only, render, scenario, type Values } from './render.ts';
+import { chart, only, pods, render, scenario, type Values } from './render.ts';
 
 const deployment = (values?: Values) => only(render(values), 'Deployment', nameOf(values));
 const nameOf = (values?: Values) => (values?.fullnameOverride as string) ?? 'mooring';
@@ -23,6 +23,11 @@ describe('the Deployment', () => {
     expect(containerOf(scenario('throwaway')).image).toBe(
       'registry.example.com/team/mooring:1.2.3',
     );
+    const mirrored = pods(render(scenario('everything'))).flatMap(({ spec }) =>
+      spec.containers.map(({ image }: { image: string }) => image),
+    );
+    expect(mirrored).toHaveLength(7);
+    for (const image of mirrored) expect(image).toMatch(/^registry\.example\.com\/[^:]+@sha256:/);
     const everything = only(render(scenario('everything')), 'Deployment', 'mooring-chat');
     expect(everything.spec.template.spec.containers[0].image).toMatch(
       /^registry\.example\.com\/mooring@sha256:0{64}$/,
@@ -43,24 +48,6 @@ describe('the Deployment', () => {
     const { data } = only(render(scenario('everything')), 'ConfigMap', 'mooring-chat');
     expect(data.HISTORY_MS_MAX).toBe('2147483647');
     expect(only(render({ config: { PAGE: true } }), 'ConfigMap', 'mooring').data.PAGE).toBe('on');
-  });
-
-  it.each([
-    [{}, 5_000 + 12_000],
-    [{ DRAIN_MS_MAX: 60_001, ENDPOINT_DELAY_MS: 10_000 }, 70_001],
-    [{ DRAIN_MS_MAX: 0, ENDPOINT_DELAY_MS: 0 }, 0],
-  ])('leaves time to drain and a margin: %o', (config, drainMs) => {
-    const graceMs = podOf({ config }).spec.terminationGracePeriodSeconds * 1000;
-    // 2 s to sweep, half a second for the operations port, 10 s that a primary waits for workers.
-    expect(graceMs).toBeGreaterThanOrEqual(drainMs + 12_500);
-    expect(graceMs).toBeLessThan(drainMs + 20_000);
-  });
-
-  it('never has fewer pods during a roll-out', () => {
-    expect(deployment().spec.strategy.rollingUpdate).toEqual({
-      maxUnavailable: 0,
-      maxSurge: '25%',
-    });
   });
 
   it('tells started, alive and ready apart, and asks about Redis in none', () => {

@@ -95,6 +95,30 @@ describe('exposure through other controllers', () => {
     expect(all(render(scenario(name)), 'IngressClass')).toEqual([]);
   });
 
+  it.each([
+    [false, '', 'httponly', 'false'],
+    [true, '', 'httponly secure', 'false'],
+    [true, 'https://app.example.com', 'httponly', 'true'],
+  ])(
+    'HAProxy Ingress: derives the cookie from TLS %s and CORS "%s"',
+    (enabled, origins, end, none) => {
+      const exposure = {
+        mode: 'ingress',
+        ingress: { preset: 'haproxy-ingress' },
+        tls: { enabled },
+      };
+      const values = {
+        ...scenario('haproxy-ingress'),
+        exposure,
+        config: { CORS_ORIGINS: origins },
+      };
+      const { annotations } = only(render(values), 'Ingress').metadata;
+      const prefix = 'haproxy-ingress.github.io/session-cookie-';
+      expect(annotations[`${prefix}keywords`]).toBe(`insert indirect nocache ${end}`);
+      expect(annotations[`${prefix}same-site`]).toBe(none);
+    },
+  );
+
   it('gateway: the same affinity, no time-outs, the 503 tried elsewhere', () => {
     const manifests = render(scenario('gateway'));
     const [rule] = only(manifests, 'HTTPRoute').spec.rules;

@@ -45,6 +45,19 @@ describe('monitoring', () => {
     expect(annotationsOf(values)['prometheus.io/scrape']).toBeUndefined();
   });
 
+  it.each([
+    ['monitoring', 'ServiceMonitor', 'endpoints'],
+    ['pod-monitor', 'PodMonitor', 'podMetricsEndpoints'],
+  ])('finds the exporter of Redis too: %s', (name, kind, field) => {
+    const manifests = render(scenario(name));
+    const { spec } = only(manifests, kind, 'mooring-redis');
+    const [{ port }] = spec[field];
+    const { ports } = only(manifests, 'Service', 'mooring-redis').spec;
+    expect(ports.map((one: { name: string }) => one.name)).toContain(port);
+    const { metadata } = only(manifests, 'StatefulSet').spec.template;
+    expect(metadata.labels).toMatchObject(spec.selector.matchLabels);
+  });
+
   it('has the rules of the rule file, with links to runbooks of yours', () => {
     const rule = only(render(monitored), 'PrometheusRule');
     const file = readFileSync(join(chart, 'rules/mooring.yaml'), 'utf8');

@@ -48,7 +48,9 @@ describe('the Redis of the release', () => {
   });
 
   it('exports figures on request', () => {
-    const set = only(render(scenario('connections')), 'StatefulSet').spec.template.spec;
+    const { metadata, spec: set } = only(render(scenario('connections')), 'StatefulSet').spec
+      .template;
+    expect(metadata.annotations['prometheus.io/port']).toBe('9121');
     expect(set.containers.map(({ name }: { name: string }) => name)).toEqual(['redis', 'exporter']);
     expect(
       only(render(scenario('connections')), 'Service', 'mooring-redis').spec.ports,

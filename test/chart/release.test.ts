@@ -5,14 +5,22 @@ import { all, chart, helm, only, pods, render, scenario, type Values } from './r
 const clusterWide = ['ClusterRole', 'ClusterRoleBinding', 'IngressClass'];
 
 describe('releases', () => {
-  it('of one name in two namespaces share nothing', () => {
-    const names = ['one', 'two'].flatMap((namespace) =>
-      render({}, { namespace })
+  it('in two namespaces share nothing', () => {
+    // The names of the last two, one after the other, read the same.
+    const releases = [
+      ...[{ namespace: 'one' }, { namespace: 'two' }],
+      ...[
+        { namespace: 'chat', name: 'prod-mooring' },
+        { namespace: 'chat-prod', name: 'mooring' },
+      ],
+    ];
+    const names = releases.flatMap((release) =>
+      render({}, release)
         .filter(({ kind }) => clusterWide.includes(kind))
         .map(({ kind, metadata }) => `${kind}/${metadata.name}`),
     );
-    expect(names).toHaveLength(6);
-    expect(new Set(names).size).toBe(6);
+    expect(names).toHaveLength(12);
+    expect(new Set(names).size).toBe(12);
   });
 
   it('may have names as long as Helm allows', () => {
@@ -92,6 +100,39 @@ describe('helm test', () => {
     const ingress = tests(scenario('everything')).find(({ name }) => name.endsWith('-ingress'));
     expect(ingress?.spec.containers[0].args).toEqual(['check', 'https://chat.example.com']);
   });
+
+  it('signs tokens with what the service asks of them', () => {
+    const found = tests(scenario('existing-secrets'));
+    const check = found.find(({ name }) => name.endsWith('service'));
+    const env: { name: string; value?: string }[] = check?.spec.containers[0].env;
+    expect(env.map(({ name, value }) => [name, value])).toEqual([
+      ['JWT_SECRET', undefined],
+      ['JWT_ALGORITHMS', 'HS512'],
+      ['JWT_AUDIENCE', 'chat'],
+      ['JWT_ISSUER', 'https://shop.example.com/'],
+    ]);
+  });
+
+  it('takes a token of the issuer, where there is one, and only then checks the Service', () => {
+    const [check] = tests(scenario('external-redis')).filter(({ name }) =>
+      name.endsWith('service'),
+    );
+    const [{ args, env, volumeMounts }] = check?.spec.containers ?? [];
+    expect(args.at(-1)).toBe(`--token-file=${volumeMounts[0].mountPath}/token`);
+    expect(env).toBeUndefined();
+    expect(check?.spec.volumes[0].secret).toEqual({ secretName: 'check-token' });
+    const names = tests(scenario('shared-redis')).map(({ name }) => name);
+    expect(names).toEqual(['mooring-test-metrics']);
+  });
+
+  it('runs where the service does, with the secrets that fetch its image', () => {
+    for (const { spec } of tests(scenario('everything'))) {
+      expect(spec.imagePullSecrets).toEqual([{ name: 'pull' }]);
+      expect(spec.nodeSelector).toEqual({ pool: 'sockets' });
+      expect(spec.tolerations).toHaveLength(1);
+      expect(spec.containers[0].resources.limits.memory).toBeDefined();
+    }
+  });
 });
 
 describe('the notes', () => {
@@ -112,9 +153,18 @@ describe('the notes', () => {
 
   it('give the commands that come next', () => {
     const notes = notesOf({});
+    expect(notes).toContain('kubectl -n chat rollout status deployment/mooring');
     expect(notes).toContain('kubectl -n chat port-forward service/mooring 3000:80');
     expect(notes).toContain('node service/main.ts token --sub alice');
     expect(notes).toContain('open http://localhost:3000');
+    expect(notes).toContain('once networkPolicy.operationsFrom names them');
+    expect(notesOf({ networkPolicy: { enabled: false } })).not.toContain('operationsFrom');
+  });
+
+  it('say what helm test lacks where an issuer signs the tokens', () => {
+    expect(notesOf(scenario('shared-redis'))).toContain('name a token in tests.tokenSecret');
+    expect(notesOf(scenario('external-redis'))).not.toContain('name a token');
+    expect(notesOf({})).not.toContain('name a token');
   });
 
   it('say plainly that ingress-nginx is retired, and what else is unsafe', () => {

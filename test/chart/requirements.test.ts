@@ -27,6 +27,8 @@ const contradictions: [string, Values][] = [
     'is a key of externalRedis.existingSecret',
     { ...noRedis, externalRedis: { url: 'redis://a', sentinelPasswordKey: 'k' } },
   ],
+  ['externalRedis has no address', { ...noRedis, replicas: 1, externalRedis: { mode: 'cluster' } }],
+  ['externalRedis has no address', { ...noRedis, externalRedis: { caSecret: 's' } }],
   ['reach each other through Redis', noRedis],
   ['reach each other through Redis', { ...noRedis, replicas: 1, config: { WORKERS: 2 } }],
   [
@@ -36,6 +38,7 @@ const contradictions: [string, Values][] = [
   ['keep one', { auth: { publicKey: 'k', jwksUrl: 'https://i' } }],
   ['needs auth.publicKey or auth.jwksUrl', { auth: { algorithms: ['RS256'] } }],
   ['sign with the public key', { auth: { jwksUrl: 'https://i', algorithms: ['HS256'] } }],
+  ['helm test makes its own tokens', { tests: { tokenSecret: 's' } }],
   ['set ingress-nginx.enabled=false', { exposure: { mode: 'none' } }],
   ['needs exposure.gateway.parentRefs', { ...off, exposure: { mode: 'gateway' } }],
   ['set exposure.mode=gateway', { exposure: { gateway: { envoyGateway: true } } }],
@@ -57,6 +60,11 @@ const contradictions: [string, Values][] = [
   ['exact origins', { config: { CORS_ORIGINS: '*' } }],
   ['extraEnv sets PORT', { extraEnv: [{ name: 'PORT', value: '1' }] }],
   ['extraEnv sets JWT_SECRET', { extraEnv: [{ name: 'JWT_SECRET', value: 'x' }] }],
+  ['less than ingress-nginx takes to learn of a pod', { drain: { settleSeconds: 4 } }],
+  [
+    'set drain.seconds + drain.settleSeconds = 906 or more',
+    { drain: { seconds: 900 }, 'ingress-nginx': { workerShutdownSeconds: 905 } },
+  ],
 ];
 
 describe('a combination that cannot work', () => {
@@ -69,6 +77,7 @@ describe('a combination that cannot work', () => {
   it('stays allowed next to it', () => {
     expect(template(gateway).ok).toBe(true);
     expect(template({ ...none, ...noRedis, replicas: 1 }).ok).toBe(true);
+    expect(template({ global: { ofAnUmbrella: true } }).ok).toBe(true);
   });
 });
 
@@ -79,11 +88,15 @@ const mistakes: [string, Values][] = [
   ["additional properties 'admission' not allowed", { 'ingress-nginx': { admission: true } }],
   ['/replicas', { replicas: 'three' }],
   ['/replicas', { replicas: -1 }],
+  ['/rollout/maxSurge', { rollout: { maxSurge: '0%' } }],
+  ['/drain/seconds', { drain: { seconds: 3601 } }],
+  ["additional properties 'DRAIN_MS_MAX' not allowed", { config: { DRAIN_MS_MAX: 1 } }],
   ['/exposure/mode', { exposure: { mode: 'loadbalancer' } }],
   ['/autoscaling/mode', { autoscaling: { mode: true } }],
   ['/config/WORKERS', { config: { WORKERS: 257 } }],
   ['/config/LOG_LEVEL', { config: { LOG_LEVEL: 'verbose' } }],
   ['/image/digest', { image: { digest: 'sha256:short' } }],
+  ['/auth/algorithms/0', { auth: { jwksUrl: 'https://i', algorithms: ['none'] } }],
   ['/memory', { redis: { memory: '512M' } }],
   ['/externalRedis/url', { externalRedis: { url: 'http://r' } }],
   ['/exposure/cookie/name', { exposure: { cookie: { name: 'a b' } } }],

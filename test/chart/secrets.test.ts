@@ -33,7 +33,8 @@ describe('secrets', () => {
     const manifests = render(scenario('existing-secrets'));
     expect(all(manifests, 'Secret')).toEqual([]);
     const { env } = podOf(scenario('existing-secrets')).spec.containers[0];
-    expect(env[1].valueFrom.secretKeyRef).toEqual({ name: 'chat-auth', key: 'jwt-secret' });
+    const secret = env.find(({ name }: { name: string }) => name === 'JWT_SECRET');
+    expect(secret.valueFrom.secretKeyRef).toEqual({ name: 'chat-auth', key: 'jwt-secret' });
   });
 
   it('of tokens are not needed with a key of an issuer', () => {

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { findHelm, findKubectl } from '../../charts/tools/helm.ts';
 import {
   chart,
@@ -91,32 +92,32 @@ it('leaves nothing behind but the volume', async () => {
   expect(wide.split('\n').filter((name) => name.includes(namespace))).toEqual([]);
 });
 
-it('is taken by the API server in every scenario of ci/', async () => {
-  // A kind of KEDA's or the Gateway's is known only where those are.
-  const known = await kubectl('api-resources', '-o', 'name');
-  const needs = {
-    ...{ keda: 'scaledobjects', monitoring: 'prometheusrules' },
-    ...{ gateway: 'backendtrafficpolicies', shared: 'httproutes' },
-  };
-  const scenarios = readdirSync(`${chart}/ci`).filter((file) =>
-    Object.entries(needs).every(([name, kind]) => !file.startsWith(name) || known.includes(kind)),
-  );
-  for (const file of scenarios) {
-    const args = [
-      'template',
-      'scenario',
-      chart,
-      '-n',
-      first.namespace,
-      '-f',
-      `${chart}/ci/${file}`,
-    ];
-    const rendered = await run(findHelm(), args);
-    const dry = ['apply', '--dry-run=server', '-n', first.namespace, '-f', '-'];
-    await run(findKubectl(), dry, rendered);
+it('is taken by the API server, field by field, in every scenario of ci/', async () => {
+  const known = await kindsOfCluster();
+  let taken = 0;
+  for (const file of readdirSync(`${chart}/ci`)) {
+    const values = ['-n', first.namespace, '-f', `${chart}/ci/${file}`];
+    const rendered = await run(findHelm(), ['template', 'scenario', chart, ...values]);
+    const objects = parseAllDocuments(rendered).map((document) => document.toJS());
+    const kinds = objects.filter(Boolean).map(({ apiVersion, kind }) => `${apiVersion} ${kind}`);
+    const lacking = new Set(kinds.filter((kind) => !known.has(kind)));
+    if (lacking.size > 0) {
+      note(`${file} is left to make test: nobody here knows ${[...lacking].join(', ')}`);
+      continue;
+    }
+    const strictly = ['--dry-run=server', '--validate=strict'];
+    await run(findKubectl(), ['apply', ...strictly, '-n', first.namespace, '-f', '-'], rendered);
+    taken += 1;
   }
-  note(`${scenarios.length} scenarios pass kubectl apply --dry-run=server`);
+  note(`${taken} scenarios pass kubectl apply --dry-run=server`);
 });
+
+/** As `apiVersion kind`: those of KEDA or the Prometheus operator are known only where they are. */
+async function kindsOfCluster() {
+  const table = await kubectl('api-resources', '--no-headers');
+  const rows = table.split('\n').map((line) => line.trim().split(/\s+/));
+  return new Set(rows.map((row) => `${row.at(-3)} ${row.at(-1)}`));
+}
 
 async function chat(browser: Browser, url: string, ...tokens: string[]) {
   const pages: Page[] = [];

@@ -10,13 +10,14 @@ import {
   kubectl,
   node,
   openNamespace,
+  swift,
 } from './cluster.ts';
 
 let home: Awaited<ReturnType<typeof openNamespace>>;
 
 beforeAll(async () => {
   home = await openNamespace('network');
-  await install(home.namespace, inside);
+  await install(home.namespace, { ...inside, ...swift });
   await apply(stranger(home.namespace));
   await kubectl('-n', home.namespace, 'wait', 'pod/stranger', '--for=condition=Ready');
 });

@@ -19,8 +19,9 @@ let home: Awaited<ReturnType<typeof openNamespace>>;
 beforeAll(async () => {
   home = await openNamespace('workers');
   const redis = { engine: 'valkey', cpu: '50m' };
-  const config = { WORKERS: 2, DRAIN_MS_MAX: 1000, ENDPOINT_DELAY_MS: 0 };
-  const values = { ...inside, redis, config, replicas: 1 };
+  const drain = { seconds: 1, settleSeconds: 0 };
+  const config = { WORKERS: 2 };
+  const values = { ...inside, redis, config, drain, replicas: 1 };
   await timed('install with Valkey and two workers ready', () => install(home.namespace, values));
 });
 

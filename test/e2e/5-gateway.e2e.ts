@@ -9,7 +9,7 @@ import {
   tokenMaker,
   welcomed,
 } from './clients.ts';
-import { eventually, helm, inside, install, note, openNamespace, timed } from './cluster.ts';
+import { eventually, helm, inside, install, note, openNamespace, swift, timed } from './cluster.ts';
 import { behindGateway, hasGateway, leads, openGateway } from './gateway.ts';
 
 const clientsCount = 200;
@@ -24,7 +24,8 @@ describe.runIf(await hasGateway())('through Envoy Gateway', () => {
     door = await openGateway(home.namespace);
     const tests = { url: door.urlInside };
     const config = { REBALANCE: 'off' }; // which moves clients on purpose; here they are to stay
-    await install(home.namespace, { ...inside, ...behindGateway, replicas: 3, config, tests });
+    const values = { ...inside, ...behindGateway, ...swift, replicas: 3, config, tests };
+    await install(home.namespace, values);
     await leads(door.url);
   });
 

@@ -10,6 +10,7 @@ import {
   note,
   openNamespace,
   portForward,
+  swift,
   timed,
 } from './cluster.ts';
 import { behindGateway, has, hasGateway, leads, openGateway } from './gateway.ts';
@@ -37,7 +38,7 @@ describe.runIf(hasMetrics)('autoscaling by CPU', () => {
   beforeAll(async () => {
     home = await openNamespace('cpu');
     const autoscaling = { mode: 'resource', min: 1, max: 3 };
-    await install(home.namespace, { ...inside, autoscaling });
+    await install(home.namespace, { ...inside, ...swift, autoscaling });
   });
 
   afterAll(async () => {
@@ -79,9 +80,8 @@ describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', 
     const policies = [{ type: 'Pods', value: 1, periodSeconds: 15 }];
     const behavior = { scaleUp: up, scaleDown: { ...down, policies } };
     const size = { mode: 'connections', min: 2, max: 8, connectionsPerPod: 50 };
-    const config = { DRAIN_MS_MAX: 1000, ENDPOINT_DELAY_MS: 1000 };
     const autoscaling = { ...size, behavior, cpuPercent: 1000 };
-    await install(home.namespace, { ...inside, ...behindGateway, autoscaling, config });
+    await install(home.namespace, { ...inside, ...behindGateway, ...swift, autoscaling });
     await leads(door.url);
   });
 

@@ -28,8 +28,8 @@ describe.runIf(await hasGateway())('a node drain', () => {
     home = await openNamespace('drain');
     door = await openGateway(home.namespace);
     const podLabels = { 'e2e-drain': home.namespace };
-    const config = { DRAIN_MS_MAX: 3000 };
-    await install(home.namespace, { ...inside, ...behindGateway, replicas, podLabels, config });
+    const drain = { seconds: 3 };
+    await install(home.namespace, { ...inside, ...behindGateway, replicas, podLabels, drain });
     await leads(door.url);
   });
 

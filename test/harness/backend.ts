@@ -6,6 +6,7 @@ const headers = { Authorization: `Bearer ${apiKey}`, 'Content-Type': 'applicatio
 
 /** Some of what the API may answer. */
 export interface Body {
+  pods?: { processesReady: number }[];
   sockets: object[];
   before: number;
   errors: { pointer: string }[];

@@ -24,7 +24,7 @@ longer than that. An hour leaves it to Socket.IO to give a connection up.
   "proxy-send-timeout" "3600"
   "proxy-connect-timeout" "2"
   "proxy-next-upstream" "error timeout http_503"
-  "proxy-next-upstream-tries" "5"
+  "proxy-next-upstream-tries" (include "mooring.tries" .)
   "proxy-body-size" (printf "%dk" (add 64 (div (.Values.config.MESSAGE_BYTES_MAX | default 131072 | int64) 1024)))
 -}}
 {{- range $name, $value := $values }}
@@ -42,8 +42,9 @@ nginx.ingress.kubernetes.io/{{ $name }}: {{ $value | quote }}
 {{- else if eq $exposure.ingress.preset "haproxy-ingress" -}}
 haproxy-ingress.github.io/affinity: cookie
 haproxy-ingress.github.io/session-cookie-name: {{ $cookie.name }}
-haproxy-ingress.github.io/session-cookie-keywords: insert indirect nocache httponly
-haproxy-ingress.github.io/session-cookie-same-site: {{ ternary "true" "false" (eq (include "mooring.sameSite" .) "None") | quote }}
+{{- $none := eq (include "mooring.sameSite" .) "None" }}{{/* which makes it Secure as well */}}
+haproxy-ingress.github.io/session-cookie-keywords: insert indirect nocache httponly{{ ternary " secure" "" (and $exposure.tls.enabled (not $none)) }}
+haproxy-ingress.github.io/session-cookie-same-site: {{ $none | quote }}
 haproxy-ingress.github.io/timeout-tunnel: 1h
 {{- else if eq $exposure.ingress.preset "f5-nginx" -}}
 {{- $secure := ternary " secure" "" $exposure.tls.enabled -}}

@@ -2,20 +2,17 @@
 {{- define "mooring.config" -}}
 PORT: "3000"
 OPERATIONS_PORT: "3001"
+DRAIN_MS_MAX: {{ .Values.drain.seconds | int | mul 1000 | quote }}
+ENDPOINT_DELAY_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}
+SETTLE_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}
 {{- with .Values.auth.publicKey }}
 JWT_PUBLIC_KEY: {{ . | quote }}
 {{- end }}
 {{- with .Values.auth.jwksUrl }}
 JWT_JWKS_URL: {{ . | quote }}
 {{- end }}
-{{- with .Values.auth.issuer }}
-JWT_ISSUER: {{ . | quote }}
-{{- end }}
-{{- with .Values.auth.audience }}
-JWT_AUDIENCE: {{ . | quote }}
-{{- end }}
-{{- with .Values.auth.algorithms }}
-JWT_ALGORITHMS: {{ join "," . | quote }}
+{{- with include "mooring.tokenConfig" . }}
+{{ . }}
 {{- end }}
 {{- if ne .Values.externalRedis.mode "single" }}
 REDIS_MODE: {{ .Values.externalRedis.mode }}
@@ -31,17 +28,22 @@ NODE_EXTRA_CA_CERTS: /etc/mooring/redis-ca/ca.crt
 {{- end }}
 {{- end -}}
 
+{{/* What tokens have to say. */}}
+{{- define "mooring.tokenConfig" -}}
+{{- $asked := dict "JWT_ISSUER" .Values.auth.issuer "JWT_AUDIENCE" .Values.auth.audience -}}
+{{- $_ := set $asked "JWT_ALGORITHMS" (join "," .Values.auth.algorithms) -}}
+{{- range $name, $value := $asked }}
+{{- with $value }}
+{{ $name }}: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* Numbers in full, without an exponent; YAML reads a bare on and off as booleans. */}}
 {{- define "mooring.plain" -}}
 {{- if kindIs "float64" . }}{{ int64 . }}
 {{- else if kindIs "bool" . }}{{ ternary "on" "off" . }}
 {{- else }}{{ . }}{{ end -}}
-{{- end -}}
-
-{{/* Seconds from SIGTERM to the last close. */}}
-{{- define "mooring.drainSeconds" -}}
-{{- $ms := add (int64 .Values.config.ENDPOINT_DELAY_MS) (int64 .Values.config.DRAIN_MS_MAX) -}}
-{{- div (add $ms 999) 1000 -}}
 {{- end -}}
 
 {{- define "mooring.severalWorkers" -}}

@@ -49,6 +49,9 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 {{- if not .Values.networkPolicy.enabled }}
 - Every pod of the cluster reaches the operations port: set networkPolicy.enabled=true.
 {{- end }}
+{{- if gt (include "mooring.minReadySeconds" . | int) 200 }}
+- A roll-out takes longer than helm waits: give `helm upgrade --wait` a --timeout of {{ include "mooring.minReadySeconds" . | int | add 300 }}s.
+{{- end }}
 {{- if lt (include "mooring.podsMin" . | int) 2 }}
 - One pod: every roll-out and node drain disconnects everybody at once.
 {{- end }}

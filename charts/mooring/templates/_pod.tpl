@@ -63,6 +63,8 @@ envFrom:
 env:
   - name: POD_NAME
     valueFrom: { fieldRef: { fieldPath: metadata.name } }
+  - name: RELEASE # the pods of one roll-out share it, and yield to those of the next
+    valueFrom: { fieldRef: { fieldPath: "metadata.labels['pod-template-hash']" } }
   {{- include "mooring.authEnvironment" . | nindent 2 }}
   {{- with include "mooring.redisEnvironment" . }}
   {{- . | nindent 2 }}
@@ -80,7 +82,7 @@ startupProbe: # a minute to start, also without Redis
   failureThreshold: 60
 readinessProbe:
   httpGet: { path: /readyz, port: operations }
-  periodSeconds: 2
+  periodSeconds: 1
   timeoutSeconds: 2
   failureThreshold: 2
 livenessProbe: # never asks Redis
@@ -88,6 +90,7 @@ livenessProbe: # never asks Redis
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
+  terminationGracePeriodSeconds: 5 # what does not answer does not drain either
 resources: {{- toYaml .Values.resources | nindent 2 }}
 {{- if or .Values.extraVolumeMounts .Values.externalRedis.caSecret }}
 volumeMounts:

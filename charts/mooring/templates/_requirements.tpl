@@ -20,6 +20,8 @@ externalRedis.mode={{ $external.mode }} is for a Redis of yours: set redis.enabl
 externalRedis.url has several addresses: set externalRedis.mode=sentinel or cluster.
 {{- else if and $external.sentinelPasswordKey (not $external.existingSecret) -}}
 externalRedis.sentinelPasswordKey is a key of externalRedis.existingSecret: set that.
+{{- else if and (or $external.caSecret (ne $external.mode "single")) (not (include "mooring.hasRedis" .)) -}}
+externalRedis has no address: set externalRedis.url or externalRedis.existingSecret.
 {{- else if and $several (not (include "mooring.hasRedis" .)) -}}
 Several pods or workers reach each other through Redis: set redis.enabled=true or externalRedis.url, or replicas=1, autoscaling.mode=none and no config.WORKERS.
 {{- end -}}
@@ -30,6 +32,8 @@ Several pods or workers reach each other through Redis: set redis.enabled=true o
 {{- $shared := include "mooring.sharedSecret" . -}}
 {{- if and $auth.publicKey $auth.jwksUrl -}}
 auth.publicKey and auth.jwksUrl are both set: keep one.
+{{- else if and $shared .Values.tests.tokenSecret -}}
+tests.tokenSecret is for auth.publicKey and auth.jwksUrl: with a shared secret helm test makes its own tokens.
 {{- end -}}
 {{- range $auth.algorithms -}}
 {{- if and $shared (not (hasPrefix "HS" .)) -}}
@@ -80,7 +84,7 @@ config.ROOM_ACCESS=webhook needs config.ROOM_ACCESS_URL, the address to ask.
 {{- else if contains "*" ($config.CORS_ORIGINS | default "") -}}
 config.CORS_ORIGINS takes exact origins such as https://app.example.com, separated by commas; * is none.
 {{- end -}}
-{{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "REDIS_URL" "REDIS_PASSWORD" "REDIS_SENTINEL_PASSWORD" "JWT_SECRET" "API_KEY") -}}
+{{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "RELEASE" "REDIS_URL" "REDIS_PASSWORD" "REDIS_SENTINEL_PASSWORD" "JWT_SECRET" "API_KEY") -}}
 {{- range .Values.extraEnv -}}
 {{- if has .name $own -}}
 extraEnv sets {{ .name }}, which the chart sets: use config, auth or externalRedis.

@@ -2,9 +2,12 @@
 {{- printf "%s-ingress-nginx" (.Release.Name | trunc 45 | trimSuffix "-") -}}
 {{- end -}}
 
-{{/* Of what belongs to no namespace: two releases of one name may live in two namespaces. */}}
+{{/*
+Of what belongs to no namespace: two releases of one name may live in two namespaces. No namespace has
+a dot in its name, so that no other pair of the two gives the same.
+*/}}
 {{- define "ingress-nginx.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "ingress-nginx.fullname" .) -}}
+{{- printf "%s.%s" .Release.Namespace (include "ingress-nginx.fullname" .) -}}
 {{- end -}}
 
 {{- define "ingress-nginx.className" -}}

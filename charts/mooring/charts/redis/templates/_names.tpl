@@ -23,14 +23,20 @@ app.kubernetes.io/part-of: mooring
 
 {{- define "redis.image" -}}
 {{- $known := get (dict "redis" (list "library/redis" "8.0") "valkey" (list "valkey/valkey" "8.1")) .Values.engine -}}
-{{- $registry := .Values.global.imageRegistry | default .Values.image.registry -}}
-{{- $repository := .Values.image.repository | default (first $known) -}}
-{{- with $registry }}{{ . }}/{{ end -}}
-{{- if .Values.image.digest -}}
-{{ $repository }}@{{ .Values.image.digest }}
-{{- else -}}
-{{ $repository }}:{{ .Values.image.tag | default (last $known) }}
+{{- $byEngine := dict "repository" (first $known) "tag" (last $known) -}}
+{{- include "redis.imageName" (list . (merge (deepCopy .Values.image) $byEngine)) -}}
 {{- end -}}
+
+{{- define "redis.exporterImage" -}}
+{{- include "redis.imageName" (list . .Values.exporter.image) -}}
+{{- end -}}
+
+{{/* Of the chart and one of its images. */}}
+{{- define "redis.imageName" -}}
+{{- $image := last . -}}
+{{- with (first .).Values.global.imageRegistry | default $image.registry }}{{ . }}/{{ end -}}
+{{- $image.repository -}}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ end -}}
 {{- end -}}
 
 {{- define "redis.securityContext" -}}

@@ -1,0 +1,46 @@
+{{/* What follows from drain.seconds and drain.settleSeconds: docs/operations/rollouts.md. */}}
+
+{{/* Seconds from SIGTERM to the last close. */}}
+{{- define "mooring.drainSeconds" -}}
+{{- add .Values.drain.settleSeconds .Values.drain.seconds -}}
+{{- end -}}
+
+{{/* Most pods that are meant to be there. */}}
+{{- define "mooring.podsMax" -}}
+{{- ternary .Values.replicas .Values.autoscaling.max (eq .Values.autoscaling.mode "none") | int -}}
+{{- end -}}
+
+{{/* Whether a whole new generation fits beside the old one. */}}
+{{- define "mooring.surgesWhole" -}}
+{{- $surge := .Values.rollout.maxSurge | toString -}}
+{{- $whole := ternary 100 (include "mooring.podsMax" . | int) (hasSuffix "%" $surge) -}}
+{{- if ge (trimSuffix "%" $surge | int) $whole }}yes{{ end -}}
+{{- end -}}
+
+{{/*
+A new pod stands for so long before an old one is deleted: until every proxy knows it, and where all
+new pods come at once, until the old ones have moved their clients to them.
+*/}}
+{{- define "mooring.minReadySeconds" -}}
+{{- if include "mooring.surgesWhole" . -}}
+{{- include "mooring.drainSeconds" . | int | add 6 -}}
+{{- else -}}
+{{- add .Values.drain.settleSeconds 2 -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Upstreams that a handshake is offered to: more than all old pods, which may all refuse it. */}}
+{{- define "mooring.tries" -}}
+{{- include "mooring.podsMax" . | int | add 1 | max 5 -}}
+{{- end -}}
+
+{{- define "mooring.rolloutProblem" -}}
+{{- $seconds := include "mooring.drainSeconds" . | int -}}
+{{- $settle := int .Values.drain.settleSeconds -}}
+{{- $controller := index .Values "ingress-nginx" -}}
+{{- if and (eq .Values.exposure.mode "ingress-nginx") (lt $settle 5) -}}
+drain.settleSeconds={{ $settle }} is less than ingress-nginx takes to learn of a pod: set 5 or more.
+{{- else if and $controller.enabled (lt (int $controller.workerShutdownSeconds) $seconds) -}}
+ingress-nginx.workerShutdownSeconds={{ $controller.workerShutdownSeconds }} cuts connections that a pod is still to close: set drain.seconds + drain.settleSeconds = {{ $seconds }} or more.
+{{- end -}}
+{{- end -}}

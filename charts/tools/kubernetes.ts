@@ -1,0 +1,112 @@
+// The strict schemas of what the chart renders, as the API server of KUBECONFIG and the CRDs in it
+// have them: `npm run schemas` writes test/chart/kubernetes.json, which needs no cluster then.
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findKubectl } from './helm.ts';
+
+type Schema = Record<string, unknown>;
+
+export interface Kinds {
+  /** Where they come from. */
+  source: string;
+  /** `apiVersion kind` to the name of its definition. */
+  kinds: Record<string, string>;
+  definitions: Record<string, Schema>;
+}
+
+export const file = join(import.meta.dirname, '../../test/chart/kubernetes.json');
+
+/** The CRDs of KEDA, Prometheus operator, Gateway API and Envoy Gateway have to be there. */
+const wanted: Record<string, string[]> = {
+  v1: ['ConfigMap', 'Namespace', 'Pod', 'Secret', 'Service', 'ServiceAccount'],
+  'apps/v1': ['Deployment', 'StatefulSet'],
+  'autoscaling/v2': ['HorizontalPodAutoscaler'],
+  'batch/v1': ['Job'],
+  'gateway.envoyproxy.io/v1alpha1': ['BackendTrafficPolicy'],
+  'gateway.networking.k8s.io/v1': ['HTTPRoute'],
+  'keda.sh/v1alpha1': ['ScaledObject'],
+  'monitoring.coreos.com/v1': ['PodMonitor', 'PrometheusRule', 'ServiceMonitor'],
+  'networking.k8s.io/v1': ['Ingress', 'IngressClass', 'NetworkPolicy'],
+  'policy/v1': ['PodDisruptionBudget'],
+  'rbac.authorization.k8s.io/v1': ['ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'],
+};
+
+/** @throws the name of a kind that the cluster does not know */
+export function kindsOfCluster(): Kinds {
+  const { gitVersion } = JSON.parse(ask('/version'));
+  const found: Kinds = { source: `Kubernetes ${gitVersion}`, kinds: {}, definitions: {} };
+  for (const [apiVersion, kinds] of Object.entries(wanted)) {
+    const path = apiVersion.includes('/') ? `apis/${apiVersion}` : `api/${apiVersion}`;
+    const { schemas } = JSON.parse(ask(`/openapi/v3/${path}`)).components;
+    for (const kind of kinds) {
+      const name = Object.keys(schemas).find((key) => isOf(schemas[key], apiVersion, kind));
+      if (!name) throw new Error(`${apiVersion} has no ${kind}`);
+      found.kinds[`${apiVersion} ${kind}`] = name;
+      collect(name, schemas, found.definitions);
+    }
+  }
+  return found;
+}
+
+const ask = (path: string) =>
+  execFileSync(findKubectl(), ['get', '--raw', path], { encoding: 'utf8', maxBuffer: 2 ** 27 });
+
+function isOf(schema: Schema, apiVersion: string, kind: string): boolean {
+  const names = (schema['x-kubernetes-group-version-kind'] ?? []) as Record<string, string>[];
+  return names.some(
+    (one) => one.kind === kind && [one.group, one.version].filter(Boolean).join('/') === apiVersion,
+  );
+}
+
+/** With everything that the definition refers to. */
+function collect(name: string, from: Record<string, Schema>, into: Record<string, Schema>) {
+  if (into[name]) return;
+  const schema = strict(from[name] as Schema) as Schema;
+  into[name] = schema;
+  for (const [, other] of JSON.stringify(schema).matchAll(/"#\/definitions\/([^"]+)"/g)) {
+    collect(other as string, from, into);
+  }
+}
+
+const silent = ['description', 'default', 'format', 'nullable', 'example'];
+
+/**
+ * What JSON Schema understands, and no field that is not named. Inside of allOf and its kin fields
+ * are mentioned, not declared.
+ */
+function strict(schema: unknown, mentioned = false): unknown {
+  if (Array.isArray(schema)) return schema.map((one) => strict(one, true));
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const { $ref, properties, ...rest } = schema as Schema;
+  if ($ref) return { $ref: String($ref).replace('components/schemas', 'definitions') };
+  const kept = Object.entries(rest).filter(
+    ([key, value]) =>
+      !(silent.includes(key) || key.startsWith('x-kubernetes-') || isOfGo(key, value)),
+  );
+  const result: Schema = Object.fromEntries(
+    kept.map(([key, value]) => [key, strict(value, mentioned || key === 'not')]),
+  );
+  if (rest['x-kubernetes-int-or-string']) result.type = ['integer', 'string'];
+  if (rest.nullable && typeof result.type === 'string') result.type = [result.type, 'null'];
+  if (!properties) return result;
+  const fields = Object.entries(properties).map(([key, value]) => [key, strict(value, mentioned)]);
+  const open = mentioned || rest['x-kubernetes-preserve-unknown-fields'];
+  if (!open && !rest.additionalProperties) result.additionalProperties = false;
+  return { ...result, properties: Object.fromEntries(fields) };
+}
+
+/** Flags inside of a pattern are Go's. */
+const isOfGo = (key: string, value: unknown) =>
+  key === 'pattern' && /\(\?[a-z]+\)/.test(`${value}`);
+
+/** A definition a line, so that a change can be read. */
+export function written({ source, kinds, definitions }: Kinds): string {
+  const lines = Object.entries(definitions)
+    .toSorted(([one], [other]) => one.localeCompare(other))
+    .map(([name, schema]) => `${JSON.stringify(name)}: ${JSON.stringify(schema)}`);
+  const head = `{\n"source": ${JSON.stringify(source)},\n"kinds": ${JSON.stringify(kinds)},\n`;
+  return `${head}"definitions": {\n${lines.join(',\n')}\n}\n}\n`;
+}
+
+if (import.meta.main) writeFileSync(file, written(kindsOfCluster()));

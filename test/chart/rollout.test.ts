@@ -1,0 +1,113 @@
+// What follows from drain.seconds and drain.settleSeconds, and that the parts agree.
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../service/config.ts';
+import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol.ts';
+import { only, render, scenario, template, type Values } from './render.ts';
+
+const gateway = scenario('gateway');
+const secrets = { JWT_SECRET: 'x'.repeat(48), REDIS_URL: 'redis://mooring-redis:6379' };
+
+function rolloutOf(values: Values = {}) {
+  const manifests = render(values);
+  const { spec } = only(manifests, 'Deployment', 'mooring');
+  const { data } = only(manifests, 'ConfigMap', 'mooring');
+  const pod = spec.template.spec;
+  return { ...spec, pod, config: parseConfig({ ...data, ...secrets }) };
+}
+
+const drains: [Values][] = [
+  [{}],
+  [{ drain: { seconds: 60, settleSeconds: 10 } }],
+  [{ ...gateway, drain: { seconds: 0, settleSeconds: 0 } }],
+];
+
+describe('a roll-out', () => {
+  it.each(drains)('leaves time to drain and a margin: %o', (values) => {
+    const { pod, config } = rolloutOf(values);
+    const graceMs = pod.terminationGracePeriodSeconds * 1000;
+    const drainMs = config.endpointDelayMs + config.drainMsMax;
+    // 2 s to sweep, half a second for the operations port, 10 s that a primary waits for workers.
+    expect(graceMs).toBeGreaterThanOrEqual(drainMs + 12_500);
+    expect(graceMs).toBeLessThan(drainMs + 20_000);
+  });
+
+  it.each(drains)('deletes no old pod before it has moved its clients: %o', (values) => {
+    const { minReadySeconds, progressDeadlineSeconds, config } = rolloutOf(values);
+    expect(minReadySeconds * 1000).toBeGreaterThanOrEqual(config.settleMs + config.drainMsMax);
+    expect(progressDeadlineSeconds).toBeGreaterThan(minReadySeconds + 60);
+  });
+
+  it('brings a whole generation at once, or fewer pods where there is no room', () => {
+    const whole = { maxUnavailable: 0, maxSurge: '100%' };
+    expect(rolloutOf().strategy.rollingUpdate).toEqual(whole);
+    for (const maxSurge of ['25%', 1]) {
+      const { strategy, minReadySeconds, config } = rolloutOf({ rollout: { maxSurge } });
+      expect(strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge });
+      // The old pods move their clients when they are deleted: proxies know the new ones by then.
+      expect(minReadySeconds * 1000).toBeGreaterThan(config.settleMs);
+      expect(minReadySeconds * 1000).toBeLessThan(config.settleMs + config.drainMsMax);
+    }
+    const { minReadySeconds } = rolloutOf({ rollout: { maxSurge: 2 } }); // of two pods: all
+    expect(minReadySeconds).toBe(rolloutOf().minReadySeconds);
+  });
+
+  it('tells pods what they run, so that the old yield to the new', () => {
+    const { env } = rolloutOf().pod.containers[0];
+    const release = env.find(({ name }: { name: string }) => name === 'RELEASE');
+    const { fieldPath } = release.valueFrom.fieldRef;
+    expect(fieldPath).toBe("metadata.labels['pod-template-hash']");
+  });
+
+  it('has proxies know a change before the service relies on it', () => {
+    const { config, pod } = rolloutOf();
+    const { readinessProbe } = pod.containers[0];
+    // ingress-nginx was measured to take 4.1 s from a probe's answer to the last handshake.
+    const known = readinessProbe.periodSeconds * 1000 + 4_100;
+    expect(config.settleMs).toBeGreaterThan(known);
+    expect(config.endpointDelayMs).toBeGreaterThan(4_100);
+  });
+
+  it('does not wait for a frozen process to drain', () => {
+    const { pod } = rolloutOf();
+    const { livenessProbe } = pod.containers[0];
+    const frozenSeconds =
+      livenessProbe.periodSeconds * livenessProbe.failureThreshold +
+      livenessProbe.timeoutSeconds +
+      livenessProbe.terminationGracePeriodSeconds;
+    // Clients give up by themselves after that long.
+    expect(frozenSeconds * 1000).toBeLessThan(pingIntervalMs + pingTimeoutMs);
+  });
+
+  it('offers a handshake to more pods than may refuse it', () => {
+    const triesOf = (values: Values) => {
+      const { annotations } = only(render(values), 'Ingress').metadata;
+      return Number(annotations['nginx.ingress.kubernetes.io/proxy-next-upstream-tries']);
+    };
+    const retriesOf = (values: Values) =>
+      only(render({ ...gateway, ...values }), 'BackendTrafficPolicy').spec.retry.numRetries;
+    for (const tries of [triesOf, retriesOf]) {
+      expect(tries({})).toBe(5);
+      expect(tries({ replicas: 12 })).toBe(13);
+      expect(tries({ replicas: 12, autoscaling: { mode: 'resource', max: 30 } })).toBe(31);
+    }
+  });
+
+  it('scales down by one pod after the drain of another', () => {
+    const { behavior } = only(
+      render({ autoscaling: { mode: 'resource' } }),
+      'HorizontalPodAutoscaler',
+    ).spec;
+    const [policy] = behavior.scaleDown.policies;
+    expect(policy).toMatchObject({ type: 'Pods', value: 1 });
+    const { pod } = rolloutOf();
+    expect(policy.periodSeconds).toBeGreaterThan(pod.terminationGracePeriodSeconds);
+  });
+
+  it('says when it takes longer than helm waits', () => {
+    const notesOf = (seconds: number) =>
+      template({ drain: { seconds }, extraObjects: [{ kind: 'Notes', note }] }).text;
+    const note = '{{ include "mooring.warnings" . }}';
+    expect(notesOf(12)).not.toContain('--timeout');
+    expect(notesOf(300)).toContain('a --timeout of 612s');
+  });
+});

@@ -1,0 +1,82 @@
+// Every object that the chart renders, field by field: strictly, as the API server would.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ajv } from 'ajv';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
+import { file, type Kinds } from '../../charts/tools/kubernetes.ts';
+import { overlays, renderFor } from '../../charts/tools/manifests.ts';
+import { type Manifest, only, render, scenario, scenarios, template } from './render.ts';
+
+const { kinds, definitions }: Kinds = JSON.parse(readFileSync(file, 'utf8'));
+const ajv = new Ajv({
+  strict: false,
+  allErrors: true,
+  schemas: [{ $id: 'kubernetes', definitions }],
+});
+const idOf = ({ apiVersion, kind }: Manifest) => `${apiVersion} ${kind}`;
+
+function problems(manifests: Manifest[]): string[] {
+  return manifests.flatMap((manifest) => {
+    const name = `${manifest.kind}/${manifest.metadata.name}`;
+    const validate = ajv.getSchema(`kubernetes#/definitions/${kinds[idOf(manifest)]}`);
+    if (!validate) return [`${name}: ${idOf(manifest)} is unknown; run npm run schemas`];
+    validate(manifest);
+    return (validate.errors ?? []).map(
+      ({ instancePath, message, params }) =>
+        `${name}: ${instancePath} ${message} ${JSON.stringify(params)}`,
+    );
+  });
+}
+
+describe('what is rendered is valid', () => {
+  it.each(scenarios)('in scenario %s', (name) => {
+    expect(problems(render(scenario(name)))).toEqual([]);
+  });
+
+  it.each([undefined, ...overlays])('in k8s/, overlay %s', (overlay) => {
+    expect(problems(renderFor(overlay))).toEqual([]);
+  });
+
+  it('in the Job of skaffold verify', () => {
+    expect(problems([parse(readFileSync('k8s/verify.yaml', 'utf8'))])).toEqual([]);
+  });
+
+  it('and a misspelt or misplaced field is not', () => {
+    const deployment = structuredClone(only(render(), 'Deployment', 'mooring'));
+    const [container] = deployment.spec.template.spec.containers;
+    container.readinessProbe.periodSecond = 1;
+    deployment.spec.replicas = '3';
+    const scaled = structuredClone(only(render(scenario('keda')), 'ScaledObject'));
+    scaled.spec.fallback.failures = 3;
+    expect(problems([deployment, scaled])).toEqual([
+      expect.stringContaining('/spec/replicas must be integer'),
+      expect.stringContaining('periodSecond'),
+      expect.stringContaining('/spec/fallback must NOT have additional properties'),
+    ]);
+  });
+});
+
+// A second opinion: go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+const kubeconform = process.env.KUBECONFORM ?? '';
+
+it.runIf(kubeconform)('kubeconform finds nothing in any scenario', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mooring-schemas-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const [id, name] of Object.entries(kinds)) {
+    const [group = '', version, kind] = id.split(/[ /]/);
+    const parts = kind ? [kind, group.split('.')[0], version] : [version, group];
+    const schema = { $ref: `#/definitions/${name}`, definitions };
+    writeFileSync(join(folder, `${parts.join('-').toLowerCase()}.json`), JSON.stringify(schema));
+  }
+  const where = join(folder, '{{.ResourceKind}}{{.KindSuffix}}.json');
+  const args = ['-strict', '-summary', '-output', 'json', '-schema-location', where, '-'];
+  for (const name of scenarios) {
+    const { text: input } = template(scenario(name));
+    const { stdout } = spawnSync(kubeconform, args, { input, encoding: 'utf8' });
+    const { resources, summary } = JSON.parse(stdout);
+    expect([name, resources, summary.valid]).toEqual([name, [], render(scenario(name)).length]);
+  }
+});
