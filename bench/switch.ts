@@ -2,18 +2,24 @@
 // processes of the same program differ by more than counting costs.
 import type { Metrics } from '../service/metrics.ts';
 
-type Verb = (...given: unknown[]) => unknown;
-
 export function switchable(metrics: Metrics) {
   let counts = true;
-  const switched = ([name, verb]: [string, Verb]) => {
-    const asked = ['text', 'snapshot'].includes(name);
-    const call: Verb = (a, b, c, d) => (counts ? verb(a, b, c, d) : undefined);
-    return [name, asked ? verb : call];
+  // Each verb of the fan-out has a call of its own, as it has in the service: V8 inlines no call
+  // that leads to many functions.
+  const switched: Metrics = {
+    ...metrics,
+    messagePublished(seconds) {
+      if (counts) metrics.messagePublished(seconds);
+    },
+    deliveryDelayed(seconds, delivery) {
+      if (counts) metrics.deliveryDelayed(seconds, delivery);
+    },
+    messageDelivered() {
+      if (counts) metrics.messageDelivered();
+    },
   };
-  const entries = Object.entries(metrics) as [string, Verb][];
   return {
-    metrics: Object.fromEntries(entries.map(switched)) as Metrics,
+    metrics: switched,
     count(on: boolean) {
       counts = on;
     },

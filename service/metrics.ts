@@ -1,12 +1,5 @@
-// Everything that is counted, as verbs of the domain; the only file that knows prom-client.
-import {
-  AggregatorRegistry,
-  Counter,
-  collectDefaultMetrics,
-  Gauge,
-  Histogram,
-  Registry,
-} from 'prom-client';
+// Everything that is counted, as verbs of the domain.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import manifest from '../package.json' with { type: 'json' };
 import type { Config } from './config.ts';
 import type { Delivery, Who } from './narrate.ts';
@@ -34,6 +27,7 @@ export function createMetrics() {
   begin(metrics);
   const { look, ...states } = createStates(registry, metrics);
   const { connections, connects, refused, published, delaySeconds, publishSeconds } = metrics;
+  const deliveries = createTally(metrics.delivered);
   const namespaces = new Set<string>();
   const labelOf = (namespace: string) => {
     if (namespaces.size < namespacesMax) namespaces.add(namespace);
@@ -66,7 +60,7 @@ export function createMetrics() {
     },
     deliveryDelayed: (seconds: number, _?: Delivery) => delaySeconds.observe(seconds),
     caughtUp: (messages: number) => metrics.catchUp.inc(messages),
-    messageDelivered: () => metrics.delivered.inc(),
+    messageDelivered: deliveries.add,
     slowConsumerClosed: () => metrics.slowConsumers.inc(),
     redisUp: (up: boolean) => metrics.redisUp.set(up ? 1 : 0),
     redisReconnected: () => metrics.redisReconnects.inc(),
@@ -80,8 +74,22 @@ export function createMetrics() {
     probeFailed: () => metrics.probeFailures.inc(),
     ...states,
     /** The Prometheus text format, version 0.0.4. */
-    text: () => look().metrics(),
-    snapshot: (): Promise<Snapshot> => look().getMetricsAsJSON(),
+    text: () => look(deliveries.end).metrics(),
+    snapshot: (): Promise<Snapshot> => look(deliveries.end).getMetricsAsJSON(),
+  };
+}
+
+/** Each write to a socket pays for a number only: the counter gets it at the next scrape. */
+function createTally(counter: Counter) {
+  let count = 0;
+  return {
+    add() {
+      count += 1;
+    },
+    end() {
+      counter.inc(count);
+      count = 0;
+    },
   };
 }
 
@@ -90,7 +98,8 @@ function createStates(registry: Registry, metrics: ReturnType<typeof register>) 
   let look = () => {};
   return {
     /** The registry, with what is true now. */
-    look() {
+    look(end: () => void) {
+      end();
       look();
       return registry;
     },
@@ -180,21 +189,3 @@ function register(registry: Registry) {
 
 /** The figures of one process, to be summed with those of others. */
 export type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
-
-/** The default metrics alone, for a process that serves no client. */
-export function createProcessMetrics() {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  return { snapshot: (): Promise<Snapshot> => registry.getMetricsAsJSON() };
-}
-
-/** Adds up processes, each metric by its own rule: sum, greatest or least. */
-export function sumMetrics(snapshots: Snapshot[]) {
-  const sum = AggregatorRegistry.aggregate(snapshots);
-  return { text: () => sum.metrics(), snapshot: (): Promise<Snapshot> => sum.getMetricsAsJSON() };
-}
-
-/** What a process that is gone has counted; what it measured last is no longer true. */
-export function withoutGauges(snapshot: Snapshot): Snapshot {
-  return snapshot.filter(({ type }) => String(type) !== 'gauge');
-}

@@ -79,7 +79,7 @@ describe('imports', () => {
     ['@socket.io/redis-adapter', /^service\/adapter\//],
     ['jsonwebtoken', /^service\/token\.ts$/],
     ['jose', /^service\/token\.ts$/],
-    ['prom-client', /^service\/metrics\.ts$/],
+    ['prom-client', /^service\/(metrics|snapshots)\.ts$/],
     ['pino', /^service\/log\.ts$/],
     ['@godaddy/terminus', /^service\/main\.ts$/],
     ['@socket.io/sticky', /^service\/cluster\//],

@@ -6,8 +6,9 @@ import { setupMaster } from '@socket.io/sticky';
 import type { Config } from '../config.ts';
 import { listen, problem } from '../http/router.ts';
 import type { Log } from '../log.ts';
-import { createProcessMetrics, type Snapshot, sumMetrics, withoutGauges } from '../metrics.ts';
+import type { Snapshot } from '../metrics.ts';
 import type { Pod } from '../pod.ts';
+import { createProcessMetrics, sumMetrics, withoutGauges } from '../snapshots.ts';
 import { startMember } from './member.ts';
 
 const apiMsMax = 5_000;
