@@ -1,29 +1,16 @@
 // A Redis that is only reached by TLS, with a certificate of a private authority.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { createCertificates } from './harness/certificates.ts';
 import { startRedis } from './harness/redis.ts';
 import { connected, freePort, startProcess, until, untilReady } from './harness/service.ts';
 
-/** Paths of a certificate for the loopback address and of the authority that signed it. */
-function certificates() {
+it('rediss:// verifies the server; NODE_EXTRA_CA_CERTS adds a private authority', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mooring-tls-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const path = (name: string) => join(folder, name);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore' });
-  const create = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-  const shared = ['-nodes', '-days', '1', '-subj'];
-  openssl(...create, ...shared, '/CN=authority', '-keyout', path('ca.key'), '-out', path('ca.pem'));
-  const signed = ['-CA', path('ca.pem'), '-CAkey', path('ca.key'), '-addext'];
-  const files = ['-keyout', path('key.pem'), '-out', path('cert.pem')];
-  openssl(...create, ...shared, '/CN=redis', ...signed, 'subjectAltName=IP:127.0.0.1', ...files);
-  return { authority: path('ca.pem'), certificate: path('cert.pem'), key: path('key.pem') };
-}
-
-it('rediss:// verifies the server; NODE_EXTRA_CA_CERTS adds a private authority', async () => {
-  const { authority, certificate, key } = certificates();
+  const { authority, certificate, key } = createCertificates(folder, 'IP:127.0.0.1');
   const port = await freePort();
   await startRedis({
     'tls-port': String(port),

@@ -2,19 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createSteering, refusalOf, type Situation } from '../service/lifecycle/steering.ts';
 import type { Replica } from '../service/stores/fleet.ts';
-
-const replica = (changes: Partial<Replica> = {}): Replica => ({
-  id: Math.random().toString(),
-  pod: 'pod',
-  release: 'a',
-  generation: 1,
-  ready: true,
-  readyMs: 60_000,
-  draining: false,
-  connections: 100,
-  handshakes: 0,
-  ...changes,
-});
+import { replica } from './harness/replica.ts';
 
 describe('a handshake', () => {
   const calm: Situation = {

@@ -5,20 +5,8 @@ import { createStorm, isSentOn } from '../service/lifecycle/storm.ts';
 import type { Replica } from '../service/stores/fleet.ts';
 import { get } from './harness/backend.ts';
 import { startRedis } from './harness/redis.ts';
+import { replica } from './harness/replica.ts';
 import { samples, startProcess, until, untilReady } from './harness/service.ts';
-
-const replica = (changes: Partial<Replica> = {}): Replica => ({
-  id: Math.random().toString(),
-  pod: 'pod',
-  release: 'a',
-  generation: 1,
-  ready: true,
-  readyMs: 60_000,
-  draining: false,
-  connections: 100,
-  handshakes: 0,
-  ...changes,
-});
 
 describe('a handshake in a storm, with 100 per second for each', () => {
   it.each<[string, number, number[], boolean]>([

@@ -61,10 +61,14 @@ export interface Flags {
 export function encode(packet: (string | Buffer)[], header: Header): Buffer {
   const [text, ...attachments] = packet as [string, ...Buffer[]];
   if (attachments.length > 0) header.attachments = attachments.map((part) => part.length);
+  return headed(header, [Buffer.from(text), ...attachments]);
+}
+
+function headed(header: Header, parts: Buffer[]): Buffer {
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(2);
   length.writeUInt16LE(json.length);
-  return Buffer.concat([length, json, Buffer.from(text), ...attachments]);
+  return Buffer.concat([length, json, ...parts]);
 }
 
 /** Several payloads as one. */
@@ -96,10 +100,7 @@ export const idBefore = (id: Id, count: number): Id => (count === 0 ? id : `${+i
 export function withContext(payload: Buffer, context: string): Buffer {
   const bodyStart = 2 + payload.readUInt16LE(0);
   const header: Header = { ...JSON.parse(payload.toString('utf8', 2, bodyStart)), context };
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(2);
-  length.writeUInt16LE(json.length);
-  return Buffer.concat([length, json, payload.subarray(bodyStart)]);
+  return headed(header, [payload.subarray(bodyStart)]);
 }
 
 /** From a channel, where the id comes first; a volatile message has none. */

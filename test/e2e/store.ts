@@ -1,9 +1,9 @@
 // A Redis of somebody else's, reached by TLS only: one server that a Sentinel watches, and a
 // cluster of two nodes, in one pod.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createCertificates } from '../harness/certificates.ts';
 import { apply, kubectl } from './cluster.ts';
 
 export const password = 'p@ss/word';
@@ -45,16 +45,9 @@ export const ask = (namespace: string, port: number, ...command: string[]) =>
 
 function certificates() {
   const folder = mkdtempSync(join(tmpdir(), 'mooring-store-'));
-  const path = (name: string) => join(folder, name);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore' });
-  const create = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-  const shared = ['-nodes', '-days', '1', '-subj'];
-  openssl(...create, ...shared, '/CN=authority', '-keyout', path('ca.key'), '-out', path('ca.pem'));
-  const signed = ['-CA', path('ca.pem'), '-CAkey', path('ca.key'), '-addext'];
-  const files = ['-keyout', path('key.pem'), '-out', path('cert.pem')];
-  openssl(...create, ...shared, '/CN=store', ...signed, 'subjectAltName=DNS:store', ...files);
-  const read = (name: string) => readFileSync(path(name), 'utf8');
-  const made = { authority: read('ca.pem'), certificate: read('cert.pem'), key: read('key.pem') };
+  const { authority, certificate, key } = createCertificates(folder, 'DNS:store');
+  const read = (path: string) => readFileSync(path, 'utf8');
+  const made = { authority: read(authority), certificate: read(certificate), key: read(key) };
   rmSync(folder, { recursive: true });
   return made;
 }
