@@ -6,6 +6,21 @@ export const install = 'namespace, job';
 /** Adds up over the replicas of each install. */
 export const sum = (expression: string) => `sum by (${install}) (${expression})`;
 
+/**
+ * How much a counter rose in a window, with what a replica that started in it counted before its
+ * first scrape: `increase` sees only what comes after, and in a roll-out that is too late.
+ * @param selector of a counter
+ * @param minutes of the window
+ */
+export function rise(selector: string, minutes: number): string {
+  const window = `[${minutes}m]`;
+  const starts = `max by (${install}, instance) (max_over_time(mooring_start_time_seconds${window}))`;
+  return (
+    `(increase(${selector}${window}) + min_over_time(${selector}${window})` +
+    ` * on (${install}, instance) group_left () (${starts} > bool time() - ${60 * minutes}))`
+  );
+}
+
 /** A quantile of a histogram over all replicas of each install, in seconds. */
 export const quantile = (share: number, metric: string, window: string) =>
   `histogram_quantile(${share}, sum by (${install}, le) (rate(${metric}_bucket[${window}])))`;

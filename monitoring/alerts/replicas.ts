@@ -1,6 +1,6 @@
 // Whether replicas are there, and stay.
 import type { Alert } from '../alert.ts';
-import { install, sum } from '../expression.ts';
+import { install, rise, sum } from '../expression.ts';
 
 export const replicaAlerts: Alert[] = [
   {
@@ -58,7 +58,7 @@ export const replicaAlerts: Alert[] = [
     severity: 'warning',
     // A roll-out costs each client one reconnect; phones that move cost some at any time.
     expr:
-      `${sum('increase(mooring_recoveries_total[15m])')}\n` +
+      `${sum(rise('mooring_recoveries_total', 15))}\n` +
       '  / (max_over_time(job:mooring_clients:sum[15m]) > 20) > 1.5\n' +
       `and max by (${install}) (max_over_time(mooring_draining[15m])) == 1`,
     for: '0m',

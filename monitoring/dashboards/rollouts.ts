@@ -1,6 +1,6 @@
 // What a roll-out, a scale-down or a node drain does to clients.
 import type { Dashboard, Panel } from '../dashboard.ts';
-import { byInfo, perSecond, shown } from '../expression.ts';
+import { byInfo, perSecond, rise, shown } from '../expression.ts';
 
 const clients = `sum(${shown('mooring_clients')})`;
 const moved = 'code=~"starting|draining|yielding|shedding|storm|over_capacity"';
@@ -51,7 +51,7 @@ const cost: Panel[] = [
     queries: [
       {
         expr:
-          `sum(increase(${shown('mooring_recoveries_total')}[15m])) / ` +
+          `sum(${rise(shown('mooring_recoveries_total'), 15)}) / ` +
           `clamp_min(max_over_time(${clients}[15m:5s]), 1)`,
         legend: 'per client',
       },

@@ -42,8 +42,21 @@ export const cases: Record<string, { firing: Case[]; quiet: Case[] }> = {
         ...allPods('recoveries_total', '0x15 0+15x40', 'result="recovered"'),
         [of('draining')]: '0x18 1 0x40',
       }),
+      // On new replicas, before they are scraped for the first time.
+      fires('MooringRolloutReconnects', 30, {
+        [of('recoveries_total', 'd', 'result="recovered"')]: '_x20 300x40',
+        [of('start_time_seconds', 'd')]: '_x20 1190x40',
+        [of('recoveries_total', 'e', 'result="recovered"')]: '_x24 300x40',
+        [of('start_time_seconds', 'e')]: '_x24 1430x40',
+        [of('draining')]: '0x18 1 0x40',
+      }),
     ],
     quiet: [
+      // Of replicas that have counted a lot, but long ago.
+      quiet(30, {
+        ...allPods('recoveries_total', '9000x60', 'result="recovered"'),
+        [of('draining')]: '0x18 1 0x40',
+      }),
       // Once each.
       quiet(30, {
         ...allPods('recoveries_total', '0x15 0+7x40', 'result="recovered"'),

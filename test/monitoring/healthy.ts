@@ -23,7 +23,7 @@ const healthy: Series = Object.fromEntries(
     [of('draining', pod), '0x60'],
     [of('clients', pod), '100x60'],
     [of('clients_max', pod), '10000x60'],
-    [of('start_time_seconds', pod), '1700000000x60'],
+    [of('start_time_seconds', pod), '-9000x60'], // promtool's time starts at 0
     [of('probe_failures_total', pod), '0x60'],
     [of('probe_delay_seconds_count', pod), '0+30x60'],
     [of('redis_memory_bytes', pod), '50x60'],

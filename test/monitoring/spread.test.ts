@@ -29,12 +29,14 @@ afterAll(async () => {
 const connected = (client: Socket) =>
   new Promise((resolve) => client.once('connect', resolve as () => void));
 
-/** Until Prometheus knows of so many recoveries on the processes that are there now. */
-const scraped = (recoveries: number) =>
+/** Until Prometheus has seen so many recoveries on each of the replicas as they are now. */
+const scraped = (...recoveries: number[]) =>
   until(`${recoveries} recoveries are scraped`, async () => {
-    const query = 'sum(mooring_recoveries_total{result="recovered"})';
-    const [sum] = await openPrometheus(prometheus.url).now(query);
-    return sum?.value === recoveries;
+    const query = 'mooring_recoveries_total{result="recovered"}';
+    const seen = await openPrometheus(prometheus.url).now(query);
+    return fleet.targets.every(
+      (target, i) => seen.find(({ labels }) => labels.instance === target)?.value === recoveries[i],
+    );
   });
 
 async function connect(replica: number, count: number): Promise<Socket[]> {
@@ -49,11 +51,12 @@ describe('a fault', () => {
     for (const client of clients) client.io.reconnection(false); // they wait until it is scraped
     const roll = async () => {
       await Promise.all([0, 1].map((replica) => fleet.restart(replica, 'SIGTERM')));
-      await scraped(0);
+      await scraped(0, 0, 0);
       await Promise.all(clients.map((client) => connected(client.connect())));
       expect(clients.filter(({ recovered }) => recovered)).toHaveLength(clients.length);
-      await scraped(clients.length);
+      await scraped(15, 15, 0);
     };
+    await scraped(0, 0, 0);
     await roll(); // once is what it costs
     await expectAlert('MooringRolloutReconnects', roll);
     for (const client of clients) client.disconnect();
