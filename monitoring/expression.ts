@@ -14,10 +14,11 @@ export const sum = (expression: string) => `sum by (${install}) (${expression})`
  */
 export function rise(selector: string, minutes: number): string {
   const window = `[${minutes}m]`;
-  const starts = `max by (${install}, instance) (max_over_time(mooring_start_time_seconds${window}))`;
+  const replica = `${install}, instance`;
+  const startedAt = `max by (${replica}) (max_over_time(mooring_start_time_seconds${window}))`;
   return (
     `(increase(${selector}${window}) + min_over_time(${selector}${window})` +
-    ` * on (${install}, instance) group_left () (${starts} > bool time() - ${60 * minutes}))`
+    ` * on (${replica}) group_left () (${startedAt} > bool time() - ${60 * minutes}))`
   );
 }
 

@@ -1,7 +1,7 @@
 // Traces of what back ends publish, as a collector gets them from real replicas.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { decode, encode, withContext } from '../service/adapter/entry.ts';
+import { Entry, encode, withContext } from '../service/adapter/entry.ts';
 import { formatTraceparent } from '../service/traceparent.ts';
 import { openExporter, type Sent } from '../service/tracing/exporter.ts';
 import type { Span } from '../service/tracing/otlp.ts';
@@ -138,8 +138,8 @@ describe('a context on the wire', () => {
     const id = '0000000000000007';
     const text = `51-["x",{"_placeholder":true,"num":0},"${id}"]`;
     const payload = encode([text, Buffer.from('abc')], { except: ['room'] });
-    const plain = decode(id, payload, id);
-    const traced = decode(id, withContext(payload, 'context'), id);
+    const plain = new Entry(id, payload, id);
+    const traced = new Entry(id, withContext(payload, 'context'), id);
     expect(plain.header).toEqual({ except: ['room'], attachments: [3] });
     expect(traced.header).toEqual({ ...plain.header, context: 'context' });
     expect(traced.packets).toEqual(plain.packets);

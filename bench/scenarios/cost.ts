@@ -15,11 +15,10 @@ interface Way {
 
 const clients = 200;
 const roomCount = 20;
-const everyMs = 1; // of one publish, on average
-const publishes = 1_000; // in each window
+const turnMs = 1;
+const turns = 1_000; // in each window
 const idleShare = 0.5; // of the time of a window, without publishes
-const warmUpPublishes = 24_000;
-const warmUpPerTurn = 8;
+const warmUpTurns = 5_000; // of each way
 const rooms = Array.from({ length: roomCount }, (_, room) => `room-${room}`);
 const ways: Way[] = [
   {
@@ -80,16 +79,23 @@ async function compare(
   }
 }
 
-/** Long enough that V8 has compiled what is going to be measured. */
+/** Long enough that V8 has compiled what is going to be measured, as in a pod that runs for days. */
 async function warmUp(fleet: Fleet, load: Child): Promise<void> {
-  await load.call('reset');
-  for (const oneRoomPerTurn of [true, false]) {
-    const turns = warmUpPublishes / warmUpPerTurn / 2;
-    const turn = { perTurn: warmUpPerTurn, everyMs: 1, oneRoomPerTurn };
-    await fleet.publisher.call('publish', { rooms, turns, ...turn });
-  }
-  await load.call('arrived', (warmUpPublishes * clients) / roomCount);
+  for (const way of ways) await publish(fleet, load, { ...publishingOf(way), turns: warmUpTurns });
 }
+
+/** Resolves when all of it has arrived. */
+async function publish(fleet: Fleet, load: Child, publishing: Publishing): Promise<void> {
+  await load.call('reset');
+  await fleet.publisher.call('publish', publishing);
+  await load.call('arrived', deliveriesOf(publishing));
+}
+
+const publishingOf = ({ perTurn, oneRoomPerTurn }: Way): Publishing => {
+  return { rooms, turns, perTurn, everyMs: turnMs, oneRoomPerTurn };
+};
+
+const deliveriesOf = ({ turns, perTurn }: Publishing) => (turns * perTurn * clients) / roomCount;
 
 /** The members of a room are spread evenly over the pods it is on. */
 function placed(ports: number[], podsPerRoom: number): { plans: ClientPlan[] } {
@@ -109,30 +115,18 @@ interface Window {
 
 /** The cost of publishing and delivering, less that of as many turns without a publish. */
 async function measure(fleet: Fleet, load: Child, way: Way): Promise<Window> {
-  const { perTurn, oneRoomPerTurn } = way;
-  const turns = publishes / perTurn;
-  const publishing: Publishing = {
-    rooms,
-    turns,
-    perTurn,
-    everyMs: everyMs * perTurn,
-    oneRoomPerTurn,
-  };
-  const silent = { ...publishing, turns: Math.ceil(turns * idleShare), silent: true };
+  const publishing = publishingOf(way);
+  const silent = { ...publishing, turns: turns * idleShare, silent: true };
   const idle = await spent(fleet, () => fleet.publisher.call('publish', silent));
-  await load.call('reset');
   const generatorBefore = await load.cpuMicros();
-  const busy = await spent(fleet, async () => {
-    await fleet.publisher.call('publish', publishing);
-    await load.call('arrived', (publishes * clients) / roomCount);
-  });
+  const busy = await spent(fleet, () => publish(fleet, load, publishing));
   const generator = (await load.cpuMicros()) - generatorBefore;
   const { received } = await load.call<{ received: number }>('received');
-  if (received !== (publishes * clients) / roomCount) throw new Error('delivered more than once');
+  if (received !== deliveriesOf(publishing)) throw new Error('delivered more than once');
   return {
     cost: mapCost((part) => {
       const idleMicros = (idle.cost[part] / idle.ms) * busy.ms;
-      return (busy.cost[part] - idleMicros) / publishes;
+      return (busy.cost[part] - idleMicros) / (turns * way.perTurn);
     }),
     generatorCores: generator / 1000 / busy.ms,
   };

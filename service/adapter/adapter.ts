@@ -3,7 +3,6 @@ import { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import { type Channels, everyone, openChannels } from './channels.ts';
-import { RedisUnavailable } from './connections.ts';
 import { goLive } from './delivery.ts';
 import { type Flags, noId, type PacketEncoder, requireDefaultParser } from './entry.ts';
 import { currentHandshake, forgetUnconnected, type Handshake, hookHandshake } from './handshake.ts';
@@ -21,7 +20,7 @@ interface Packet {
   id?: number;
 }
 
-type Publish = (message: Message) => Promise<unknown>;
+type Post = (message: Message) => void;
 type BaseClient = ConstructorParameters<typeof RedisAdapter>[1];
 
 /**
@@ -32,17 +31,17 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly sessions = new Map<string, Session>();
   readonly hub: Hub;
   readonly channels: Channels;
-  readonly #publish: Publish;
+  readonly #post: Post;
   readonly #keeper: Keeper;
   readonly #encoder: PacketEncoder;
   readonly #users = new WeakMap<Socket, string>();
 
-  constructor(nsp: Namespace, hub: Hub, base: BaseClient, publish: Publish) {
+  constructor(nsp: Namespace, hub: Hub, base: BaseClient, post: Post) {
     super(nsp, base, base, { key: hub.options.key });
     this.#encoder = Reflect.get(nsp.server, 'encoder');
     requireDefaultParser(this.#encoder);
     this.hub = hub;
-    this.#publish = publish;
+    this.#post = post;
     this.#keeper = createKeeper(hub, nsp.name, this.sessions, (session) => this.retire(session));
     this.channels = openChannels(hub, this);
     const encodeBase = Reflect.get(Adapter.prototype, '_encode'); // of local and emitters' messages
@@ -171,11 +170,7 @@ export class RecoveringAdapter extends RedisAdapter {
     else if (flags.local) Adapter.prototype.broadcast.call(this, packet as never, opts);
     else if (packet.id === undefined) {
       const encoded = this.#encoder.encode(this.#withOffset(packet, noId));
-      const message = toMessage(encoded, this.channels, { rooms, except, flags });
-      this.#publish(message).catch((error: unknown) => {
-        if (!(error instanceof RedisUnavailable)) throw error;
-        this.hub.options.observer.failed('publish', error);
-      });
+      this.#post(toMessage(encoded, this.channels, { rooms, except, flags }));
     } // else an acknowledgement is awaited from a socket that is not here
   }
 

@@ -1,7 +1,7 @@
 // The rooms of one namespace as channels and logs: a process listens to the rooms it has members
 // in, and each member knows from which position on.
 import { type Members, targetOf } from './delivery.ts';
-import { decode, type Id, noId } from './entry.ts';
+import { Entry, type Id, noId } from './entry.ts';
 import type { Hub } from './hub.ts';
 import type { CatchUpSource } from './resync.ts';
 import type { Session } from './sessions.ts';
@@ -21,7 +21,7 @@ export function openChannels(hub: Hub, members: Members) {
   const channelOf = (room: string) => (isDirect(room) ? direct : `${prefix}room:${room}`);
   const sidsOf = (room: string): Iterable<string> =>
     (room === everyone ? members.sids.keys() : members.rooms.get(room)) ?? [];
-  const read = (id: Id, payload: Buffer) => decode(id, payload, id === noId ? hub.latest() : id);
+  const read = (id: Id, payload: Buffer) => new Entry(id, payload, id === noId ? hub.latest() : id);
   const receive = (room: string) => {
     const target = targetOf(members, () => sidsOf(room), hub);
     return (id: Id, payload: Buffer) => hub.turn.add(target, read(id, payload));

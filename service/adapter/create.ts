@@ -45,7 +45,7 @@ const windowMsDefault = 120_000;
 /** What namespaces that see one stream of messages share. */
 interface Shared {
   hub: Hub;
-  publish: Publisher['publish'];
+  post: Publisher['post'];
   /** Sends what waits to be published. */
   flush(): void;
   echo: Echo;
@@ -69,9 +69,10 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
   const open = (prefix: string, namespace: Namespace): Shared => {
     const adapters: Shared['adapters'] = new Map();
     const hub = hubFor(namespace, locator, prefix, options, adapters);
-    const { publish, flush } = createPublisher(hub);
+    const publisher = createPublisher(hub);
+    const { flush, publish } = publisher;
     const echo = createEcho(hub, publish);
-    const shared = { hub, publish: collector.through(publish), flush, echo, adapters };
+    const shared = { hub, post: collector.through(publisher), flush, echo, adapters };
     streams.set(prefix, shared);
     return shared;
   };
@@ -79,9 +80,9 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
   // A function, not an arrow: Socket.IO calls it with `new`.
   function factory(namespace: Namespace): RecoveringAdapter {
     const prefix = prefixOf(namespace.name);
-    const { hub, publish, flush, adapters } = streams.get(prefix) ?? open(prefix, namespace);
+    const { hub, post, flush, adapters } = streams.get(prefix) ?? open(prefix, namespace);
     const requests = createRequestClient(hub, flush) as never;
-    const adapter = new RecoveringAdapter(namespace, hub, requests, publish);
+    const adapter = new RecoveringAdapter(namespace, hub, requests, post);
     rememberOwnRequests(adapter);
     adapters.set(namespace.name, adapter);
     const { close } = adapter;
@@ -112,14 +113,18 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
 function createCollector() {
   let collecting: { published: Promise<Published>[]; extras: Extras } | undefined;
   return {
-    through: (publish: Publisher['publish']) => (message: Message) => {
-      const { published, extras } = collecting ?? { published: [], extras: {} };
-      if (published.length > 0 && Object.keys(extras).length > 0) {
-        throw new Error('extras are for one message: emit once, in one namespace');
-      }
-      published.push(publish(extend(message, extras)));
-      return published.at(-1) as Promise<Published>;
-    },
+    through:
+      ({ post, publish }: Publisher) =>
+      (message: Message) => {
+        if (!collecting) return post(message);
+        const { published, extras } = collecting;
+        if (published.length > 0 && Object.keys(extras).length > 0) {
+          throw new Error('extras are for one message: emit once, in one namespace');
+        }
+        const outcome = publish(extend(message, extras));
+        outcome.catch(() => {}); // whoever collects hears of it, unless `emit` throws
+        published.push(outcome);
+      },
     collect(emit: () => void, extras: Extras = {}): Promise<Published[]> {
       collecting = { published: [], extras };
       const { published } = collecting;

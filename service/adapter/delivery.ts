@@ -84,13 +84,23 @@ function writeAll(members: Members, session: Session, entries: Entry[], wire: Wi
 function write(members: Members, session: Session, parcel: Parcel, wire: Wire): Entry[] {
   const { socket } = session;
   const { entries } = parcel;
-  const fresh = entries.filter((entry) => accept(members, session, entry));
+  const fresh = unseen(members, session, parcel);
   if (!socket || fresh.length === 0) return [];
   if (socket.listenersAnyOutgoing().length > 0) {
     for (const entry of fresh) tellOutgoingListeners(members, socket, entry);
   }
   wire.send(socket.client, fresh.length === entries.length ? parcel : createParcel(fresh));
   return fresh;
+}
+
+/** What of it the session is to get, in the same array if that is all. */
+function unseen(members: Members, session: Session, { entries, plain }: Parcel): Entry[] {
+  const [first] = entries;
+  if (plain && first && first.id > session.cursor) {
+    session.cursor = (entries.at(-1) as Entry).id;
+    return entries;
+  }
+  return entries.filter((entry) => accept(members, session, entry));
 }
 
 /** Whether the session is to get it; from then on it counts as seen. */

@@ -8,15 +8,18 @@
 // A stock client takes the last argument of an event for its offset. The packet is encoded with
 // zeros there, which every process overwrites with the id.
 
+import { frameOf } from './frame.ts';
+
 /** Microseconds by Redis's clock, as 16 digits: ordered as text. */
 export type Id = string;
 export const noId: Id = '0000000000000000';
 /** Before every id: the position of a process that does not know the stream yet. */
 export const unknown: Id = '';
 export const idLength = noId.length;
-const bundled = Buffer.alloc(2);
+const headerLengthBytes = 2;
+const bundled = Buffer.alloc(headerLengthBytes);
 const lengthBytes = 4;
-const tailLength = idLength + 2; // the id, a quote and a bracket
+const lowDigits = 6;
 
 export const isId = (value: unknown): value is Id =>
   typeof value === 'string' && /^\d{16}$/.test(value);
@@ -34,17 +37,56 @@ interface Header {
   attachments?: number[];
 }
 
-export interface Entry {
-  id: Id;
-  header: Header;
-  bytes: number;
-  /** What `client.writeToEngine` takes. */
-  packets: (string | Buffer)[];
-  options: { preEncoded: true; volatile?: boolean; compress?: boolean; wsPreEncodedFrame?: object };
+interface WriteOptions {
+  preEncoded: true;
+  volatile?: boolean;
+  compress?: boolean;
+  wsPreEncodedFrame?: object;
+}
+
+/** A message as every socket of this process gets it; what few need is made when it is needed. */
+export class Entry {
+  readonly id: Id;
+  readonly header: Header;
+  readonly bytes: number;
   /** All of it as one WebSocket frame, unless there are attachments. */
-  frame: Buffer | undefined;
-  /** As Engine.IO would make packets of it. */
-  engine: object[];
+  readonly frame: Buffer | undefined;
+  readonly options: WriteOptions;
+  readonly #text: Buffer;
+  readonly #attachments: Buffer[] = [];
+  #packets: [string, ...Buffer[]] | undefined;
+
+  /** @param shownId what the client is to take for its offset */
+  constructor(id: Id, payload: Buffer, shownId: Id) {
+    this.id = id;
+    this.bytes = payload.length;
+    this.header = headerOf(payload);
+    const { volatile, compress, attachments = [] } = this.header;
+    let end = payload.length;
+    for (const length of attachments.toReversed()) {
+      this.#attachments.unshift(payload.subarray(end - length, end));
+      end -= length;
+    }
+    const { frame, text } = frameOf(payload.subarray(bodyStartOf(payload), end), shownId);
+    this.#text = text;
+    this.options = { preEncoded: true };
+    if (volatile) this.options.volatile = true;
+    if (compress === false) this.options.compress = false;
+    if (attachments.length > 0) return;
+    this.options.wsPreEncodedFrame = [frame];
+    this.frame = frame;
+  }
+
+  /** What `client.writeToEngine` takes. */
+  get packets(): (string | Buffer)[] {
+    this.#packets ??= [this.#text.toString(), ...this.#attachments];
+    return this.#packets;
+  }
+
+  /** As Engine.IO would make a packet of it, if it has no attachments. */
+  get engine(): object {
+    return { type: 'message', data: this.packets[0], options: this.options };
+  }
 }
 
 export interface PacketEncoder {
@@ -61,24 +103,39 @@ export interface Flags {
 export function encode(packet: (string | Buffer)[], header: Header): Buffer {
   const [text, ...attachments] = packet as [string, ...Buffer[]];
   if (attachments.length > 0) header.attachments = attachments.map((part) => part.length);
-  return headed(header, [Buffer.from(text), ...attachments]);
+  const { payload, bodyStart } = headed(header, Buffer.byteLength(text));
+  payload.write(text, bodyStart);
+  return attachments.length > 0 ? Buffer.concat([payload, ...attachments]) : payload;
 }
 
-function headed(header: Header, parts: Buffer[]): Buffer {
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(2);
-  length.writeUInt16LE(json.length);
-  return Buffer.concat([length, json, ...parts]);
+/** A payload that lacks only its body, of so many bytes. */
+function headed(header: Header, bodyBytes: number): { payload: Buffer; bodyStart: number } {
+  const json = JSON.stringify(header);
+  const jsonBytes = Buffer.byteLength(json);
+  const bodyStart = headerLengthBytes + jsonBytes;
+  const payload = Buffer.allocUnsafe(bodyStart + bodyBytes);
+  payload.write(json, payload.writeUInt16LE(jsonBytes));
+  return { payload, bodyStart };
+}
+
+const bodyStartOf = (payload: Buffer) => headerLengthBytes + payload.readUInt16LE(0);
+
+function headerOf(payload: Buffer): Header {
+  const end = bodyStartOf(payload);
+  const empty = end === headerLengthBytes + '{}'.length;
+  return empty ? {} : JSON.parse(payload.toString('utf8', headerLengthBytes, end));
 }
 
 /** Several payloads as one. */
 export function bundle(payloads: Buffer[]): Buffer {
-  const parts = payloads.flatMap((payload) => {
-    const length = Buffer.alloc(lengthBytes);
-    length.writeUInt32LE(payload.length);
-    return [length, payload];
-  });
-  return Buffer.concat([bundled, ...parts]);
+  const bytes = payloads.reduce((sum, { length }) => sum + lengthBytes + length, bundled.length);
+  const whole = Buffer.allocUnsafe(bytes);
+  let at = bundled.copy(whole);
+  for (const payload of payloads) {
+    at = whole.writeUInt32LE(payload.length, at);
+    at += payload.copy(whole, at);
+  }
+  return whole;
 }
 
 /** The messages of a bundle, or the one that it is. */
@@ -93,61 +150,25 @@ export function unbundle(id: Id, payload: Buffer): { id: Id; payload: Buffer }[]
   return payloads.map((each, i) => ({ id: idBefore(id, payloads.length - 1 - i), payload: each }));
 }
 
-/** The id that is so many before another. */
-export const idBefore = (id: Id, count: number): Id => (count === 0 ? id : `${+id - count}`);
+/** The id that is so many before another. Of its last digits, since large numbers print slowly. */
+export function idBefore(id: Id, count: number): Id {
+  const digits = Number(id.slice(-lowDigits)) - count;
+  if (digits < 0) return `${+id - count}`;
+  return id.slice(0, -lowDigits) + `${digits}`.padStart(lowDigits, '0');
+}
 
 /** The same payload with a context. */
 export function withContext(payload: Buffer, context: string): Buffer {
-  const bodyStart = 2 + payload.readUInt16LE(0);
-  const header: Header = { ...JSON.parse(payload.toString('utf8', 2, bodyStart)), context };
-  return headed(header, [payload.subarray(bodyStart)]);
+  const body = payload.subarray(bodyStartOf(payload));
+  const header = { ...headerOf(payload), context };
+  const { payload: extended, bodyStart } = headed(header, body.length);
+  body.copy(extended, bodyStart);
+  return extended;
 }
 
 /** From a channel, where the id comes first; a volatile message has none. */
 export function fromChannel(message: Buffer): { id: Id; payload: Buffer } {
   return { id: message.toString('latin1', 0, idLength), payload: message.subarray(idLength) };
-}
-
-/** @param shownId what the client is to take for its offset */
-export function decode(id: Id, payload: Buffer, shownId: Id): Entry {
-  const bodyStart = 2 + payload.readUInt16LE(0);
-  const header: Header = bodyStart > 4 ? JSON.parse(payload.toString('utf8', 2, bodyStart)) : {};
-  const attachments: Buffer[] = [];
-  let end = payload.length;
-  for (const length of [...(header.attachments ?? [])].reverse()) {
-    attachments.unshift(payload.subarray(end - length, end));
-    end -= length;
-  }
-  const { frame, text } = frameOf(payload.subarray(bodyStart, end), shownId);
-  const packets = [text, ...attachments];
-  const options: Entry['options'] = { preEncoded: true };
-  if (header.volatile) options.volatile = true;
-  if (header.compress === false) options.compress = false;
-  if (attachments.length === 0) options.wsPreEncodedFrame = [frame];
-  const whole = attachments.length === 0 ? frame : undefined;
-  const engine = [{ type: 'message', data: text, options }];
-  return { id, header, bytes: payload.length, packets, options, frame: whole, engine };
-}
-
-const finalText = 0x81;
-const engineMessage = '4'.charCodeAt(0);
-const length16 = 126;
-const length64 = 127;
-
-/** The WebSocket frame of an Engine.IO message, in a buffer of its own: others hold `packet`. */
-function frameOf(packet: Buffer, shownId: Id): { frame: Buffer; text: string } {
-  const length = packet.length + 1;
-  const short = length < length16;
-  const headLength = short ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(headLength + length);
-  frame[0] = finalText;
-  frame[1] = short ? length : headLength === 4 ? length16 : length64;
-  if (headLength === 4) frame.writeUInt16BE(length, 2);
-  else if (headLength === 10) frame.writeBigUInt64BE(BigInt(length), 2);
-  frame[headLength] = engineMessage;
-  packet.copy(frame, headLength + 1);
-  frame.write(shownId, frame.length - tailLength, 'latin1');
-  return { frame, text: frame.toString('utf8', headLength + 1) };
 }
 
 /** Throws where the server's parser does not write the last argument last, as text. */

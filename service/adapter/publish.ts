@@ -62,29 +62,32 @@ export function extend(message: Message, { context, ...more }: Extras): Message 
 
 interface Waiting {
   message: Message;
-  settle: { resolve(published: Published): void; reject(error: unknown): void };
+  /** Of somebody who wants to know the outcome. */
+  settle?: { resolve(published: Published): void; reject(error: unknown): void };
 }
 
 export type Publisher = ReturnType<typeof createPublisher>;
 
 export function createPublisher(hub: Hub) {
-  const { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer } = hub.options;
+  const { connections, options } = hub;
+  const { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer } = options;
   let queue: Waiting[] = [];
   let messages = 0; // without an answer
   let bytes = 0;
-
+  let open = false;
+  void connections.opened.then(() => {
+    open = true;
+  });
+  const fail = ({ settle }: Waiting, error: unknown) =>
+    settle ? settle.reject(error) : observer.failed('publish', error);
   const send = async (batch: Waiting[]) => {
     const groups = grouped(batch);
     try {
-      const answers = (await hub.connections.run(script, ...callOf(groups, hub))) as string[];
-      for (const [i, group] of groups.entries()) {
-        for (const [position, { message, settle }] of group.entries()) {
-          settle.resolve(outcomeOf(answers[i] as string, group.length - 1 - position, message));
-        }
-      }
+      const answers = (await connections.run(script, ...callOf(groups, hub))) as string[];
+      for (const [i, group] of groups.entries()) settleAll(group, answers[i] as string);
       if (Number(answers.at(-1)) > 0) observer.limitReached('log_bytes');
     } catch (error) {
-      for (const { settle } of batch) settle.reject(error);
+      for (const waiting of batch) fail(waiting, error);
     }
     messages -= batch.length;
     for (const { message } of batch) bytes -= message.payload.length;
@@ -96,25 +99,40 @@ export function createPublisher(hub: Hub) {
       void send(waiting.slice(i, i + batchMessagesMax));
     }
   };
+  const enqueue = (waiting: Waiting) => {
+    if (messages >= queuedMessagesMax || bytes >= queuedBytesMax) {
+      observer.limitReached('queued');
+      fail(waiting, new RedisUnavailable('too many messages wait for Redis'));
+      return;
+    }
+    messages += 1;
+    bytes += waiting.message.payload.length;
+    if (queue.length === 0) setImmediate(flush);
+    queue.push(waiting);
+  };
+  const take = (waiting: Waiting) => {
+    if (open) enqueue(waiting);
+    else void connections.opened.then(() => enqueue(waiting));
+  };
 
   return {
     /** Sends what waits, before something that must come after it. */
     flush,
     /** Rejects with `RedisUnavailable`; then the outcome may be unknown. */
-    async publish(message: Message): Promise<Published> {
-      await hub.connections.opened;
-      if (messages >= queuedMessagesMax || bytes >= queuedBytesMax) {
-        observer.limitReached('queued');
-        throw new RedisUnavailable('too many messages wait for Redis');
-      }
-      messages += 1;
-      bytes += message.payload.length;
-      return new Promise((resolve, reject) => {
-        if (queue.length === 0) setImmediate(flush);
-        queue.push({ message, settle: { resolve, reject } });
-      });
-    },
+    publish: (message: Message) =>
+      new Promise<Published>((resolve, reject) => {
+        take({ message, settle: { resolve, reject } });
+      }),
+    /** For messages whose outcome nobody waits for; the observer is told of a failure. */
+    post: (message: Message) => take({ message }),
   };
+}
+
+/** Tells who waits for a message of a group what became of it. */
+function settleAll(group: Waiting[], answer: string): void {
+  for (const [i, { message, settle }] of group.entries()) {
+    settle?.resolve(outcomeOf(answer, group.length - 1 - i, message));
+  }
 }
 
 /** Messages that travel as one: those to the same target that follow each other. */

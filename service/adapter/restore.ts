@@ -3,7 +3,7 @@
 import type { RecoveringAdapter } from './adapter.ts';
 import { everyone } from './channels.ts';
 import { RedisUnavailable } from './connections.ts';
-import { decode, type Entry, type Id, isId, noId } from './entry.ts';
+import { Entry, type Id, isId, noId } from './entry.ts';
 import type { Handshake } from './handshake.ts';
 import type { Hub } from './hub.ts';
 import { readLogs } from './log.ts';
@@ -122,7 +122,7 @@ async function missedEntries(
   let bytes = 0;
   for (const { id, payload } of read.entries) {
     if (entries.at(-1)?.id === id) continue; // of several rooms
-    entries.push(decode(id, payload, id));
+    entries.push(new Entry(id, payload, id));
     bytes += payload.length;
   }
   return entries.length > messagesMax || bytes > bytesMax ? 'too_much' : entries;

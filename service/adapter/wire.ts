@@ -29,24 +29,33 @@ const joinedBytesMax = 65_536; // of frames that are copied into one buffer
 /** Entries for several sockets, whose bytes are put together once. */
 export interface Parcel {
   entries: Entry[];
+  /** For everybody in turn: none is volatile or leaves a room out, and their ids rise. */
+  plain: boolean;
   /** Of all entries; nothing when some have none, or are large. */
   frame(): Buffer | undefined;
   /** As Engine.IO would make packets of them. */
-  engine: object[];
+  engine(): object[];
 }
 
 export function createParcel(entries: Entry[]): Parcel {
   let joined: Buffer | undefined | null = null;
+  let engine: object[] | undefined;
   return {
     entries,
+    plain: entries.every(isPlain),
     frame() {
       if (joined === null) joined = join(entries);
       return joined;
     },
-    engine:
-      entries.length === 1 ? (entries[0] as Entry).engine : entries.flatMap(({ engine }) => engine),
+    engine() {
+      engine ??= entries.map((entry) => entry.engine);
+      return engine;
+    },
   };
 }
+
+const isPlain = ({ header, id }: Entry, i: number, entries: Entry[]) =>
+  !header.volatile && !header.except && (i === 0 || (entries[i - 1] as Entry).id < id);
 
 function join(entries: Entry[]): Buffer | undefined {
   if (entries.length === 1) return entries[0]?.frame;
@@ -74,7 +83,7 @@ export function createWire() {
         }
         return;
       }
-      announce(conn, parcel.engine);
+      announce(conn, parcel);
       if (written.has(stream) && !corked.has(stream)) {
         stream.cork();
         corked.add(stream);
@@ -101,11 +110,14 @@ function directStream(conn: Connection, corked: Set<Duplex>): Duplex | undefined
   return stream.writableLength === 0 || corked.has(stream) ? stream : undefined;
 }
 
-/** The events of Engine.IO by which others count and measure. */
-function announce(conn: Connection, packets: object[]): void {
-  for (const packet of packets) conn.emit('packetCreate', packet);
-  conn.emit('flush', packets);
-  conn.server.emit('flush', conn, packets);
+/** The events of Engine.IO by which others count and measure, if they do. */
+function announce(conn: Connection, { engine }: Parcel): void {
+  const { server } = conn;
+  if (conn.listenerCount('packetCreate') > 0) {
+    for (const packet of engine()) conn.emit('packetCreate', packet);
+  }
+  if (conn.listenerCount('flush') > 0) conn.emit('flush', engine());
+  if (server.listenerCount('flush') > 0) server.emit('flush', conn, engine());
   conn.emit('drain');
-  conn.server.emit('drain', conn);
+  server.emit('drain', conn);
 }
