@@ -79,7 +79,7 @@ async function compare(
   }
 }
 
-/** Long enough that V8 has compiled what is going to be measured, as in a pod that runs for days. */
+/** Long enough that V8 has compiled what is measured, as in a pod that runs for days. */
 async function warmUp(fleet: Fleet, load: Child): Promise<void> {
   for (const way of ways) await publish(fleet, load, { ...publishingOf(way), turns: warmUpTurns });
 }

@@ -109,7 +109,7 @@ async function secondWave(fleet: Fleet, load: Child): Promise<Memory> {
   };
 }
 
-/** In bytes, after a collection: V8 leaves garbage where it is as long as nothing needs the room. */
+/** In bytes, after a collection: V8 leaves garbage where it is until it needs the room. */
 async function memoryOf(pods: Child[]): Promise<{ live: number; resident: number }> {
   const live = await sum(pods, 'liveHeapBytes');
   return { live, resident: await sum(pods, 'residentBytes') };
