@@ -1,5 +1,5 @@
-// Keeps the annotation by which a ReplicaSet picks the pod that it deletes first, near the pod's
-// number of connections. It decides nothing here, so all that fails is said, counted and tried again.
+// Keeps the annotation by which a ReplicaSet picks the pod that it deletes first near the pod's
+// number of connections. Nothing here waits for it: what fails is said, counted and tried again.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -7,10 +7,12 @@ import type { Replica } from '../stores/fleet.ts';
 
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const stage = 'deletion_cost';
-const lookMs = 1_000;
-const everyMsMin = 15_000; // each write reaches everybody who watches pods
-const retryMsMax = 120_000;
 const changeShareMin = 0.05;
+const usual = {
+  lookMs: 1_000,
+  everyMsMin: 15_000, // each write reaches everybody who watches pods
+  retryMsMax: 60_000,
+};
 
 interface Parts {
   /** When to begin. */
@@ -20,10 +22,10 @@ interface Parts {
   annotate(annotations: Record<string, string>, signal: AbortSignal): Promise<void>;
   metrics: Pick<Metrics, 'backgroundFailed'>;
   log: Log;
-  everyMs?: number;
+  times?: typeof usual;
 }
 
-export function keepDeletionCost({ everyMs = everyMsMin, ...parts }: Parts): { close(): void } {
+export function keepDeletionCost({ times = usual, ...parts }: Parts): { close(): void } {
   const { after, cost, annotate, metrics, log } = parts;
   const stop = new AbortController();
   const { signal } = stop;
@@ -46,7 +48,7 @@ export function keepDeletionCost({ everyMs = everyMsMin, ...parts }: Parts): { c
   const look = async (): Promise<number> => {
     const now = cost();
     if (now === undefined) written = undefined; // another process may write what it knows
-    if (now === undefined || !isNews(now, written)) return lookMs;
+    if (now === undefined || !isNews(now, written)) return times.lookMs;
     try {
       await annotate({ [annotation]: String(now) }, signal);
       written = now;
@@ -54,7 +56,7 @@ export function keepDeletionCost({ everyMs = everyMsMin, ...parts }: Parts): { c
     } catch (error) {
       if (!signal.aborted) failed(error);
     }
-    return Math.min(retryMsMax, everyMs * 2 ** failures);
+    return Math.min(times.retryMsMax, times.everyMsMin * 2 ** failures);
   };
   const repeat = async () => {
     while (!signal.aborted) {
