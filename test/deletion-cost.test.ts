@@ -1,28 +1,16 @@
 // The annotation by which a ReplicaSet picks a pod, written to a server that answers as the API
 // server of Kubernetes does.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { json } from 'node:stream/consumers';
-import { afterAll, expect, it, onTestFinished } from 'vitest';
-import { listen } from '../service/http/router.ts';
+import { expect, it, onTestFinished } from 'vitest';
 import { annotatePod } from '../service/kubernetes.ts';
 import { costOf, keepDeletionCost } from '../service/lifecycle/deletion-cost.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import type { Replica } from '../service/stores/fleet.ts';
+import { type Request, startApiServer, takes } from './harness/api-server.ts';
 import { createCertificates } from './harness/certificates.ts';
 import { readyStatus, samples, startApp, until } from './harness/service.ts';
-
-interface Request {
-  at: number;
-  path: string | undefined;
-  method: string | undefined;
-  headers: IncomingHttpHeaders;
-  body: { metadata: { annotations: Record<string, string> } };
-}
 
 interface Line {
   level: string;
@@ -32,51 +20,21 @@ interface Line {
 }
 
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
-const folder = mkdtempSync(join(tmpdir(), 'mooring-account-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-const files = createCertificates(folder, 'IP:127.0.0.1');
-const account = (name: string, content: string | Buffer) =>
-  writeFileSync(join(folder, name), content);
-account('ca.crt', readFileSync(files.authority));
-account('namespace', 'chat');
 
-type Answer = (response: ServerResponse, number: number) => void;
-const takes: Answer = (response) => response.end('{"kind":"Pod"}');
+type Server = Awaited<ReturnType<typeof startApiServer>>;
 
-async function apiServer(answer: Answer = takes) {
-  const keys = { cert: readFileSync(files.certificate), key: readFileSync(files.key) };
-  const requests: Request[] = [];
-  const closed = { count: 0 };
-  const server = createServer(keys, async (request, response) => {
-    const { url: path, method, headers } = request;
-    response.on('close', () => {
-      closed.count += 1;
-    });
-    const body = (await json(request)) as Request['body'];
-    requests.push({ at: Date.now(), path, method, headers, body });
-    answer(response, requests.length);
-  });
-  const port = await listen(server, 0, '127.0.0.1');
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return { port, requests, closed };
-}
-
-function keep(port: number, cost: () => number | undefined, everyMsMin = 50) {
-  account('token', 'first');
+function keep(server: Server, cost: () => number | undefined, everyMsMin = 50) {
   const logged: Line[] = [];
   const log = createLog('info', 'pod-1', { write: (line) => void logged.push(JSON.parse(line)) });
   const metrics = createMetrics();
   const pod = {
     podName: 'pod-1',
     kubernetesServiceHost: '127.0.0.1',
-    kubernetesServicePort: port,
+    kubernetesServicePort: server.port,
   };
   const kept = keepDeletionCost({
     ...{ after: Promise.resolve(), cost, metrics, log },
-    annotate: annotatePod(pod, folder, 300),
+    annotate: annotatePod(pod, server.account.folder, 300),
     times: { lookMs: 10, everyMsMin, retryMsMax: 300 },
   });
   onTestFinished(kept.close);
@@ -89,10 +47,10 @@ const costsOf = (requests: Request[]) =>
   requests.map(({ body }) => body.metadata.annotations[annotation]);
 
 it('is patched into the status of the own pod, from the start', async () => {
-  const { port, requests } = await apiServer();
-  const { logged } = keep(port, () => 0);
-  await until('written', () => requests.length > 0);
-  const [{ path, method, headers, body } = {} as Request] = requests;
+  const server = await startApiServer();
+  const { logged } = keep(server, () => 0);
+  await until('written', () => server.requests.length > 0);
+  const [{ path, method, headers, body } = {} as Request] = server.requests;
   expect(path).toBe('/api/v1/namespaces/chat/pods/pod-1/status?fieldManager=mooring');
   expect(method).toBe('PATCH');
   expect(headers['content-type']).toBe('application/merge-patch+json');
@@ -102,68 +60,68 @@ it('is patched into the status of the own pod, from the start', async () => {
 });
 
 it('follows what is more than a small change, with the token of now', async () => {
-  const { port, requests } = await apiServer();
+  const server = await startApiServer();
   let cost = 100;
   let looks = 0;
-  keep(port, () => {
+  keep(server, () => {
     looks += 1;
     return cost;
   });
-  await until('written', () => requests.length === 1);
-  account('token', 'second');
+  await until('written', () => server.requests.length === 1);
+  server.account.write('token', 'second');
   cost = 105;
   const before = looks;
   await until('looked at', () => looks > before + 5);
-  expect(requests).toHaveLength(1);
+  expect(server.requests).toHaveLength(1);
   cost = 106;
-  await until('written again', () => requests.length === 2);
-  expect(costsOf(requests)).toEqual(['100', '106']);
-  expect(requests[1]?.headers.authorization).toBe('Bearer second');
+  await until('written again', () => server.requests.length === 2);
+  expect(costsOf(server.requests)).toEqual(['100', '106']);
+  expect(server.requests[1]?.headers.authorization).toBe('Bearer second');
 });
 
 it('is not written more often than it may be', async () => {
-  const { port, requests } = await apiServer();
+  const server = await startApiServer();
   let cost = 1;
   keep(
-    port,
+    server,
     () => {
       cost *= 2;
       return cost;
     },
     300,
   );
-  await until('written four times', () => requests.length === 4);
-  const gaps = requests.slice(1).map(({ at }, i) => at - (requests[i]?.at ?? 0));
+  await until('written four times', () => server.requests.length === 4);
+  const gaps = server.requests.slice(1).map(({ at }, i) => at - (server.requests[i]?.at ?? 0));
   expect(Math.min(...gaps)).toBeGreaterThanOrEqual(230); // 300 ms, give or take a fifth
 });
 
 it('is written anew by who speaks for the pod again', async () => {
-  const { port, requests } = await apiServer();
+  const server = await startApiServer();
   let cost: number | undefined = 5;
   let looks = 0;
-  keep(port, () => {
+  keep(server, () => {
     looks += 1;
     return cost;
   });
-  await until('written', () => requests.length === 1);
+  await until('written', () => server.requests.length === 1);
   cost = undefined;
   const before = looks;
   await until('looked at', () => looks > before);
   cost = 5;
-  await until('written again', () => requests.length === 2);
-  expect(costsOf(requests)).toEqual(['5', '5']);
+  await until('written again', () => server.requests.length === 2);
+  expect(costsOf(server.requests)).toEqual(['5', '5']);
 });
 
-it('says once for each reason why it fails, counts every failure, and says when it works', async () => {
+it('says each reason to fail once, counts every failure, and says when it works', async () => {
   const forbidden = JSON.stringify({ kind: 'Status', message: 'pods "pod-1" is forbidden' });
-  const { port, requests } = await apiServer((response, number) => {
+  const server = await startApiServer((response, number) => {
     if (number <= 3) response.writeHead(403).end(forbidden);
     else if (number === 4) response.writeHead(502).end('<html>');
     else takes(response, number);
   });
-  const { logged, counted } = keep(port, () => 1);
+  const { logged, counted } = keep(server, () => 1);
   await until('it works', () => logged.some(({ msg }) => msg === 'works again: deletion_cost'));
-  expect(requests).toHaveLength(5);
+  expect(server.requests).toHaveLength(5);
   expect(await counted()).toBe(4);
   expect(logged.map(({ level, err }) => [level, err?.message])).toEqual([
     ['warn', 'the API server answered 403 pods "pod-1" is forbidden'],
@@ -175,35 +133,32 @@ it('says once for each reason why it fails, counts every failure, and says when 
 });
 
 it('gives up on an API server that does not answer, and tries again', async () => {
-  const { port, requests, closed } = await apiServer((response, number) => {
+  const server = await startApiServer((response, number) => {
     if (number > 1) takes(response, number);
   });
-  const { logged } = keep(port, () => 1);
+  const { logged } = keep(server, () => 1);
   await until('it works', () => logged.some(({ level }) => level === 'info'));
   expect(logged[0]?.err?.message).toBe('the API server took more than 300 ms');
-  expect([requests.length, closed.count]).toEqual([2, 2]);
+  expect([server.requests.length, server.ended.count]).toEqual([2, 2]);
 });
 
 it('lets go of an open request when it is closed, and says nothing', async () => {
-  const { port, requests, closed } = await apiServer(() => {});
-  const { close, logged, counted } = keep(port, () => 1);
-  await until('asked', () => requests.length === 1);
+  const server = await startApiServer(() => {});
+  const { close, logged, counted } = keep(server, () => 1);
+  await until('asked', () => server.requests.length === 1);
   close();
-  await until('let go', () => closed.count === 1, 250); // the time limit is 300 ms
-  expect([requests.length, logged, await counted()]).toEqual([1, [], 0]);
+  await until('let go', () => server.ended.count === 1, 250); // the time limit is 300 ms
+  expect([server.requests.length, logged, await counted()]).toEqual([1, [], 0]);
 });
 
 it('shows the token to nobody but the API server', async () => {
-  const { port, requests } = await apiServer();
-  const other = mkdtempSync(join(tmpdir(), 'mooring-authority-'));
-  onTestFinished(() => {
-    rmSync(other, { recursive: true });
-    account('ca.crt', readFileSync(files.authority));
-  });
-  account('ca.crt', readFileSync(createCertificates(other, 'IP:127.0.0.1').authority));
-  const { logged, counted } = keep(port, () => 1);
+  const server = await startApiServer();
+  const { folder, write } = server.account;
+  createCertificates(folder, 'IP:127.0.0.1'); // another authority in the place of the first
+  write('ca.crt', readFileSync(join(folder, 'ca.pem'), 'utf8'));
+  const { logged, counted } = keep(server, () => 1);
   await until('tried twice', async () => (await counted()) >= 2);
-  expect(requests).toEqual([]);
+  expect(server.requests).toEqual([]);
   expect(logged[0]?.err?.code).toMatch(/CERT|SIGNATURE|ISSUER/);
 });
 

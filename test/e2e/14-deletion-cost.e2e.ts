@@ -1,5 +1,5 @@
-// Scaling down takes the emptiest pod where pods keep their deletion cost, and else another one; and
-// what their token is good for.
+// Scaling down takes the emptiest pod where pods keep their deletion cost, and else another one;
+// and what their token is good for.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Client, closeAll, connectMany, tokenMaker } from './clients.ts';
 import {
