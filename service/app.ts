@@ -116,8 +116,7 @@ type Background = Parameters<typeof startProbe>[0] & {
 function startBackground({ config, lifecycle, ...parts }: Background): { close(): void } {
   const probe = startProbe(parts);
   if (config.podDeletionCost === 'off') return probe;
-  const draining = () => lifecycle.readiness().reason === 'draining';
-  const cost = () => (draining() ? undefined : costOf(lifecycle.replicas()));
+  const cost = () => costOf(lifecycle.replicas());
   const kept = keepDeletionCost({ ...parts, cost, annotate: annotatePod(config) });
   return {
     close() {

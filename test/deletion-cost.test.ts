@@ -169,6 +169,7 @@ it('is the sum of the processes of a pod, said by one of them', () => {
   expect(costOf([a, b, other])).toBe(7);
   expect(costOf([b, a, other])).toBeUndefined();
   expect(costOf([b, other])).toBe(4); // a is gone
+  expect(costOf([{ ...a, draining: true }, b])).toBeUndefined();
   expect(costOf([])).toBeUndefined(); // nothing is known yet
 });
 

@@ -73,10 +73,10 @@ const isNews = (now: number, written: number | undefined): boolean =>
 
 /**
  * Connections of the pod that the first process is of, when it is the one that speaks for all of
- * them: one does, and another when that is gone.
+ * them: one does, and another when that is gone. None does of a pod that drains.
  */
 export function costOf([own, ...others]: Replica[]): number | undefined {
   const same = others.filter(({ pod }) => pod === own?.pod);
-  if (!own || same.some(({ id }) => id < own.id)) return undefined;
+  if (!own || own.draining || same.some(({ id }) => id < own.id)) return undefined;
   return same.reduce((sum, { connections }) => sum + connections, own.connections);
 }

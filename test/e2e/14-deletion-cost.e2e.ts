@@ -53,7 +53,7 @@ async function fill({ namespace }: Home): Promise<Json[]> {
     pods.map(async ({ metadata }, i) => {
       const door = await portForward(namespace, `pod/${metadata.name}`, 3000);
       doors.push(door);
-      const options = { transports: ['websocket'] };
+      const options = { transports: ['websocket'], reconnection: false };
       clients.push(...(await connectMany(sizes[i] as number, door.url, tokenFor, options)));
     }),
   );
