@@ -10,6 +10,8 @@ import { createApi } from './http/api.ts';
 import { logged } from './http/logged.ts';
 import { createPage, type ReadyMadeToken } from './http/page.ts';
 import { type Handler, listen, listenerOf, problem } from './http/router.ts';
+import { annotatePod } from './kubernetes.ts';
+import { costOf, keepDeletionCost } from './lifecycle/deletion-cost.ts';
 import { createLifecycle } from './lifecycle/lifecycle.ts';
 import { createLimitedLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -72,7 +74,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { order, ...obedience } = obeyOrders(io, orders, report);
   const own = { io, order, traced: tracing.publishing };
   const ready = Promise.all([stores.ready(), obedience.begun]);
-  const probe = startProbe({ ...common, after: ready, send: stores.echo });
+  const background = startBackground({ ...common, after: ready, send: stores.echo, lifecycle });
 
   return {
     io,
@@ -86,7 +88,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     drain: lifecycle.drain,
     /** In this order: sockets may still write to the stores while they close. */
     async close() {
-      probe.close();
+      background.close();
       await obedience.close();
       await lifecycle.close();
       await sockets.close();
@@ -103,6 +105,25 @@ function observed(config: Config, log: Log, counted = createMetrics()) {
   const report = createReport(tell, metrics);
   const tracing = openTracing(config, metrics, report);
   return { metrics: tracing.follow(metrics), report, tracing };
+}
+
+type Background = Parameters<typeof startProbe>[0] & {
+  config: Config;
+  lifecycle: ReturnType<typeof createLifecycle>;
+};
+
+/** What a process does by itself, from when it is ready. */
+function startBackground({ config, lifecycle, ...parts }: Background): { close(): void } {
+  const probe = startProbe(parts);
+  if (config.podDeletionCost === 'off') return probe;
+  const cost = () => costOf(lifecycle.replicas());
+  const kept = keepDeletionCost({ ...parts, cost, annotate: annotatePod(config) });
+  return {
+    close() {
+      kept.close();
+      probe.close();
+    },
+  };
 }
 
 function createPageServer({ page, podName }: Config, tokens: Given['tokens'], report: Report) {

@@ -84,6 +84,12 @@ export const settings = z.object({
     .default('')
     .describe('what this replica runs, e.g. its pod-template-hash: older ones yield to newer ones'),
   REBALANCE: choice('whether connections move to replicas that have fewer', ['on', 'off']),
+  POD_DELETION_COST: choice('whether scaling down on Kubernetes is to take the emptiest pod', [
+    'off',
+    'on',
+  ]),
+  KUBERNETES_SERVICE_HOST: z.string().min(1).optional().describe('set by Kubernetes in every pod'),
+  KUBERNETES_SERVICE_PORT: port('set by Kubernetes in every pod', 443),
   HANDSHAKES_PER_SECOND_MAX: count('more are sent to other replicas while these have room', 1_000),
   CONNECTIONS_MAX: count('connections per process; above it handshakes answer 503', 10_000),
   MESSAGE_BYTES_MAX: count('largest message from a client', 131_072, 1_024),

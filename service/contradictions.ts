@@ -28,6 +28,11 @@ export function contradictions(values: Record<string, string>): string[] {
   if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
     problems.push('ROOM_ACCESS_URL is needed with ROOM_ACCESS=webhook');
   }
+  if (values.POD_DELETION_COST === 'on' && !values.KUBERNETES_SERVICE_HOST) {
+    problems.push(
+      'POD_DELETION_COST=on needs KUBERNETES_SERVICE_HOST, which pods of Kubernetes have',
+    );
+  }
   const [port, operationsPort] = [values.PORT ?? '3000', values.OPERATIONS_PORT ?? '3001'];
   if (port === operationsPort && port !== '0') {
     problems.push('OPERATIONS_PORT must differ from PORT');

@@ -82,6 +82,15 @@ describe('configuration', () => {
     expect(parse({ WORKERS: '0', REDIS_URL: 'redis://r' }).workers).toBeGreaterThan(0);
   });
 
+  it('refuses a deletion cost outside of Kubernetes, with a sentence', () => {
+    const on = { JWT_SECRET: secret, POD_DELETION_COST: 'on' };
+    expect(problemsOf(on)).toContain('POD_DELETION_COST=on needs KUBERNETES_SERVICE_HOST');
+    expect(parse({ ...on, KUBERNETES_SERVICE_HOST: '10.96.0.1' })).toMatchObject({
+      podDeletionCost: 'on',
+      kubernetesServicePort: 443,
+    });
+  });
+
   it('takes one Redis, or several where they are Sentinels or nodes of a cluster', () => {
     const several = 'redis://u:a,b@one:1, redis://two:2';
     const both = ['redis://u:a,b@one:1', 'redis://two:2'];

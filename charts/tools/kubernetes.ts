@@ -20,6 +20,10 @@ export const file = join(import.meta.dirname, '../../test/chart/kubernetes.json'
 /** The CRDs of KEDA, Prometheus operator, Gateway API and Envoy Gateway have to be there. */
 const wanted: Record<string, string[]> = {
   v1: ['ConfigMap', 'Namespace', 'Pod', 'Secret', 'Service', 'ServiceAccount'],
+  'admissionregistration.k8s.io/v1': [
+    'ValidatingAdmissionPolicy',
+    'ValidatingAdmissionPolicyBinding',
+  ],
   'apps/v1': ['Deployment', 'StatefulSet'],
   'autoscaling/v2': ['HorizontalPodAutoscaler'],
   'batch/v1': ['Job'],

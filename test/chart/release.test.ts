@@ -170,6 +170,8 @@ describe('the notes', () => {
   it('say plainly that ingress-nginx is retired, and what else is unsafe', () => {
     expect(notesOf({})).toContain('ingress-nginx gets no more releases');
     expect(notesOf({})).toContain('Tokens travel in the clear');
+    const free = { enabled: true, ownPodOnly: false };
+    expect(notesOf({ podDeletionCost: free })).toContain('every pod of the namespace');
     const single = notesOf(scenario('single'));
     for (const word of ['Without Redis', 'Every pod of the cluster', 'One pod']) {
       expect(single).toContain(word);

@@ -5,6 +5,9 @@ OPERATIONS_PORT: "3001"
 DRAIN_MS_MAX: {{ .Values.drain.seconds | int | mul 1000 | quote }}
 ENDPOINT_DELAY_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}
 SETTLE_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}
+{{- if .Values.podDeletionCost.enabled }}
+POD_DELETION_COST: "on"
+{{- end }}
 {{- with .Values.auth.publicKey }}
 JWT_PUBLIC_KEY: {{ . | quote }}
 {{- end }}

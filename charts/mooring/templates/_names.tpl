@@ -5,6 +5,11 @@
 {{- .Values.fullnameOverride | default $full | trunc 45 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* Of what is no namespace's; the dot keeps the names of other pairs apart. */}}
+{{- define "mooring.clusterName" -}}
+{{- printf "%s.%s" .Release.Namespace (include "mooring.fullname" .) -}}
+{{- end -}}
+
 {{/* Never changes: selectors are immutable. */}}
 {{- define "mooring.selectorLabels" -}}
 app.kubernetes.io/name: mooring

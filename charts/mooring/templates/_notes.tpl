@@ -49,6 +49,10 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 {{- if not .Values.networkPolicy.enabled }}
 - Every pod of the cluster reaches the operations port: set networkPolicy.enabled=true.
 {{- end }}
+{{- if and .Values.podDeletionCost.enabled (not .Values.podDeletionCost.ownPodOnly) }}
+- Each pod may change labels and status of every pod of the namespace: set
+  podDeletionCost.ownPodOnly=true.
+{{- end }}
 {{- if gt (include "mooring.minReadySeconds" . | int) 200 }}
 - A roll-out takes longer than helm waits: give `helm upgrade --wait` a --timeout of {{ include "mooring.minReadySeconds" . | int | add 300 }}s.
 {{- end }}

@@ -17,7 +17,7 @@ prometheus.io/path: /metrics
 
 {{- define "mooring.podSpec" -}}
 serviceAccountName: {{ include "mooring.fullname" . }}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ .Values.podDeletionCost.enabled }}
 enableServiceLinks: false
 # SIGTERM: proxies learn of it, connections are closed at a pace, the rest is margin. The service
 # waits by itself, so there is no preStop.
