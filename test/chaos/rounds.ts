@@ -1,5 +1,6 @@
 // The same accident again and again: all clients of a replica lose it, or Redis, under a steady
 // stream, and then have everything. One fleet for all rounds of all causes.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { causes } from './causes.ts';
 import { gather } from './crowd.ts';
 import { added, type Figures, figuresOf, headLine, lineOf } from './figures.ts';
@@ -17,6 +18,8 @@ interface Options {
 }
 
 const environment = { REBALANCE: 'off' }; // all clients are on one replica
+// A session is taken over from a connection that looks alive ten times in ten seconds at most.
+const roundMsMin = 1_100;
 
 /** Resolves to the sums of each cause. */
 export async function runRounds(options: Options): Promise<Map<string, Figures>> {
@@ -56,7 +59,9 @@ async function repeat(name: string, fleet: Fleet, run: Run): Promise<Figures> {
   try {
     for (let round = 1; round <= run.rounds; round += 1) {
       const from = now();
+      const over = sleep(roundMsMin);
       for (const cause of causes.get(name) ?? []) await crowd.breakOnce(cause);
+      await over;
       const violations = judge(history).filter(({ at }) => at >= from);
       const figures = figuresOf(records, violations, from);
       all.push(figures);
