@@ -1,9 +1,9 @@
 // Keeps the annotation by which a ReplicaSet picks the pod that it deletes first near the pod's
 // number of connections. Nothing here waits for it: what fails is said, counted and tried again.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Replica } from '../stores/fleet.ts';
+import { repeat } from './repeat.ts';
 
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const stage = 'deletion_cost';
@@ -27,8 +27,6 @@ interface Parts {
 
 export function keepDeletionCost({ times = usual, ...parts }: Parts): { close(): void } {
   const { after, cost, annotate, metrics, log } = parts;
-  const stop = new AbortController();
-  const { signal } = stop;
   let written: number | undefined;
   let failures = 0;
   let reason: string | undefined;
@@ -44,8 +42,7 @@ export function keepDeletionCost({ times = usual, ...parts }: Parts): { close():
     failures = 0;
     reason = undefined;
   };
-  /** Resolves to the milliseconds until the next look. */
-  const look = async (): Promise<number> => {
+  return repeat(after, async (signal) => {
     const now = cost();
     if (now === undefined) written = undefined; // another process may write what it knows
     if (now === undefined || !isNews(now, written)) return times.lookMs;
@@ -57,15 +54,7 @@ export function keepDeletionCost({ times = usual, ...parts }: Parts): { close():
       if (!signal.aborted) failed(error);
     }
     return Math.min(times.retryMsMax, times.everyMsMin * 2 ** failures);
-  };
-  const repeat = async () => {
-    while (!signal.aborted) {
-      const ms = (await look()) * (0.8 + 0.4 * Math.random()); // not all pods at once
-      await sleep(ms, undefined, { signal, ref: false }).catch(() => {});
-    }
-  };
-  void after.then(repeat, () => {});
-  return { close: () => stop.abort() };
+  });
 }
 
 const isNews = (now: number, written: number | undefined): boolean =>

@@ -1,8 +1,9 @@
 // A message to oneself every few seconds, on the way that every message takes: a broken way shows
 // while no user is connected, and its delay is one without any client's share.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log } from './log.ts';
-import type { Metrics } from './metrics.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { repeat } from './repeat.ts';
 
 const everyMs = 2_000;
 const answerMsMax = 2_000;
@@ -17,10 +18,8 @@ interface Parts {
 }
 
 export function startProbe({ after, send, metrics, log }: Parts): { close(): void } {
-  const stop = new AbortController();
-  const { signal } = stop;
   let failing = false;
-  const probe = async () => {
+  return repeat(after, async (signal) => {
     const startedAt = performance.now();
     const late = new AbortController();
     const tooLate = sleep(answerMsMax, undefined, { signal: late.signal, ref: false }).then(() => {
@@ -33,21 +32,13 @@ export function startProbe({ after, send, metrics, log }: Parts): { close(): voi
       if (failing) log.info('probe is back');
       failing = false;
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return everyMs;
       metrics.probeFailed();
       if (!failing) log.warn({ err: error }, 'probe failed: messages do not get through');
       failing = true;
     } finally {
       late.abort();
     }
-  };
-  const repeat = async () => {
-    while (!signal.aborted) {
-      await probe();
-      const ms = everyMs * (0.8 + 0.4 * Math.random()); // not all processes at once
-      await sleep(ms, undefined, { signal, ref: false }).catch(() => {});
-    }
-  };
-  void after.then(repeat, () => {});
-  return { close: () => stop.abort() };
+    return everyMs;
+  });
 }
