@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { startRedis } from './harness/redis.ts';
 import {
@@ -97,6 +100,25 @@ describe('workers', () => {
     await until('all are back', async () => (await open()) === 10);
     const after = await samples(service.operationsUrl, 'messages_received_total');
     expect(after['event="join_room"']).toBeGreaterThanOrEqual(10);
+  });
+
+  it('get the whole of a request that comes in two pieces, however busy they are', async () => {
+    const service = await startWorkers();
+    const workers = childrenOf(service.child.pid);
+    const requests = Array.from({ length: 4 }, () => connect(Number(new URL(service.url).port)));
+    const answers = requests.map((request) => once(request, 'data'));
+    for (const pid of workers) process.kill(pid, 'SIGSTOP');
+    for (const piece of [
+      'GET /socket.io/?EIO=4&transport=polling HTTP/1.1',
+      '\r\nHost: x\r\n\r\n',
+    ]) {
+      for (const request of requests) request.write(piece);
+      await sleep(200); // so that they arrive one after the other
+    }
+    for (const pid of workers) process.kill(pid, 'SIGCONT');
+    for (const [answer] of await Promise.all(answers))
+      expect(String(answer)).toMatch(/^HTTP.* 200/);
+    for (const request of requests) request.destroy();
   });
 
   it.each(['SIGKILL', 'SIGSTOP'] as const)(

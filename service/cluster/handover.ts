@@ -1,6 +1,8 @@
-// What the primary hands to a worker that cannot take it. Node itself forgets such connections when
-// the worker dies and leaves them open, so that their clients wait for their time-outs.
+// What Node leaves undone when the primary hands a connection to a worker. Until the worker has taken
+// it the primary goes on reading, and drops what it reads: the end of a request, or the first frames
+// of a WebSocket. And when the worker dies before that, the connection stays open with nobody there.
 import cluster, { type Worker } from 'node:cluster';
+import { Socket } from 'node:net';
 
 interface Handover {
   /** Sent, and not yet taken by the worker. */
@@ -12,9 +14,19 @@ interface Handover {
 /** A worker that is offered no connections yet, and leaves none open when it dies. */
 export function forkWorker(): Worker {
   const worker = cluster.fork();
+  const send = worker.send.bind(worker) as (...args: unknown[]) => boolean;
+  worker.send = (message: unknown, ...rest: unknown[]) => {
+    if (rest[0] instanceof Socket) stopReading(rest[0]);
+    return send(message, ...rest);
+  };
   offer(worker, false);
   worker.once('exit', () => closeUntaken(worker));
   return worker;
+}
+
+/** `pause` would still read, into a buffer that is not handed over. */
+function stopReading(socket: Socket): void {
+  (socket as { _handle?: { readStop(): void } | null })._handle?.readStop();
 }
 
 function closeUntaken({ process }: Worker): void {
