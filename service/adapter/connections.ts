@@ -51,6 +51,7 @@ export function openConnections(
 
   return {
     opened: link.opened,
+    onceOpened: link.onceOpened,
     refusal: link.refusal,
     close: link.close,
     /** The connection for everything but reading logs, while there is one. */

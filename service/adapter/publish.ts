@@ -74,10 +74,6 @@ export function createPublisher(hub: Hub) {
   let queue: Waiting[] = [];
   let messages = 0; // without an answer
   let bytes = 0;
-  let open = false;
-  void connections.opened.then(() => {
-    open = true;
-  });
   const fail = ({ settle }: Waiting, error: unknown) =>
     settle ? settle.reject(error) : observer.failed('publish', error);
   const send = async (batch: Waiting[]) => {
@@ -110,10 +106,7 @@ export function createPublisher(hub: Hub) {
     if (queue.length === 0) setImmediate(flush);
     queue.push(waiting);
   };
-  const take = (waiting: Waiting) => {
-    if (open) enqueue(waiting);
-    else void connections.opened.then(() => enqueue(waiting));
-  };
+  const take = (waiting: Waiting) => connections.onceOpened(() => enqueue(waiting));
 
   return {
     /** Sends what waits, before something that must come after it. */

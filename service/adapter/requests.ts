@@ -14,13 +14,11 @@ export function createRequestClient(
   const failed = (error: unknown) => options.observer.failed('request', error);
   const pattern = `${options.key}#*`; // one for all namespaces, each ignores what is not its own
   return {
-    publish(channel: string, message: string | Buffer) {
-      const send = () => {
+    publish(channel: string, message: string | Buffer): void {
+      connections.onceOpened(() => {
         flushPublishes();
-        return connections.use((main) => main.publish(channel, message));
-      };
-      const sent = connections.main() ? send() : connections.opened.then(send);
-      return sent.catch(failed);
+        connections.use((main) => main.publish(channel, message)).catch(failed);
+      });
     },
     subscribe(channels: string[], listener: Listener): void {
       for (const channel of channels) subscriptions.listen(channel, listener, false);
