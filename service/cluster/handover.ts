@@ -1,6 +1,6 @@
-// What Node leaves undone when the primary hands a connection to a worker. Until the worker has taken
-// it the primary goes on reading, and drops what it reads: the end of a request, or the first frames
-// of a WebSocket. And when the worker dies before that, the connection stays open with nobody there.
+// What Node leaves undone when the primary hands a connection to a worker. Until the worker has
+// taken it the primary goes on reading, and drops what it reads: the end of a request, or the first
+// frames of a WebSocket. When the worker dies before that, the connection stays open for nobody.
 import cluster, { type Worker } from 'node:cluster';
 import { Socket } from 'node:net';
 
