@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { childrenOf } from './harness/processes.ts';
 import { startRedis } from './harness/redis.ts';
 import {
   apiKey,
@@ -27,18 +27,6 @@ async function startWorkers(env: Record<string, string> = {}) {
     return pods[0]?.processesReady === 2;
   });
   return service;
-}
-
-function childrenOf(pid: number | undefined): number[] {
-  const stat = (id: string) => {
-    try {
-      return readFileSync(`/proc/${id}/stat`, 'utf8');
-    } catch {
-      return '';
-    }
-  };
-  const parent = (id: string) => Number(stat(id).split(') ').at(-1)?.split(' ')[1]);
-  return readdirSync('/proc').flatMap((id) => (/^\d+$/.test(id) && parent(id) === pid ? +id : []));
 }
 
 /** Resolves when a handshake is answered, or its connection closed. */
@@ -119,6 +107,37 @@ describe('workers', () => {
     for (const [answer] of await Promise.all(answers))
       expect(String(answer)).toMatch(/^HTTP.* 200/);
     for (const request of requests) request.destroy();
+  });
+
+  it('forget a request with a body once it is answered', async () => {
+    const service = await startWorkers({ APPLICATION: 'test/harness/connections.mjs' });
+    const ws = { transports: ['websocket'] };
+    // One on each worker.
+    const watchers = [
+      await connected(service.connect('a', ws)),
+      await connected(service.connect('b', ws)),
+    ];
+    const url = `${service.url}/socket.io/?EIO=4&transport=polling&sid=unknown`;
+    const post = async () =>
+      expect((await fetch(url, { method: 'POST', body: '2' })).ok).toBe(false);
+    await Promise.all(Array.from({ length: 20 }, post));
+    for (const watcher of watchers) {
+      await until('its own is left', async () => (await watcher.emitWithAck('connections')) === 1);
+    }
+  });
+
+  it('hear no more of a client once it was answered that goes on sending', async () => {
+    const service = await startWorkers();
+    const client = connect({ port: Number(new URL(service.url).port), allowHalfOpen: true });
+    const head = 'POST /socket.io/?EIO=4&transport=polling&sid=unknown HTTP/1.1\r\nHost: x\r\n';
+    client.write(`${head}Content-Length: 1000000000\r\n\r\n`);
+    const closed = new Promise((resolve) => {
+      client.on('error', () => {}).once('close', resolve);
+    });
+    await once(client, 'data');
+    const sending = setInterval(() => client.write('x'.repeat(1_000)), 10);
+    await closed;
+    clearInterval(sending);
   });
 
   it.each(['SIGKILL', 'SIGSTOP'] as const)(

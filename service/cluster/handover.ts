@@ -3,6 +3,7 @@
 // frames of a WebSocket. When the worker dies before that, the connection stays open for nobody.
 import cluster, { type Worker } from 'node:cluster';
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 interface Handover {
   /** Sent, and not yet taken by the worker. */
@@ -33,6 +34,14 @@ function closeUntaken({ process }: Worker): void {
   const { _pendingMessage, _handleQueue } = process as unknown as Handover;
   _pendingMessage?.handle?.close();
   for (const { handle } of _handleQueue ?? []) handle?.destroy();
+}
+
+/**
+ * Closes a connection when the answer is written. Requests with a body stay with the primary, and
+ * what sticky makes of them ends the answer only: both sides would stay, and take in what comes.
+ */
+export function closeAnswered(connection: Duplex): void {
+  connection.once('finish', () => connection.destroy());
 }
 
 const unready = 1_000_000; // more connections than any worker has

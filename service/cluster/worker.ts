@@ -1,11 +1,17 @@
 // A worker: the same app as a single process, fed with connections by the primary.
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setupWorker } from '@socket.io/sticky';
 import type { App } from '../app.ts';
 import { answerPrimary } from './call.ts';
+import { closeAnswered } from './handover.ts';
 
 /** @param exit ends the process once everything is closed */
 export function serveAsWorker(app: App, channel: NodeJS.Process, exit: () => void): void {
   setupWorker(app.io);
+  app.io.httpServer.on('connection', (connection: Duplex) => {
+    if (!(connection instanceof Socket)) closeAnswered(connection);
+  });
   answerPrimary(channel, {
     beat: app.readiness,
     snapshot: app.snapshot,
