@@ -1,33 +1,7 @@
-import { once } from 'node:events';
-import { Agent } from 'node:http';
-import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { childrenOf } from './harness/processes.ts';
-import { startRedis } from './harness/redis.ts';
-import {
-  apiKey,
-  connected,
-  next,
-  readyStatus,
-  samples,
-  startProcess,
-  until,
-  untilReady,
-} from './harness/service.ts';
-
-async function startWorkers(env: Record<string, string> = {}) {
-  const redis = await startRedis();
-  const service = await startProcess({ REDIS_URL: redis.url, WORKERS: '2', ...env });
-  await untilReady(service.operationsUrl);
-  await until('both workers are ready', async () => {
-    const headers = { Authorization: `Bearer ${apiKey}` };
-    const answer = await fetch(`${service.operationsUrl}/v1/pods`, { headers });
-    const { pods = [] } = (await answer.json()) as { pods?: { processesReady: number }[] };
-    return pods[0]?.processesReady === 2;
-  });
-  return service;
-}
+import { apiKey, connected, next, readyStatus, samples, until } from './harness/service.ts';
+import { startWorkers } from './harness/workers.ts';
 
 /** Resolves when a handshake is answered, or its connection closed. */
 function handshake(url: string): Promise<void> {
@@ -57,19 +31,6 @@ describe('workers', () => {
     await Promise.all(notified);
   });
 
-  it('keep the sessions of a browser apart that shares its connections among tabs', async () => {
-    const service = await startWorkers();
-    const agent = new Agent({ keepAlive: true, maxSockets: 12 });
-    const options = { transports: ['polling'], agent: agent as never };
-    const tabs = await Promise.all(
-      Array.from({ length: 6 }, (_, i) => connected(service.connect(`user-${i}`, options))),
-    );
-    for (let round = 0; round < 5; round += 1) {
-      for (const tab of tabs) await tab.emitWithAck('join_room', `room-${round}`);
-    }
-    expect(tabs.every(({ connected }) => connected)).toBe(true);
-  });
-
   it('add up in /metrics, and no counter goes down when one dies', async () => {
     const service = await startWorkers();
     const clients = await Promise.all(
@@ -88,56 +49,6 @@ describe('workers', () => {
     await until('all are back', async () => (await open()) === 10);
     const after = await samples(service.operationsUrl, 'messages_received_total');
     expect(after['event="join_room"']).toBeGreaterThanOrEqual(10);
-  });
-
-  it('get the whole of a request that comes in two pieces, however busy they are', async () => {
-    const service = await startWorkers();
-    const workers = childrenOf(service.child.pid);
-    const requests = Array.from({ length: 4 }, () => connect(Number(new URL(service.url).port)));
-    const answers = requests.map((request) => once(request, 'data'));
-    for (const pid of workers) process.kill(pid, 'SIGSTOP');
-    for (const piece of [
-      'GET /socket.io/?EIO=4&transport=polling HTTP/1.1',
-      '\r\nHost: x\r\n\r\n',
-    ]) {
-      for (const request of requests) request.write(piece);
-      await sleep(200); // so that they arrive one after the other
-    }
-    for (const pid of workers) process.kill(pid, 'SIGCONT');
-    for (const [answer] of await Promise.all(answers))
-      expect(String(answer)).toMatch(/^HTTP.* 200/);
-    for (const request of requests) request.destroy();
-  });
-
-  it('forget a request with a body once it is answered', async () => {
-    const service = await startWorkers({ APPLICATION: 'test/harness/connections.mjs' });
-    const ws = { transports: ['websocket'] };
-    // One on each worker.
-    const watchers = [
-      await connected(service.connect('a', ws)),
-      await connected(service.connect('b', ws)),
-    ];
-    const url = `${service.url}/socket.io/?EIO=4&transport=polling&sid=unknown`;
-    const post = async () =>
-      expect((await fetch(url, { method: 'POST', body: '2' })).ok).toBe(false);
-    await Promise.all(Array.from({ length: 20 }, post));
-    for (const watcher of watchers) {
-      await until('its own is left', async () => (await watcher.emitWithAck('connections')) === 1);
-    }
-  });
-
-  it('hear no more of a client once it was answered that goes on sending', async () => {
-    const service = await startWorkers();
-    const client = connect({ port: Number(new URL(service.url).port), allowHalfOpen: true });
-    const head = 'POST /socket.io/?EIO=4&transport=polling&sid=unknown HTTP/1.1\r\nHost: x\r\n';
-    client.write(`${head}Content-Length: 1000000000\r\n\r\n`);
-    const closed = new Promise((resolve) => {
-      client.on('error', () => {}).once('close', resolve);
-    });
-    await once(client, 'data');
-    const sending = setInterval(() => client.write('x'.repeat(1_000)), 10);
-    await closed;
-    clearInterval(sending);
   });
 
   it.each(['SIGKILL', 'SIGSTOP'] as const)(
