@@ -44,6 +44,18 @@ describe('workers', () => {
     for (const request of requests) request.destroy();
   });
 
+  it('have a session as soon as its client knows of it', async () => {
+    const service = await startWorkers({ APPLICATION: 'test/harness/connections.mjs' });
+    const first = await connected(service.connect('alice', { transports: ['websocket'] }));
+    const url = `${service.url}/socket.io/?EIO=4&transport=polling`;
+    const opened = await (await fetch(`${url}&slow`)).text(); // on the other one, busy from now
+    first.disconnect(); // then the first is the next in turn
+    await sleep(200);
+    const { sid } = JSON.parse(opened.slice(1));
+    const next = await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '40' });
+    expect(await next.text()).toBe('ok');
+  });
+
   it('forget a request with a body once it is answered', async () => {
     const service = await startWorkers({ APPLICATION: 'test/harness/connections.mjs' });
     const ws = { transports: ['websocket'] };

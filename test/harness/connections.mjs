@@ -1,4 +1,5 @@
-// An application whose clients may ask how many connections their process has open.
+// An application whose clients may ask how many connections their process has open, and one that
+// calls itself slow keeps it busy when it connects.
 /** @type {import('../../service/application.ts').Application} */
 export default (io) => {
   let open = 0;
@@ -7,6 +8,10 @@ export default (io) => {
     connection.once('close', () => {
       open -= 1;
     });
+  });
+  io.engine.prependListener('connection', ({ request }) => {
+    const end = Date.now() + (request.url.includes('slow') ? 1_000 : 0);
+    while (Date.now() < end);
   });
   io.on('connection', (socket) => {
     socket.on('connections', (reply) => reply(open));
