@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createAdapter } from '../service/adapter/create.ts';
 import { createLine } from '../service/adapter/line.ts';
 import { threeServers } from './harness/servers.ts';
-import { freePort, until } from './harness/service.ts';
+import { freePort, next, until } from './harness/service.ts';
 
 it('acknowledgements time out, and requests are refused', async () => {
   const unhandled: unknown[] = [];
@@ -35,6 +35,31 @@ it('what waits for the first connection is bounded', async () => {
   const refused: unknown[] = [];
   for (const one of sent) one.catch((error) => refused.push(error));
   await until('the rest is refused', () => refused.length === 5);
+});
+
+it('what Redis has forgotten, and nobody was there to hear, makes nobody recovered', async () => {
+  const parts = await threeServers({ unsubscribeMs: 1 });
+  const { redis, first, nodes, sockets, killRedis, restartRedis } = parts;
+  const [client] = parts.clients;
+  await sockets[0].join('room');
+  const heard = next(client, 'event');
+  first.to('room').emit('event');
+  await heard;
+  client.io.reconnection(false);
+  client.io.engine.close();
+  const channel = 'socket.io:/:room:room';
+  await until('nobody listens', async () => !(await redis.pubSubChannels()).includes(channel));
+  await redis.configSet('appendonly', 'no');
+  await redis.sendCommand(['SAVE']);
+  await nodes[1]?.adapter.publish(() => void nodes[1]?.io.to('room').emit('event', 'lost'));
+  await killRedis();
+  await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));
+  await restartRedis({ appendonly: 'no' });
+  await Promise.all(nodes.map(({ adapter }) => adapter.ready()));
+  const back = next(client, 'connect');
+  client.connect();
+  await back;
+  expect(client.recovered).toBe(false);
 });
 
 it('who gives up leaves the line', async () => {

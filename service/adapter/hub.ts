@@ -117,12 +117,17 @@ function createPosition(malformed: (error: unknown) => void) {
   const turn = createTurn(wire.end);
   let lastSeen: Id = unknown;
   let lastLogged = { id: noId, log: '' };
+  const logged = (id: Id, log: string) => {
+    if (id > lastLogged.id) lastLogged = { id, log };
+  };
   const seen = (id: Id, log: string | undefined) => {
     if (id > lastSeen) lastSeen = id;
-    if (log && id > lastLogged.id) lastLogged = { id, log };
+    if (log) logged(id, log);
   };
   return {
     seen,
+    /** Of what was published here: nobody may listen to it. */
+    logged,
     receive(subscription: Subscription, message: Buffer): void {
       try {
         const { id, payload } = fromChannel(message);

@@ -86,7 +86,12 @@ export function createPublisher(hub: Hub) {
     const groups = grouped(batch);
     try {
       const answers = (await connections.run(script, ...callOf(groups, hub))) as string[];
-      for (const [i, group] of groups.entries()) settleAll(group, answers[i] as string);
+      for (const [i, group] of groups.entries()) {
+        const answer = answers[i] as string;
+        const [log] = (group[0] as Waiting).message.logs;
+        if (log && answer.length === idLength) hub.logged(answer, log);
+        settleAll(group, answer);
+      }
       if (Number(answers.at(-1)) > 0) observer.limitReached('log_bytes');
     } catch (error) {
       for (const waiting of batch) fail(waiting, error);

@@ -164,15 +164,16 @@ end`,
 };
 
 /**
- * After a reconnect: did Redis forget what this process has delivered? Then the floor rises, below
- * which nobody can be restored.
- * KEYS: sequence, floor, log of a delivered message. ARGV: last id seen, that message's id, log ms.
+ * After a reconnect: did Redis forget what this process has delivered or published? Then the floor
+ * rises, below which nobody can be restored.
+ * KEYS: sequence, floor, log of such a message. ARGV: last id seen, that message's id, log ms.
  * Answers the sequence.
  */
 export const checkLoss: Script = {
   lua: `
 local last = redis.call('GET', KEYS[1]) or '0000000000000000'
-local lost = last < ARGV[1]
+local newest = ARGV[1] > ARGV[2] and ARGV[1] or ARGV[2]
+local lost = last < newest
 local time = redis.call('TIME')
 local fresh = time[1] * 1000000 + time[2] - ARGV[3] * 1000
 if not lost and KEYS[3] ~= '' and tonumber(ARGV[2]) > fresh then
@@ -182,11 +183,11 @@ if not lost and KEYS[3] ~= '' and tonumber(ARGV[2]) > fresh then
   lost = #entries == 0 and not empty and (not first or string.sub(first[1], 1, 16) <= ARGV[2])
 end
 if lost then
-  if last < ARGV[1] then
-    last = ARGV[1]
+  if last < newest then
+    last = newest
     redis.call('SET', KEYS[1], last)
   end
-  if (redis.call('GET', KEYS[2]) or '') < ARGV[1] then redis.call('SET', KEYS[2], ARGV[1]) end
+  if (redis.call('GET', KEYS[2]) or '') < newest then redis.call('SET', KEYS[2], newest) end
 end
 return last`,
 };
