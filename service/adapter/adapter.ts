@@ -3,22 +3,15 @@ import { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import { type Channels, everyone, openChannels } from './channels.ts';
-import { goLive } from './delivery.ts';
+import { goLive, type Packet, writeDirect } from './delivery.ts';
 import { type Flags, noId, type PacketEncoder, requireDefaultParser } from './entry.ts';
-import { currentHandshake, forgetUnconnected, type Handshake, hookHandshake } from './handshake.ts';
+import * as handshakes from './handshake.ts';
 import type { Hub } from './hub.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import { type Message, toMessage } from './publish.ts';
-import { beforeRequests } from './requests.ts';
+import { answerFailures, beforeRequests } from './requests.ts';
 import { restore } from './restore.ts';
 import { newSession, type Session } from './sessions.ts';
-
-interface Packet {
-  type: number;
-  nsp?: string;
-  data: unknown[];
-  id?: number;
-}
 
 type Post = (message: Message) => void;
 type BaseClient = ConstructorParameters<typeof RedisAdapter>[1];
@@ -35,6 +28,7 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly #keeper: Keeper;
   readonly #encoder: PacketEncoder;
   readonly #users = new WeakMap<Socket, string>();
+  #closed = false;
 
   constructor(nsp: Namespace, hub: Hub, base: BaseClient, post: Post) {
     super(nsp, base, base, { key: hub.options.key });
@@ -48,18 +42,22 @@ export class RecoveringAdapter extends RedisAdapter {
     Reflect.set(this, '_encode', (packet: Packet, options: object) =>
       encodeBase.call(this, this.#withOffset(packet), options),
     );
-    beforeRequests(this, hub.turn.flush);
+    beforeRequests(this, hub);
+    answerFailures(this);
     const identify = async (auth: Record<string, unknown>) => {
       await Promise.all([hub.started, this.channels.listening()]); // else it would miss messages
       return hub.options.identify(auth, nsp.name);
     };
-    hookHandshake(nsp, identify, (socket, handshake) => this.#created(socket, handshake));
+    handshakes.hookHandshake(nsp, identify, (socket, handshake) =>
+      this.#created(socket, handshake),
+    );
     nsp.on('connect', (socket) => this.#connected(socket)); // before any listener of the user's
   }
 
   /** Resolves when the session knows of the rooms: an acknowledged join survives this process. */
   override addAll(sid: string, rooms: Set<string>): Promise<void> {
     this.hub.turn.flush(); // what has arrived is not for those who join now
+    rooms.delete(everyone); // everybody is in it, and stays there
     let session = this.sessions.get(sid);
     if (!session) {
       session = newSession(sid);
@@ -76,6 +74,7 @@ export class RecoveringAdapter extends RedisAdapter {
   /** Resolves when the session has forgotten the room: an acknowledged leave survives too. */
   override del(sid: string, room: string): Promise<void> {
     this.hub.turn.flush(); // what has arrived is for those who leave now
+    if (room === everyone) return Promise.resolve();
     super.del(sid, room);
     const session = this.sessions.get(sid);
     session?.joined.delete(room);
@@ -91,8 +90,12 @@ export class RecoveringAdapter extends RedisAdapter {
     for (const room of rooms) this.channels.left(room);
   }
 
-  #created(socket: Socket, { user = '', session }: Handshake): boolean {
+  #created(socket: Socket, { user = '', session }: handshakes.Handshake): boolean {
     this.#users.set(socket, user);
+    if (this.#closed) {
+      if (session) this.abandon(session, false);
+      return false; // the namespace was made anew meanwhile: the client is to come there
+    }
     if (!session || !socket.recovered) return true;
     if (this.sessions.get(socket.id) !== session) return false; // claimed again meanwhile
     session.socket = socket;
@@ -101,6 +104,7 @@ export class RecoveringAdapter extends RedisAdapter {
 
   #connected(socket: Socket): void {
     const session = this.sessions.get(socket.id);
+    if (this.#closed) socket.conn.close();
     if (!session) return;
     Object.assign(session, { socket, client: socket.client, data: socket.data, phase: 'open' });
     session.user = this.#users.get(socket) ?? '';
@@ -124,7 +128,7 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   override restoreSession(pid: string, offset: string): Promise<never> {
-    const handshake = currentHandshake();
+    const handshake = handshakes.currentHandshake();
     if (!handshake) return Promise.resolve(null as never);
     return restore(this, pid, offset, handshake) as Promise<unknown> as Promise<never>;
   }
@@ -135,11 +139,11 @@ export class RecoveringAdapter extends RedisAdapter {
     if (phase === 'lost') return;
     session.phase = 'lost';
     if (socket?.connected) {
-      Reflect.get(socket.client, 'close').call(socket.client);
+      handshakes.endConnection(socket);
       return;
     }
     this.delAll(session.sid);
-    if (socket) forgetUnconnected(this.nsp, socket);
+    if (socket) handshakes.forgetUnconnected(this.nsp, socket);
     client?.conn.close();
   }
 
@@ -157,28 +161,25 @@ export class RecoveringAdapter extends RedisAdapter {
     // Restored, and its transport closed or a middleware refused before it was connected.
     const unconnected = socket !== undefined && !socket.connected;
     if (phase === 'restoring' || unconnected) this.#keeper.release(session);
-    else this.#keeper.remove(session);
+    else {
+      session.phase = 'closed'; // what waits to be saved would bring it back
+      this.#keeper.remove(session);
+    }
   }
 
   override broadcast(packet: Packet, opts: BroadcastOptions): void {
     const flags: Flags = opts.flags ?? {};
-    const rooms = [...opts.rooms].map(String);
-    const except = [...(opts.except ?? [])].map(String);
+    const rooms = [...opts.rooms];
+    const except = [...(opts.except ?? [])]; // numbers stay numbers, as in `socket.rooms`
     const target = rooms.length === 1 && except.length === 0 ? rooms[0] : undefined;
     const socket = target === undefined ? undefined : this.sessions.get(target)?.socket;
-    if (socket?.connected) this.#direct(socket, packet, flags);
+    const isWritable = socket?.connected && socket.conn.readyState === 'open';
+    if (isWritable) writeDirect(socket, packet, this.#withOffset(packet), flags);
     else if (flags.local) Adapter.prototype.broadcast.call(this, packet as never, opts);
     else if (packet.id === undefined) {
       const encoded = this.#encoder.encode(this.#withOffset(packet, noId));
       this.#post(toMessage(encoded, this.channels, { rooms, except, flags }));
     } // else an acknowledgement is awaited from a socket that is not here
-  }
-
-  /** To one live socket of this process: no need for Redis. */
-  #direct(socket: Socket, packet: Packet, { volatile, compress }: Flags): void {
-    Reflect.get(socket, 'notifyOutgoingListeners').call(socket, packet);
-    const shown = this.#withOffset(packet);
-    Reflect.get(socket, 'packet').call(socket, shown, { volatile, compress });
   }
 
   /** A copy: others share the packet. Without an offset a trailing text would be taken for one. */
@@ -188,8 +189,9 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   override async close(): Promise<void> {
-    await this.#keeper.close();
-    this.channels.close();
+    this.#closed = true;
+    this.channels.close(); // at once: a namespace of this name may be made anew meanwhile
     super.close();
+    await this.#keeper.close();
   }
 }

@@ -10,6 +10,8 @@ import type { Session } from './sessions.ts';
 export const everyone = '*';
 /** All rooms that look like a socket's own share a channel; else every connect subscribes. */
 export const isDirect = (room: string) => /^[\w-]{20}$/.test(room);
+/** Stands for any of them. */
+export const anyDirect = '-'.repeat(20);
 
 export type Channels = ReturnType<typeof openChannels>;
 
@@ -75,8 +77,9 @@ export function openChannels(hub: Hub, members: Members) {
 }
 
 async function readPosition(hub: Hub, members: Members, session: Session, room: string) {
-  const { opened, get } = hub.connections;
-  const position = await opened.then(() => get(hub.keys.sequence)).catch(() => null);
+  const { main, opened, get } = hub.connections;
+  const read = () => get(hub.keys.sequence).catch(() => null);
+  const position = await (main() ? read() : opened.then(read));
   if (!members.sids.get(session.sid)?.has(room)) return;
   session.joined.set(room, position ?? hub.lastSeen());
 }

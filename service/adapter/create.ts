@@ -87,11 +87,12 @@ export function createAdapter(client: RedisClient, given: Given = {}): AdapterFa
     adapters.set(namespace.name, adapter);
     const { close } = adapter;
     adapter.close = async () => {
+      // At once: a namespace of the same name may be made while this one is closed.
+      if (adapters.get(namespace.name) === adapter) adapters.delete(namespace.name);
+      const last = adapters.size === 0 && streams.get(prefix)?.hub === hub;
+      if (last) streams.delete(prefix);
       await close.call(adapter);
-      adapters.delete(namespace.name);
-      if (adapters.size > 0) return;
-      streams.delete(prefix);
-      await hub.close();
+      if (last) await hub.close();
     };
     return adapter;
   }

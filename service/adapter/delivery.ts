@@ -1,13 +1,19 @@
 // Writing entries to sockets: each at most once, in order, and never before its socket is ready.
 import type { Namespace, Socket } from 'socket.io';
-import type { Packet } from 'socket.io-parser';
-import type { Entry } from './entry.ts';
+import type { Entry, Flags } from './entry.ts';
 import type { AdapterOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 import type { Target } from './turn.ts';
 import { createParcel, type Parcel, type Wire } from './wire.ts';
 
 const replayedAtOnce = 64; // messages that are put together into one write, if they are small
+
+export interface Packet {
+  type: number;
+  nsp?: string;
+  data: unknown[];
+  id?: number;
+}
 
 /** The part of an adapter that knows who is where. */
 export interface Members {
@@ -114,11 +120,23 @@ function accept(members: Members, session: Session, { header, id }: Entry): bool
   return !header.except.some((room) => own?.has(room));
 }
 
+/** To one live socket of this process: no need for Redis. */
+export function writeDirect(
+  socket: Socket,
+  packet: Packet,
+  withOffset: Packet,
+  { volatile, compress }: Flags,
+): void {
+  Reflect.get(socket, 'notifyOutgoingListeners').call(socket, packet);
+  Reflect.get(socket, 'packet').call(socket, withOffset, { volatile, compress });
+}
+
 /** `onAnyOutgoing` shows packets: the only case in which one is decoded. */
 function tellOutgoingListeners({ nsp }: Members, socket: Socket, { packets }: Entry): void {
   const decoder = new nsp.server._parser.Decoder();
-  decoder.on('decoded', (packet: Packet) => {
-    (packet.data as unknown[]).pop(); // the offset
+  decoder.on('decoded', (decoded: object) => {
+    const packet = decoded as Packet;
+    packet.data.pop(); // the offset
     Reflect.get(socket, 'notifyOutgoingListeners').call(socket, packet);
   });
   for (const part of packets) decoder.add(part);

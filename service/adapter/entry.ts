@@ -17,6 +17,7 @@ export const noId: Id = '0000000000000000';
 export const unknown: Id = '';
 export const idLength = noId.length;
 const headerLengthBytes = 2;
+const longHeader = 0xffff; // then its length follows, in 4 bytes: so many rooms are named in it
 const bundled = Buffer.alloc(headerLengthBytes);
 const lengthBytes = 4;
 const lowDigits = 6;
@@ -101,29 +102,46 @@ export interface Flags {
 
 /** The payload that is published, without the id; the packet as the encoder of a server left it. */
 export function encode(packet: (string | Buffer)[], header: Header): Buffer {
-  const [text, ...attachments] = packet as [string, ...Buffer[]];
+  const [text, ...views] = packet as [string, ...(ArrayBufferView | ArrayBuffer)[]];
+  const attachments = views.map(bytesOf);
   if (attachments.length > 0) header.attachments = attachments.map((part) => part.length);
   const { payload, bodyStart } = headed(header, Buffer.byteLength(text));
   payload.write(text, bodyStart);
   return attachments.length > 0 ? Buffer.concat([payload, ...attachments]) : payload;
 }
 
+/** The encoder leaves binary arguments as they are. */
+const bytesOf = (view: ArrayBufferView | ArrayBuffer): Buffer =>
+  ArrayBuffer.isView(view)
+    ? Buffer.from(view.buffer, view.byteOffset, view.byteLength)
+    : Buffer.from(view);
+
 /** A payload that lacks only its body, of so many bytes. */
 function headed(header: Header, bodyBytes: number): { payload: Buffer; bodyStart: number } {
   const json = JSON.stringify(header);
   const jsonBytes = Buffer.byteLength(json);
-  const bodyStart = headerLengthBytes + jsonBytes;
+  const long = jsonBytes >= longHeader;
+  const jsonStart = headerLengthBytes + (long ? lengthBytes : 0);
+  const bodyStart = jsonStart + jsonBytes;
   const payload = Buffer.allocUnsafe(bodyStart + bodyBytes);
-  payload.write(json, payload.writeUInt16LE(jsonBytes));
+  payload.writeUInt16LE(long ? longHeader : jsonBytes);
+  if (long) payload.writeUInt32LE(jsonBytes, headerLengthBytes);
+  payload.write(json, jsonStart);
   return { payload, bodyStart };
 }
 
-const bodyStartOf = (payload: Buffer) => headerLengthBytes + payload.readUInt16LE(0);
+function headerEnds(payload: Buffer): [start: number, end: number] {
+  const bytes = payload.readUInt16LE(0);
+  if (bytes < longHeader) return [headerLengthBytes, headerLengthBytes + bytes];
+  const start = headerLengthBytes + lengthBytes;
+  return [start, start + payload.readUInt32LE(headerLengthBytes)];
+}
+
+const bodyStartOf = (payload: Buffer) => headerEnds(payload)[1];
 
 function headerOf(payload: Buffer): Header {
-  const end = bodyStartOf(payload);
-  const empty = end === headerLengthBytes + '{}'.length;
-  return empty ? {} : JSON.parse(payload.toString('utf8', headerLengthBytes, end));
+  const [start, end] = headerEnds(payload);
+  return end - start === '{}'.length ? {} : JSON.parse(payload.toString('utf8', start, end));
 }
 
 /** Several payloads as one. */
@@ -168,7 +186,9 @@ export function withContext(payload: Buffer, context: string): Buffer {
 
 /** From a channel, where the id comes first; a volatile message has none. */
 export function fromChannel(message: Buffer): { id: Id; payload: Buffer } {
-  return { id: message.toString('latin1', 0, idLength), payload: message.subarray(idLength) };
+  const id = message.toString('latin1', 0, idLength);
+  if (!isId(id)) throw new Error('a message that is not of this adapter');
+  return { id, payload: message.subarray(idLength) };
 }
 
 /** Throws where the server's parser does not write the last argument last, as text. */

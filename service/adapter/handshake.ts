@@ -10,6 +10,7 @@ export type Auth = Record<string, unknown>;
 export interface Client {
   conn: { readyState: string; close(): void };
   close(): void;
+  onclose(reason: string): void;
 }
 
 /** One CONNECT packet on its way to a socket. */
@@ -60,6 +61,13 @@ export function hookHandshake(
     }
     return socket;
   };
+}
+
+/** Ends its connection now, also one that is closing and waits for a peer that may be gone. */
+export function endConnection(socket: Socket): void {
+  const client = socket.client as unknown as Client;
+  client.close();
+  if (socket.connected) client.onclose('forced server close');
 }
 
 /** Drops a socket that is still in its middlewares, without touching its successor. */

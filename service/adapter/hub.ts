@@ -2,7 +2,7 @@
 // that holds messages back while the process catches up after a loss of Redis.
 import { randomBytes } from 'node:crypto';
 import { type Connections, openConnections } from './connections.ts';
-import { fromChannel, type Id, noId, unbundle, unknown } from './entry.ts';
+import { fromChannel, type Id, idLength, noId, unbundle, unknown } from './entry.ts';
 import { createGate, type Gate, type Held } from './gate.ts';
 import { createLine } from './line.ts';
 import type { Locator } from './locate.ts';
@@ -33,7 +33,7 @@ export function createHub(place: Place, options: AdapterOptions, windowMs: numbe
   const { locator, prefix } = place;
   const processId = randomBytes(8).toString('hex');
   const keys = keysOf(prefix);
-  const { receive, ...position } = createPosition();
+  const { receive, ...position } = createPosition((error) => failed('message')(error));
   const gate = createGate(options);
   let catcher: Catcher | undefined;
   let closed = false;
@@ -98,7 +98,7 @@ async function letThrough(
   do upTo = (await catcher?.catchUp()) ?? upTo;
   while (gate.overflowed());
   for (const [subscription, message] of gate.open()) {
-    const { id } = fromChannel(message);
+    const id = message.toString('latin1', 0, idLength);
     if (id === noId || id > upTo) receive(subscription, message);
   }
   catcher?.caughtUp();
@@ -112,21 +112,31 @@ const keysOf = (key: string) => ({
 });
 
 /** How far this process is in the stream of messages. */
-function createPosition() {
+function createPosition(malformed: (error: unknown) => void) {
   const wire = createWire();
   const turn = createTurn(wire.end);
   let lastSeen: Id = unknown;
   let lastLogged = { id: noId, log: '' };
+  const logged = (id: Id, log: string) => {
+    if (id > lastLogged.id) lastLogged = { id, log };
+  };
   const seen = (id: Id, log: string | undefined) => {
     if (id > lastSeen) lastSeen = id;
-    if (log && id > lastLogged.id) lastLogged = { id, log };
+    if (log) logged(id, log);
   };
   return {
     seen,
+    /** Of what was published here: nobody may listen to it. */
+    logged,
     receive(subscription: Subscription, message: Buffer): void {
-      const { id, payload } = fromChannel(message);
-      if (id !== noId) seen(id, subscription.log);
-      for (const one of unbundle(id, payload)) subscription.receive(one.id, one.payload);
+      try {
+        const { id, payload } = fromChannel(message);
+        const parts = unbundle(id, payload);
+        if (id !== noId) seen(id, subscription.log);
+        for (const one of parts) subscription.receive(one.id, one.payload);
+      } catch (error) {
+        malformed(error);
+      }
     },
     wire,
     turn,

@@ -21,6 +21,8 @@ export function createKeeper(
   const { track, settled } = createTracker(hub.options.observer);
   let dirty = new Map<Session, PromiseWithResolvers<void>>();
 
+  const { finish, finishAll } = createFinisher(track);
+
   const saveNow = async (session: Session) => {
     if (session.phase !== 'open') throw tooLate();
     if (await track(write(hub, namespace, session, false))) return;
@@ -44,6 +46,7 @@ export function createKeeper(
     return saved.promise;
   };
   const saveAll = () => {
+    finishAll();
     for (const session of sessions.values()) if (session.socket) void save(session);
   };
   const rearming = setInterval(saveAll, hub.options.sessionMsMax / 2);
@@ -54,19 +57,33 @@ export function createKeeper(
     /** After Redis was away; by itself before the keys end. */
     saveAll,
     /** Its socket is gone and may come back within the window, anywhere. */
-    release(session: Session): void {
-      track(write(hub, namespace, session, true)).catch(() => {}); // valid while this process is
-    },
+    release: (session: Session) => finish(() => write(hub, namespace, session, true)),
     /** Its socket is gone for good. */
-    remove(session: Session): void {
-      track(remove(hub, namespace, session)).catch(() => {});
-    },
+    remove: (session: Session) => finish(() => remove(hub, namespace, session)),
     /** Resolves when everything is written, or has failed. */
     async close(): Promise<void> {
       clearInterval(rearming);
       for (const saved of dirty.values()) saved.reject(tooLate());
       dirty.clear();
       await settled();
+    },
+  };
+}
+
+const unfinishedMax = 100_000;
+
+/** Last writes: when Redis is away it has to hear of them later, or they are valid for too long. */
+function createFinisher(track: ReturnType<typeof createTracker>['track']) {
+  let unfinished: (() => Promise<unknown>)[] = [];
+  const finish = (act: () => Promise<unknown>): void => {
+    track(act()).catch(() => unfinished.length < unfinishedMax && unfinished.push(act));
+  };
+  return {
+    finish,
+    finishAll(): void {
+      const again = unfinished;
+      unfinished = [];
+      again.forEach(finish);
     },
   };
 }

@@ -1,12 +1,13 @@
 // Publishing: everything one turn of the event loop has to say goes to Redis in one script call.
 
-import { type Channels, everyone, isDirect } from './channels.ts';
+import { anyDirect, type Channels, everyone, isDirect } from './channels.ts';
 import { type Argument, RedisUnavailable } from './connections.ts';
 import { bundle, encode, type Flags, type Id, idBefore, idLength, withContext } from './entry.ts';
 import type { Hub } from './hub.ts';
 import { publish as script } from './scripts.ts';
 
 const bundleBytesMax = 65_536;
+const directMax = 2_000; // the log of each holds the names of all
 
 export interface Message {
   payload: Buffer;
@@ -39,14 +40,19 @@ export function toMessage(
   { rooms, except, flags }: Addressed,
 ): Message {
   const targets = rooms.length > 0 ? rooms : [everyone];
-  const to = targets.filter(isDirect);
+  // Without an id, to several rooms: on one channel, or who is in two of them gets it twice.
+  const together = flags.volatile === true && targets.length > 1;
+  const to = together ? targets : targets.filter(isDirect);
+  if (!together && to.length > directMax) {
+    throw new RangeError(`at most ${directMax} sockets at once: let them join a room`);
+  }
   const payload = encode(packet, {
     ...(except.length > 0 && { except }),
     ...(to.length > 0 && { to }),
     ...(flags.volatile && { volatile: true }),
     ...(flags.compress === false && { compress: false }),
   });
-  const channels = [...new Set(targets.map(channelOf))];
+  const channels = together ? [channelOf(anyDirect)] : [...new Set(targets.map(channelOf))];
   return { payload, logs: flags.volatile ? [] : targets.map(logOf), channels };
 }
 
@@ -80,7 +86,12 @@ export function createPublisher(hub: Hub) {
     const groups = grouped(batch);
     try {
       const answers = (await connections.run(script, ...callOf(groups, hub))) as string[];
-      for (const [i, group] of groups.entries()) settleAll(group, answers[i] as string);
+      for (const [i, group] of groups.entries()) {
+        const answer = answers[i] as string;
+        const [log] = (group[0] as Waiting).message.logs;
+        if (log && answer.length === idLength) hub.logged(answer, log);
+        settleAll(group, answer);
+      }
       if (Number(answers.at(-1)) > 0) observer.limitReached('log_bytes');
     } catch (error) {
       for (const waiting of batch) fail(waiting, error);
@@ -103,10 +114,9 @@ export function createPublisher(hub: Hub) {
     }
     messages += 1;
     bytes += waiting.message.payload.length;
-    if (queue.length === 0) setImmediate(flush);
+    if (queue.length === 0) setImmediate(() => connections.onceOpened(flush));
     queue.push(waiting);
   };
-  const take = (waiting: Waiting) => connections.onceOpened(() => enqueue(waiting));
 
   return {
     /** Sends what waits, before something that must come after it. */
@@ -114,10 +124,10 @@ export function createPublisher(hub: Hub) {
     /** Rejects with `RedisUnavailable`; then the outcome may be unknown. */
     publish: (message: Message) =>
       new Promise<Published>((resolve, reject) => {
-        take({ message, settle: { resolve, reject } });
+        enqueue({ message, settle: { resolve, reject } });
       }),
     /** For messages whose outcome nobody waits for; the observer is told of a failure. */
-    post: (message: Message) => take({ message }),
+    post: (message: Message) => enqueue({ message }),
   };
 }
 

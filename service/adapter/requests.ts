@@ -23,8 +23,8 @@ export function createRequestClient(
     subscribe(channels: string[], listener: Listener): void {
       for (const channel of channels) subscriptions.listen(channel, listener, false);
     },
-    unsubscribe(channels: string[], listener: Listener): void {
-      for (const channel of channels) subscriptions.unlisten(channel, listener);
+    unsubscribe(channel: string, listener: Listener): void {
+      subscriptions.unlisten(channel, listener);
     },
     pSubscribe: (_: string, listener: Listener) => subscriptions.listen(pattern, listener, true),
     pUnsubscribe: (_: string, listener: Listener) => subscriptions.unlisten(pattern, listener),
@@ -55,10 +55,38 @@ export function rememberOwnRequests(adapter: object): void {
 }
 
 /** What came before a request of another process is before it for the sockets, too. */
-export function beforeRequests(adapter: RedisAdapter, flush: () => void): void {
-  const onRequest = Reflect.get(adapter, 'onrequest');
-  Reflect.set(adapter, 'onrequest', (...request: unknown[]) => {
-    flush();
-    return onRequest.apply(adapter, request);
+export function beforeRequests(adapter: RedisAdapter, { turn, options }: Hub): void {
+  const { failed } = options.observer;
+  for (const name of ['onrequest', 'onmessage']) {
+    const receive = Reflect.get(adapter, name);
+    Reflect.set(adapter, name, async (...request: unknown[]) => {
+      try {
+        turn.flush();
+        await receive.apply(adapter, request);
+      } catch (error) {
+        failed('request', error); // malformed, or a handler of it threw
+      }
+    });
+  }
+}
+
+/** While Redis is away the base class drops these rejections, or leaves them to end the process. */
+export function answerFailures(adapter: RedisAdapter): void {
+  const count = adapter.serverCount.bind(adapter);
+  const broadcast = adapter.broadcastWithAck.bind(adapter);
+  let broadcasting = false; // Socket.IO counts the servers in the same step, and catches nothing
+  adapter.broadcastWithAck = (...args) => {
+    broadcasting = true;
+    queueMicrotask(() => {
+      broadcasting = false;
+    });
+    broadcast(...args);
+  };
+  // An unknown number of answers is never complete: whoever waits for them has a timeout.
+  adapter.serverCount = () => (broadcasting ? count().catch(() => Number.NaN) : count());
+  const ask = Reflect.get(adapter, 'serverSideEmitWithAck');
+  Reflect.set(adapter, 'serverSideEmitWithAck', async (packet: unknown[]) => {
+    const answer = packet.at(-1) as (error: unknown, responses: unknown[]) => void;
+    await ask.call(adapter, packet).catch((error: unknown) => answer(error, []));
   });
 }

@@ -33,13 +33,15 @@ export async function restore(
   const { observer, restoreMsMax } = hub.options;
   const { conn } = handshake.client;
   if (conn.readyState !== 'open') return null;
+  const over = new AbortController();
   const timer = setTimeout(() => {
     observer.limitReached('restore_ms');
     conn.close();
+    over.abort(new RedisUnavailable('other restores did not end'));
   }, restoreMsMax);
   let result: RestoreResult;
   try {
-    result = await hub.restoring(() => attempt(adapter, pid, offset, handshake));
+    result = await hub.restoring(() => attempt(adapter, pid, offset, handshake), over.signal);
   } catch (error) {
     observer.failed('restore', error);
     result = 'postponed';

@@ -128,8 +128,9 @@ redis.call('HSET', KEYS[1], 'process', ARGV[2], 'gone', '')
 if held[2] ~= ARGV[2] then
   redis.call('PUBLISH', ARGV[4] .. held[2], '0000000000000000' .. epoch .. ' ' .. ARGV[5])
 end
-return {'ok', tostring(epoch), held[4], redis.call('GET', KEYS[2]) or '0',
-  redis.call('GET', KEYS[3]) or '0'}`,
+local none = '0000000000000000'
+return {'ok', tostring(epoch), held[4], redis.call('GET', KEYS[2]) or none,
+  redis.call('GET', KEYS[3]) or none}`,
 };
 
 /**
@@ -139,15 +140,14 @@ return {'ok', tostring(epoch), held[4], redis.call('GET', KEYS[2]) or '0',
  */
 export const readLog: Script = {
   lua: `
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'ok'} end
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-if not first then return {'ok'} end
-if string.sub(first[1], 1, 16) > ARGV[1] then
-  local info, length, added = redis.call('XINFO', 'STREAM', KEYS[1]), 0, 0
-  for i = 1, #info, 2 do
-    if info[i] == 'length' then length = info[i + 1] end
-    if info[i] == 'entries-added' then added = info[i + 1] end
-  end
-  if added ~= length then return {'trimmed'} end
+if not first or string.sub(first[1], 1, 16) > ARGV[1] then
+  local info = {}
+  local reply = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #reply, 2 do info[reply[i]] = reply[i + 1] end
+  local last = string.sub(info['last-generated-id'], 1, 16)
+  if last > ARGV[1] and info['entries-added'] ~= info['length'] then return {'trimmed'} end
 end
 local out, after, bytes, count = {'ok'}, ARGV[1], 0, 0
 while true do
@@ -164,28 +164,30 @@ end`,
 };
 
 /**
- * After a reconnect: did Redis forget what this process has delivered? Then the floor rises, below
- * which nobody can be restored.
- * KEYS: sequence, floor, log of a delivered message. ARGV: last id seen, that message's id, log ms.
+ * After a reconnect: did Redis forget what this process has delivered or published? Then the floor
+ * rises, below which nobody can be restored.
+ * KEYS: sequence, floor, log of such a message. ARGV: last id seen, that message's id, log ms.
  * Answers the sequence.
  */
 export const checkLoss: Script = {
   lua: `
 local last = redis.call('GET', KEYS[1]) or '0000000000000000'
-local lost = last < ARGV[1]
+local newest = ARGV[1] > ARGV[2] and ARGV[1] or ARGV[2]
+local lost = last < newest
 local time = redis.call('TIME')
 local fresh = time[1] * 1000000 + time[2] - ARGV[3] * 1000
 if not lost and KEYS[3] ~= '' and tonumber(ARGV[2]) > fresh then
   local entries = redis.call('XRANGE', KEYS[3], ARGV[2], ARGV[2])
   local first = redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1)[1]
-  lost = #entries == 0 and (not first or string.sub(first[1], 1, 16) <= ARGV[2])
+  local empty = not first and redis.call('EXISTS', KEYS[3]) == 1 -- trimmed, because of its bytes
+  lost = #entries == 0 and not empty and (not first or string.sub(first[1], 1, 16) <= ARGV[2])
 end
 if lost then
-  if last < ARGV[1] then
-    last = ARGV[1]
+  if last < newest then
+    last = newest
     redis.call('SET', KEYS[1], last)
   end
-  if (redis.call('GET', KEYS[2]) or '') < ARGV[1] then redis.call('SET', KEYS[2], ARGV[1]) end
+  if (redis.call('GET', KEYS[2]) or '') < newest then redis.call('SET', KEYS[2], newest) end
 end
 return last`,
 };

@@ -71,9 +71,14 @@ function keysOf(hub: Hub, namespace: string, pid: string, user: string): string[
 
 /** Resolves to false when somebody else has claimed the session. */
 export function write(hub: Hub, namespace: string, session: Session, gone: boolean) {
-  const writing = session.written.then(() => writeNow(hub, namespace, session, gone));
-  session.written = writing.catch(() => {});
-  return writing;
+  return inTurn(session, () => writeNow(hub, namespace, session, gone));
+}
+
+/** After the writes before it. */
+function inTurn<T>(session: Session, act: () => Promise<T>): Promise<T> {
+  const done = session.written.then(act);
+  session.written = done.catch(() => {});
+  return done;
 }
 
 async function writeNow(
@@ -84,7 +89,8 @@ async function writeNow(
 ): Promise<boolean> {
   if (!session.pid) return true;
   await Promise.all(session.underWay.splice(0));
-  const { sid, joined, data, pid, epoch, user } = session;
+  const { sid, joined, pid, epoch, user } = session;
+  const { data } = session.socket ?? session; // an application may put another object there
   const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
   const { sessionMsMax, sessionsPerUserMax, observer } = hub.options;
   const ms = gone ? hub.logMs : sessionMsMax; // past the window it is known as expired
@@ -95,10 +101,12 @@ async function writeNow(
   return Number(answer) > 0;
 }
 
+/** After what is still being written, which would bring it back. */
 export async function remove(hub: Hub, namespace: string, session: Session): Promise<void> {
-  if (!session.pid) return;
-  const keys = keysOf(hub, namespace, session.pid, session.user);
-  await hub.connections.run(deleteSession, keys, [String(session.epoch)]);
+  const { pid, user, epoch } = session;
+  if (!pid) return;
+  const keys = keysOf(hub, namespace, pid, user);
+  await inTurn(session, () => hub.connections.run(deleteSession, keys, [String(epoch)]));
 }
 
 export async function claim(hub: Hub, namespace: string, pid: string, user: string) {

@@ -36,7 +36,7 @@ export function createSubscriptions(
 ) {
   const known = new Map<string, Subscription & Attachable>();
   const attach = async (attachable: Attachable) => {
-    await opened;
+    if (!main()) await opened; // else at once: before what is published from now on
     await subscribe(attachable, main());
   };
   const detach = (attachable: Attachable) => unsubscribe(attachable).catch(failed);

@@ -1,7 +1,7 @@
 // Three plain Socket.IO servers that share nothing but the adapter and a Redis.
 import { createServer } from 'node:http';
 import { createClient } from 'redis';
-import { Server, type Socket as ServerSocket } from 'socket.io';
+import { Server, type ServerOptions, type Socket as ServerSocket } from 'socket.io';
 import { connect, type Socket } from 'socket.io-client';
 import { onTestFinished } from 'vitest';
 import { createAdapter } from '../../service/adapter/create.ts';
@@ -11,7 +11,11 @@ import { connected, until } from './service.ts';
 
 type Options = NonNullable<Parameters<typeof createAdapter>[1]>;
 
-export async function threeServers(options: Options = {}, namespace = '/') {
+export async function threeServers(
+  options: Options = {},
+  namespace = '/',
+  further: Partial<ServerOptions> = {},
+) {
   const server = await startRedis();
   const redis = await createClient({ url: server.url })
     .on('error', () => {})
@@ -23,6 +27,7 @@ export async function threeServers(options: Options = {}, namespace = '/') {
       const io = new Server(http, {
         connectionStateRecovery: { maxDisconnectionDuration: 10_000, skipMiddlewares: false },
         adapter: adapter as never,
+        ...further,
       });
       const address = `http://127.0.0.1:${await listen(http, 0, '127.0.0.1')}`;
       const arrived = new Promise<ServerSocket>((resolve) => {
@@ -52,6 +57,7 @@ export async function threeServers(options: Options = {}, namespace = '/') {
     redis,
     /** Ends the Redis of all of them. */
     killRedis: server.kill,
+    restartRedis: server.start,
     servers,
     first,
     sockets: sockets as [ServerSocket, ServerSocket, ServerSocket],
