@@ -38,8 +38,9 @@ export function interposeAdmission(
 /** An Engine.IO request that would open a session: the protocol's path, and no `sid`. */
 export function isHandshake(url: string): boolean {
   if (!url.startsWith('/socket.io/')) return false; // Engine.IO matches the path as a prefix
-  const { searchParams } = new URL(url, 'http://any'); // read as Engine.IO does: the last one counts
-  return searchParams.has('EIO') && !searchParams.getAll('sid').at(-1); // an empty one opens one too
+  const { searchParams } = new URL(url, 'http://any'); // as Engine.IO does
+  const sid = searchParams.getAll('sid').at(-1); // the last one counts, an empty one is none
+  return searchParams.has('EIO') && !sid;
 }
 
 /** Runs `first` before the listeners that are there; true from it means it has answered. */
