@@ -18,7 +18,7 @@ const { SCENARIOS, ROUNDS } = process.env;
 const names = SCENARIOS?.split(',') ?? all.map(({ name }) => name);
 const unknown = names.filter((name) => !all.some((scenario) => scenario.name === name));
 const rounds = Number(ROUNDS ?? roundsDefault);
-if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
+if (process.argv.length > 2 || unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
   print(`Usage: make bench [SCENARIOS=${all.map(({ name }) => name).join(',')}] [ROUNDS=3]`);
   process.exit(1);
 }

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { createAccess } from './access.ts';
 import type { Application, Services } from './application.ts';
 import chat from './chat/chat.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 import { createApi } from './http/api.ts';
 import { logged } from './http/logged.ts';
 import { createPage, type ReadyMadeToken } from './http/page.ts';
@@ -135,11 +135,13 @@ const noPage: Handler = async ({ url }) => problem(404, 'There is nothing here',
 
 async function load(path: string | undefined): Promise<Application> {
   if (!path) return chat;
-  const module = await import(pathToFileURL(resolve(path)).href).catch((cause: unknown) => {
+  const { href } = pathToFileURL(resolve(path));
+  const module = await import(href).catch((cause: Error & { url?: string }) => {
+    if (cause.url === href) throw new ConfigError(`APPLICATION ${path}: there is no such file`);
     throw new Error(`APPLICATION ${path} cannot be loaded`, { cause });
   });
   if (typeof module.default !== 'function') {
-    throw new TypeError(`APPLICATION ${path} must export a function (io, services) as default`);
+    throw new ConfigError(`APPLICATION ${path} must export a function (io, services) as default`);
   }
   return module.default;
 }

@@ -1,4 +1,4 @@
-// What `make start` adds: a secret, tokens to sign in with, and an address on loopback only.
+// What `make start` adds: keys, tokens to sign in with, and an address on loopback only.
 import { randomBytes } from 'node:crypto';
 import { mintToken } from './token.ts';
 
@@ -17,13 +17,16 @@ const development: Environment = {
 
 /** What `--development` adds to the environment: everything that is not given. */
 export function inDevelopment(env: Environment): Environment {
-  const keyed = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'].some(
-    (name) => env[name] || env[`${name}_FILE`],
-  );
-  const secret = keyed ? {} : { JWT_SECRET: randomBytes(32).toString('base64url') };
+  const isGiven = (name: string) => env[name] || env[`${name}_FILE`];
+  const made = {
+    ...(!['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'].some(isGiven) && { JWT_SECRET: key() }),
+    ...(!isGiven('API_KEY') && { API_KEY: key() }),
+  };
   const given = Object.entries(env).filter(([, value]) => value);
-  return { ...development, ...secret, ...Object.fromEntries(given) };
+  return { ...development, ...made, ...Object.fromEntries(given) };
 }
+
+const key = () => randomBytes(32).toString('base64url');
 
 const readyMadeUsers = [
   { userId: 'alice', role: 'user' },
@@ -41,9 +44,20 @@ export function readyMadeTokens(jwtSecret: string | undefined) {
   }));
 }
 
-export function welcomeText(port: number, tokens: ReturnType<typeof readyMadeTokens>): string {
+interface Welcome {
+  port: number;
+  operationsPort: number;
+  apiKey?: string | undefined;
+  tokens: ReturnType<typeof readyMadeTokens>;
+}
+
+export function welcomeText({ port, operationsPort, apiKey, tokens }: Welcome): string {
   const lines = tokens.map(({ userId, token }) => `  ${userId.padEnd(6)} ${token}`);
   if (lines.length > 0) lines.unshift('Tokens for a day, for the page or any client:');
   const address = `Mooring is up:  http://localhost:${port}`;
-  return ['', address, '', ...lines, '', 'Ctrl-C stops it.'].join('\n');
+  const api = [
+    `The API of back ends is on http://localhost:${operationsPort}, its key:`,
+    `  ${apiKey}`,
+  ];
+  return ['', address, '', ...lines, '', ...api, '', 'Ctrl-C stops it.'].join('\n');
 }

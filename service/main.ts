@@ -84,7 +84,7 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const operationsPort = await listen(operations, config.operationsPort, config.host);
   const port = await pod.listen();
   log.info({ port, operationsPort, workers: config.workers }, 'listening');
-  if (isDevelopment) print(welcomeText(port, tokens));
+  if (isDevelopment) print(welcomeText({ ...config, port, operationsPort, tokens }));
 }
 
 async function serve(...parts: Parameters<typeof createApp>): Promise<App> {

@@ -15,7 +15,7 @@ export const choice = <const T extends readonly [string, ...string[]]>(text: str
   z
     .enum(options, `must be one of ${options.join(', ')}`)
     .default(options[0] as never)
-    .describe(text);
+    .describe(`${text}: ${options.join(', ')}`);
 export const url = (text: string, protocols: string[]) =>
   z
     .string()

@@ -53,11 +53,20 @@ describe('an application of one’s own', () => {
   });
 
   it.each([
-    ['is not there', () => '/nowhere/application.js', 'APPLICATION /nowhere/application.js'],
-    ['exports no function', () => moduleOf('export default 1'), 'must export a function'],
-  ])('that %s ends the start with a sentence', async (_, path, text) => {
+    ['is not there', () => '/nowhere/app.js', /^APPLICATION \/nowhere\/app.js: there is no such/],
+    [
+      'exports no function',
+      () => moduleOf('export default 1'),
+      /^APPLICATION .* must export a func/,
+    ],
+    [
+      'imports what is not there',
+      () => moduleOf("import 'nowhere'"),
+      /^Error: .* cannot be loaded/,
+    ],
+  ])('that %s ends the start', async (_, path, text) => {
     const service = await startProcess({ APPLICATION: path() });
     expect((await service.exited)[0]).toBe(1);
-    expect(service.output()).toContain(text);
+    expect(service.output()).toMatch(text);
   });
 });

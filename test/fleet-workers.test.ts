@@ -1,7 +1,7 @@
 // Replicas that are a primary with two workers each (WORKERS=2), behind nginx.
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { connected, type ScratchFleet, startScratchFleet } from './fleet-scratch.ts';
+import { childrenOf } from './harness/processes.ts';
 
 const replaceMsMax = 20_000;
 let fleet: ScratchFleet;
@@ -10,19 +10,6 @@ beforeAll(async () => {
 }, 40_000);
 afterEach(() => fleet?.disconnectAll());
 afterAll(() => fleet?.close(), 20_000);
-
-/** Live children of a process, as /proc tells. */
-function childrenOf(parent: number): number[] {
-  return readdirSync('/proc').flatMap((entry) => {
-    try {
-      const [state, ppid] =
-        readFileSync(`/proc/${entry}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-      return Number(ppid) === parent && state !== 'Z' ? [Number(entry)] : [];
-    } catch {
-      return []; // Not a process, or one that has just gone.
-    }
-  });
-}
 
 /** Asks /readyz all the time; returns the statuses it saw. */
 function watchReadiness(operations: string) {

@@ -22,8 +22,9 @@ async function startFleet() {
   return async (release: string, pod: string) => {
     const fleet = createRedisFleet(redis);
     started += 1;
+    const id = `process-${started}`;
     const said: Beat = {
-      ...{ id: `process-${started}`, pod, release, ready: true, readyMs: 60_000 },
+      ...{ id, upstream: id, pod, release, ready: true, readyMs: 60_000 },
       ...{ draining: false, connections: 0, handshakes: 0 },
     };
     const hears = async (changes: Partial<Beat> = {}) => {

@@ -8,6 +8,7 @@ import type { Beat, Fleet } from '../service/stores/fleet.ts';
 const own: Beat = {
   id: 'a',
   pod: 'a',
+  upstream: 'a',
   release: '1',
   ready: true,
   readyMs: 60_000,
@@ -21,7 +22,7 @@ it('while Redis is away it goes on refusing, but closes no more connections', as
   const fleet: Fleet = {
     async beat(said) {
       if (away) throw new Error('Redis is away');
-      const other = { ...own, id: 'b', pod: 'b', connections: 0 };
+      const other = { ...own, id: 'b', pod: 'b', upstream: 'b', connections: 0 };
       return [said, other].map((beat) => ({ ...beat, generation: 1 }));
     },
     async leave() {},
@@ -50,7 +51,7 @@ it('while it yields it looks four times a second whether the newer are there', a
   const fleet: Fleet = {
     async beat(said) {
       beats += 1;
-      const other = { ...own, id: 'b', pod: 'b', connections: 0 };
+      const other = { ...own, id: 'b', pod: 'b', upstream: 'b', connections: 0 };
       return [
         { ...said, generation: 1 },
         { ...other, generation },

@@ -45,6 +45,7 @@ describe('those that take clients', () => {
       ['old'],
     ],
     ['are nobody, alone', old, [], []],
+    ['are not of its own pod', { ...old, upstream: 'pod' }, [{ ...old, upstream: 'pod' }], []],
   ])('%s', (_, own, others, pods) => {
     const takers = takersOf(replica(own), others.map(replica), 6_000);
     expect(takers.map(({ pod }) => pod)).toEqual(pods);

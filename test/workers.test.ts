@@ -1,45 +1,7 @@
-import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { Agent } from 'node:http';
-import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { startRedis } from './harness/redis.ts';
-import {
-  apiKey,
-  connected,
-  next,
-  readyStatus,
-  samples,
-  startProcess,
-  until,
-  untilReady,
-} from './harness/service.ts';
-
-async function startWorkers(env: Record<string, string> = {}) {
-  const redis = await startRedis();
-  const service = await startProcess({ REDIS_URL: redis.url, WORKERS: '2', ...env });
-  await untilReady(service.operationsUrl);
-  await until('both workers are ready', async () => {
-    const headers = { Authorization: `Bearer ${apiKey}` };
-    const answer = await fetch(`${service.operationsUrl}/v1/pods`, { headers });
-    const { pods = [] } = (await answer.json()) as { pods?: { processesReady: number }[] };
-    return pods[0]?.processesReady === 2;
-  });
-  return service;
-}
-
-function childrenOf(pid: number | undefined): number[] {
-  const stat = (id: string) => {
-    try {
-      return readFileSync(`/proc/${id}/stat`, 'utf8');
-    } catch {
-      return '';
-    }
-  };
-  const parent = (id: string) => Number(stat(id).split(') ').at(-1)?.split(' ')[1]);
-  return readdirSync('/proc').flatMap((id) => (/^\d+$/.test(id) && parent(id) === pid ? +id : []));
-}
+import { childrenOf } from './harness/processes.ts';
+import { apiKey, connected, next, readyStatus, samples, until } from './harness/service.ts';
+import { startWorkers } from './harness/workers.ts';
 
 /** Resolves when a handshake is answered, or its connection closed. */
 function handshake(url: string): Promise<void> {
@@ -69,19 +31,6 @@ describe('workers', () => {
     await Promise.all(notified);
   });
 
-  it('keep the sessions of a browser apart that shares its connections among tabs', async () => {
-    const service = await startWorkers();
-    const agent = new Agent({ keepAlive: true, maxSockets: 12 });
-    const options = { transports: ['polling'], agent: agent as never };
-    const tabs = await Promise.all(
-      Array.from({ length: 6 }, (_, i) => connected(service.connect(`user-${i}`, options))),
-    );
-    for (let round = 0; round < 5; round += 1) {
-      for (const tab of tabs) await tab.emitWithAck('join_room', `room-${round}`);
-    }
-    expect(tabs.every(({ connected }) => connected)).toBe(true);
-  });
-
   it('add up in /metrics, and no counter goes down when one dies', async () => {
     const service = await startWorkers();
     const clients = await Promise.all(
@@ -100,25 +49,6 @@ describe('workers', () => {
     await until('all are back', async () => (await open()) === 10);
     const after = await samples(service.operationsUrl, 'messages_received_total');
     expect(after['event="join_room"']).toBeGreaterThanOrEqual(10);
-  });
-
-  it('get the whole of a request that comes in two pieces, however busy they are', async () => {
-    const service = await startWorkers();
-    const workers = childrenOf(service.child.pid);
-    const requests = Array.from({ length: 4 }, () => connect(Number(new URL(service.url).port)));
-    const answers = requests.map((request) => once(request, 'data'));
-    for (const pid of workers) process.kill(pid, 'SIGSTOP');
-    for (const piece of [
-      'GET /socket.io/?EIO=4&transport=polling HTTP/1.1',
-      '\r\nHost: x\r\n\r\n',
-    ]) {
-      for (const request of requests) request.write(piece);
-      await sleep(200); // so that they arrive one after the other
-    }
-    for (const pid of workers) process.kill(pid, 'SIGCONT');
-    for (const [answer] of await Promise.all(answers))
-      expect(String(answer)).toMatch(/^HTTP.* 200/);
-    for (const request of requests) request.destroy();
   });
 
   it.each(['SIGKILL', 'SIGSTOP'] as const)(

@@ -51,7 +51,8 @@ export function openConnections(
 
   return {
     opened: link.opened,
-    onceOpened: link.onceOpened,
+    /** Acts now, or when they are opened for the first time; in the order of the calls. */
+    onceOpened: after(link.opened),
     refusal: link.refusal,
     close: link.close,
     /** The connection for everything but reading logs, while there is one. */
@@ -72,6 +73,17 @@ export function openConnections(
       const entries = (await link.use(read, commandMsMax)) ?? [];
       return entries.map(({ id, message }) => ({ id, value: String(message.d) }));
     },
+  };
+}
+
+function after(opened: Promise<void>): (act: () => void) => void {
+  let open = false;
+  void opened.then(() => {
+    open = true;
+  });
+  return (act) => {
+    if (open) act();
+    else void opened.then(act);
   };
 }
 

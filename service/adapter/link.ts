@@ -37,10 +37,6 @@ export function openLink<N extends Client[]>(
 ) {
   const stop = new AbortController();
   const opened = Promise.withResolvers<void>();
-  let everOpen = false;
-  void opened.promise.then(() => {
-    everOpen = true;
-  });
   const told = { ...events, warned: onceEach(events.warned) };
   let clients: N | undefined;
   let drop: (error: unknown) => void = () => {};
@@ -71,11 +67,6 @@ export function openLink<N extends Client[]>(
   return {
     /** Resolves when it is up for the first time. */
     opened: opened.promise,
-    /** Acts now, or when it is up for the first time; in the order of the calls. */
-    onceOpened(act: () => void): void {
-      if (everOpen) act();
-      else void opened.promise.then(act);
-    },
     /** The connections, while there are any. */
     now: (): N | undefined => clients,
     /**

@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import type { Snapshot } from '../metrics.ts';
 import type { Pod } from '../pod.ts';
 import { createProcessMetrics, sumMetrics, withoutGauges } from '../snapshots.ts';
+import { closeAnswered } from './handover.ts';
 import { startMember } from './member.ts';
 
 const apiMsMax = 5_000;
@@ -21,7 +22,7 @@ const unavailable = problem(503, 'Unavailable', 'No worker answered: try again',
 export function startPrimary(config: Config, log: Log): Pod {
   // Without advanced serialization the sticky messages lose their binary data, silently.
   cluster.setupPrimary({ serialization: 'advanced' });
-  const httpServer = createServer();
+  const httpServer = createServer().on('connection', closeAnswered);
   setupMaster(httpServer, { loadBalancingMethod: 'least-connection' });
 
   const own = createProcessMetrics();

@@ -33,7 +33,7 @@ export interface Readiness {
 
 export function createLifecycle(parts: Parts) {
   const { config, fleet, connections, count, metrics, log, report } = parts;
-  const identity = { id: randomUUID(), pod: config.podName, release: config.release };
+  const identity = identityOf(config);
   let phase: Situation['phase'] = 'starting';
   let closing = false;
   let runningSince = Date.now();
@@ -90,6 +90,12 @@ export function createLifecycle(parts: Parts) {
     },
     close: membership.leave,
   };
+}
+
+/** What the others know this process by. */
+function identityOf({ podName: pod, release, workers, port }: Config) {
+  const id = randomUUID();
+  return { id, pod, release, upstream: workers > 1 ? `${pod} ${port} ${process.ppid}` : id };
 }
 
 /** Moves connections to other processes by closing them: their clients come back elsewhere. */

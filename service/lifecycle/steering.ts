@@ -29,13 +29,15 @@ export const isSettled = ({ ready, draining, readyMs }: Replica, settleMs: numbe
   ready && !draining && readyMs >= settleMs;
 
 /**
- * The others that take what this process sends on: proxies know them, and they do not yield
- * themselves, as older ones do to this one.
+ * The others that take what this process refuses: proxies know them, and they do not yield
+ * themselves, as older ones do to this one. None behind its own port: no proxy takes it there.
  */
 export function takersOf(own: Replica, others: Replica[], settleMs: number): Replica[] {
   const settled = [own, ...others].filter((replica) => isSettled(replica, settleMs));
   const newest = Math.max(...settled.map(({ generation }) => generation));
-  return settled.filter((replica) => replica !== own && replica.generation === newest);
+  return settled.filter(
+    ({ upstream, generation }) => upstream !== own.upstream && generation === newest,
+  );
 }
 
 /** The returned function is to be asked about once a second, with a clock in milliseconds. */

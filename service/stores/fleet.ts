@@ -5,6 +5,8 @@ export interface Beat {
   /** Of the process; a pod with workers has several. */
   id: string;
   pod: string;
+  /** What proxies take it for: the workers behind one port are one upstream. */
+  upstream: string;
   /** What it runs; processes with another one are of another generation. */
   release: string;
   /** Takes new clients. */

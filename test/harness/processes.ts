@@ -1,7 +1,7 @@
 // The service and Redis as real processes, for tests and for `make chaos`; who starts one ends it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -143,3 +143,9 @@ export const readyStatus = (operationsUrl: string) =>
 
 export const untilReady = (operationsUrl: string, msMax = 20_000) =>
   until('ready', async () => (await readyStatus(operationsUrl)) === 200, msMax);
+
+/** Ids of the processes that a process has started, as Linux tells. */
+export function childrenOf(pid: number | undefined): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children.split(' ').flatMap((id) => (id === '' ? [] : Number(id)));
+}

@@ -4,6 +4,7 @@ import type { Replica } from '../../service/stores/fleet.ts';
 /** Ready for long, with 100 connections, but for the changes. */
 export const replica = (changes: Partial<Replica> = {}): Replica => ({
   id: Math.random().toString(),
+  upstream: Math.random().toString(),
   pod: 'pod',
   release: 'a',
   generation: 1,
