@@ -158,6 +158,10 @@ describe('admission', () => {
     await connected(service.connect('bob'));
     expect(await statusOf(polling(service.url))).toBe(503);
     expect(await statusOf(webSocket(service.url), upgrade)).toBe(503);
+    for (const more of ['&sid=', '&sid=a&sid=', '&a=?']) {
+      expect(await statusOf(polling(service.url) + more)).toBe(503);
+    }
+    expect(await statusOf(polling(service.url).replace('?', '?a=?&'))).toBe(503);
     const state = await fetch(`${service.operationsUrl}/readyz`);
     expect(await state.json()).toEqual({ ready: false, reason: 'over_capacity' });
     first.disconnect();

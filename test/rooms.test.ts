@@ -1,6 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { Services } from '../service/application.ts';
+import { createDepartures } from '../service/chat/departures.ts';
+import { createMemoryPresence } from '../service/stores/presence.memory.ts';
 import { recording, startChat } from './harness/chat.ts';
-import { next } from './harness/service.ts';
+import { startRedis } from './harness/redis.ts';
+import { connected, next } from './harness/service.ts';
+
+const transports = ['websocket']; // what is sent together arrives apart
 
 describe('rooms', () => {
   it('tell who joins, show the newcomer the history, and answer with members', async () => {
@@ -91,5 +98,47 @@ describe('rooms', () => {
     expect(third).toMatchObject({ ok: false, error: { code: 'too_many_rooms' } });
     await alice.emitWithAck('leave_room', 'a');
     expect(await alice.emitWithAck('join_room', 'c')).toMatchObject({ ok: true });
+  });
+
+  it('are left by whoever leaves before the join is answered', async () => {
+    const { connect } = await startChat();
+    const alice = await connected(connect('alice', { transports }));
+    for (const room of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
+      const replies = [alice.emitWithAck('join_room', room), alice.emitWithAck('leave_room', room)];
+      for (const reply of await Promise.all(replies)) expect(reply).toMatchObject({ ok: true });
+      const history = await alice.emitWithAck('history', { roomId: room });
+      expect(history).toMatchObject({ ok: false, error: { code: 'not_in_room' } });
+    }
+  });
+
+  it('count nobody who disconnects while joining', async () => {
+    const { url } = await startRedis();
+    const { app, connect, member } = await startChat({ REDIS_URL: url });
+    await app.started;
+    for (const turns of Array.from({ length: 24 }, (_, i) => i % 6)) {
+      const client = await connected(connect(`user-${turns}`, { transports }));
+      client.emit('join_room', 'lobby');
+      for (let turn = 0; turn < turns; turn += 1) await setImmediate();
+      client.disconnect();
+    }
+    const alice = await member('alice');
+    await expect
+      .poll(async () => (await alice.emitWithAck('join_room', 'lobby')).members)
+      .toEqual(['alice']);
+  });
+
+  it('take everybody back in no time when all connections were lost at once', async () => {
+    const services = { presence: createMemoryPresence(), recoveryMs: 60_000 } as Services;
+    const departures = createDepartures(services, () => {});
+    const sockets = Array.from({ length: 10_000 }, (_, i) => `socket-${i}`);
+    for (const socketId of sockets) {
+      for (const roomId of ['a', 'b', 'c']) {
+        departures.after('transport close', socketId, { roomId, userId: socketId });
+      }
+    }
+    const startedAt = performance.now();
+    for (const socketId of sockets) expect(departures.cancel(socketId)).toBe(true);
+    expect(performance.now() - startedAt).toBeLessThan(1_000); // 3 s when each looks through all
+    await departures.close();
   });
 });

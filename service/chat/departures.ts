@@ -2,6 +2,7 @@
 import type { Services } from '../application.ts';
 
 const sweepMs = 2_000;
+const noSocket = ''; // what waits for the store cannot be cancelled
 
 /** The reasons after which Socket.IO keeps a session, see `RECOVERABLE_DISCONNECT_REASONS`. */
 const recoverable = new Set([
@@ -16,8 +17,6 @@ const recoverable = new Set([
 interface Departure {
   roomId: string;
   userId: string;
-  /** The same again when the socket is recovered. */
-  socketId?: string;
 }
 
 /** @param left told when the last socket of a user has left a room */
@@ -25,20 +24,36 @@ export function createDepartures(
   { presence, recoveryMs, log }: Services,
   left: (roomId: string, userId: string) => void,
 ) {
-  let pending: (Departure & { at: number })[] = [];
+  // By socket, whose id is the same again when it is recovered: in a storm each one is looked up.
+  const pending = new Map<string, (Departure & { at: number })[]>();
+  const wait = (socketId: string, departure: Departure, ms: number) => {
+    const waiting = pending.get(socketId) ?? [];
+    waiting.push({ ...departure, at: Date.now() + ms });
+    pending.set(socketId, waiting);
+  };
+  const takeDue = () => {
+    const now = Date.now();
+    const due: Departure[] = [];
+    for (const [socketId, waiting] of pending) {
+      const later = waiting.filter(({ at }) => at > now);
+      if (later.length === waiting.length) continue;
+      due.push(...waiting.filter(({ at }) => at <= now));
+      if (later.length > 0) pending.set(socketId, later);
+      else pending.delete(socketId);
+    }
+    return due;
+  };
 
   const now = async (roomId: string, userId: string) => {
     try {
       if (await presence.leave(roomId, userId)) left(roomId, userId);
     } catch (error) {
       log.warn({ err: error }, 'a departure waits for the store');
-      pending.push({ at: Date.now() + sweepMs, roomId, userId });
+      wait(noSocket, { roomId, userId }, sweepMs);
     }
   };
   const sweep = async () => {
-    const due = pending.filter(({ at }) => at <= Date.now());
-    pending = pending.filter(({ at }) => at > Date.now());
-    for (const { roomId, userId } of due) await now(roomId, userId);
+    for (const { roomId, userId } of takeDue()) await now(roomId, userId);
     const gone = await presence.sweep().catch(() => []); // the store is away: next time
     for (const { roomId, userId } of gone) left(roomId, userId);
   };
@@ -51,18 +66,13 @@ export function createDepartures(
 
   return {
     now,
-    after(reason: string, departure: Departure) {
+    after(reason: string, socketId: string, departure: Departure) {
       const { roomId, userId } = departure;
       if (recoveryMs === 0 || !recoverable.has(reason)) return void now(roomId, userId);
-      pending.push({ ...departure, at: Date.now() + recoveryMs });
+      wait(socketId, departure, recoveryMs);
     },
     /** False when none of this socket was waiting here. */
-    cancel(socketId: string): boolean {
-      const others = pending.filter((departure) => departure.socketId !== socketId);
-      const found = others.length < pending.length;
-      pending = others;
-      return found;
-    },
+    cancel: (socketId: string): boolean => pending.delete(socketId),
     async close() {
       clearInterval(timer);
       await sweeping;

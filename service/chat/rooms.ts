@@ -8,6 +8,7 @@ import {
   roomName,
 } from '../protocol.ts';
 import { createDepartures } from './departures.ts';
+import { createTurns } from './turns.ts';
 
 const joinHistoryMax = 100;
 
@@ -19,18 +20,23 @@ export function createRooms(io: MooringServer, services: Services) {
     io.to(roomName(roomId)).emit('user_left', { roomId, userId });
   };
   const departures = createDepartures(services, left);
+  const turns = createTurns();
 
   return {
-    join: (socket: MooringSocket) => (roomId: string, reply: Answer) =>
-      join(socket, roomId, reply, services),
-
-    leave: (socket: MooringSocket) => async (roomId: string, reply: Answer) => {
-      const room = roomName(roomId);
-      const joined = socket.rooms.has(room);
-      await socket.leave(room);
-      reply({ ok: true, roomId });
-      if (joined) await departures.now(roomId, socket.data.user.id);
+    join: (socket: MooringSocket) => async (roomId: string, reply: Answer) => {
+      const entered = await turns.take(socket, roomId, () => enter(socket, roomId, services));
+      if (entered?.ok) await welcome(socket, roomId, entered.isNew, reply, services);
+      else if (entered) reply(entered);
     },
+
+    leave: (socket: MooringSocket) => (roomId: string, reply: Answer) =>
+      turns.take(socket, roomId, async () => {
+        const room = roomName(roomId);
+        const joined = socket.rooms.has(room);
+        await socket.leave(room);
+        reply({ ok: true, roomId });
+        if (joined) await departures.now(roomId, socket.data.user.id);
+      }),
 
     typing:
       (socket: MooringSocket) =>
@@ -44,7 +50,12 @@ export function createRooms(io: MooringServer, services: Services) {
 
     disconnected(socket: MooringSocket, reason: string) {
       for (const roomId of joinedRooms(socket)) {
-        departures.after(reason, { roomId, userId: socket.data.user.id, socketId: socket.id });
+        const departure = { roomId, userId: socket.data.user.id };
+        const depart = () => departures.after(reason, socket.id, departure);
+        const turn = turns.running(socket, roomId);
+        if (turn)
+          turn.then(depart, () => {}); // who failed to enter was never counted
+        else depart();
       }
     },
 
@@ -62,37 +73,43 @@ export function createRooms(io: MooringServer, services: Services) {
   };
 }
 
-async function join(socket: MooringSocket, roomId: string, reply: Answer, services: Services) {
-  const { access, history, presence, limits } = services;
-  const room = roomName(roomId);
+/** Lets the socket into the room, unless it may not or has gone meanwhile. */
+async function enter(socket: MooringSocket, roomId: string, services: Services) {
+  const { access, presence, limits } = services;
   const { user } = socket.data;
   const allowed = await access(user, roomId);
-  if (!allowed.ok) return reply(allowed);
-  if (!socket.connected) return; // it left while access was asked for
-  const joined = socket.rooms.has(room);
-  if (!joined && joinedRooms(socket).length >= limits.roomsPerSocketMax) {
-    return reply(refusal('too_many_rooms'));
+  if (!allowed.ok) return allowed;
+  if (!socket.connected) return undefined; // it left while access was asked for
+  const isNew = !socket.rooms.has(roomName(roomId));
+  if (!isNew) return { ok: true, isNew } as const;
+  if (joinedRooms(socket).length >= limits.roomsPerSocketMax) return refusal('too_many_rooms');
+  await socket.join(roomName(roomId)); // before the history is read: what comes now is live
+  try {
+    await presence.enter(roomId, user.id);
+  } catch (error) {
+    await socket.leave(roomName(roomId)); // in the room and counted there, or neither
+    throw error;
   }
-  if (!joined) await enter(socket, roomId, services);
+  return { ok: true, isNew } as const;
+}
+
+/** Shows the room to who has joined it, and a newcomer to the others. */
+async function welcome(
+  socket: MooringSocket,
+  roomId: string,
+  isNew: boolean,
+  reply: Answer,
+  { history, presence }: Services,
+) {
   const [{ messages }, members] = await Promise.all([
     history.read(roomId, { limit: joinHistoryMax }),
     presence.members(roomId),
   ]);
   socket.emit('room_history', messages);
   reply({ ok: true, roomId, history: messages, members });
-  if (!joined && socket.rooms.has(room))
-    socket.to(room).emit('user_joined', { roomId, userId: user.id });
-}
-
-/** In the room and counted there, or neither. */
-async function enter(socket: MooringSocket, roomId: string, { presence }: Services) {
-  await socket.join(roomName(roomId)); // before the history is read: what comes now is live
-  try {
-    await presence.enter(roomId, socket.data.user.id);
-  } catch (error) {
-    await socket.leave(roomName(roomId));
-    throw error;
-  }
+  const room = roomName(roomId);
+  if (isNew && socket.rooms.has(room))
+    socket.to(room).emit('user_joined', { roomId, userId: socket.data.user.id });
 }
 
 function joinedRooms(socket: MooringSocket): string[] {

@@ -10,8 +10,16 @@ import { closeAnswered, type SessionMessage } from './handover.ts';
 export function serveAsWorker(app: App, channel: NodeJS.Process, exit: () => void): void {
   setupWorker(app.io);
   announceSessions(app.io.engine, channel);
-  app.io.httpServer.on('connection', (connection: Duplex) => {
+  const { httpServer } = app.io;
+  // Node watches how long requests take from when a server listens, which this one never does.
+  httpServer.emit('listening');
+  httpServer.on('connection', (connection: Duplex) => {
     if (!(connection instanceof Socket)) closeAnswered(connection);
+  });
+  // The primary keeps a connection whose request announces a body, and what is written to it has no
+  // bound there: a client that does not read would fill its memory.
+  httpServer.prependListener('upgrade', (_, connection: Duplex) => {
+    if (!(connection instanceof Socket)) connection.destroy();
   });
   answerPrimary(channel, {
     beat: app.readiness,

@@ -31,7 +31,7 @@ export function routeOf<E extends Endpoint>(
   run: (input: Input<E>) => Promise<z.input<E['answer']>>,
 ): Record<string, Route> {
   const route: Route = async (request, params): Promise<HttpResponse> => {
-    const query = new URLSearchParams(request.url.split('?', 2)[1]);
+    const query = new URLSearchParams(request.url.replace(/^[^?]*/, ''));
     const given = {
       path: decoded(params),
       query: Object.fromEntries(query),

@@ -38,8 +38,9 @@ export function interposeAdmission(
 /** An Engine.IO request that would open a session: the protocol's path, and no `sid`. */
 export function isHandshake(url: string): boolean {
   if (!url.startsWith('/socket.io/')) return false; // Engine.IO matches the path as a prefix
-  const parameters = new URLSearchParams(url.split('?', 2)[1]);
-  return parameters.has('EIO') && !parameters.get('sid'); // an empty one opens a session too
+  const { searchParams } = new URL(url, 'http://any'); // as Engine.IO does
+  const sid = searchParams.getAll('sid').at(-1); // the last one counts, an empty one is none
+  return searchParams.has('EIO') && !sid;
 }
 
 /** Runs `first` before the listeners that are there; true from it means it has answered. */
