@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { createAdapter } from '../service/adapter/create.ts';
 import { createLine } from '../service/adapter/line.ts';
 import { threeServers } from './harness/servers.ts';
@@ -60,6 +60,19 @@ it('what Redis has forgotten, and nobody was there to hear, makes nobody recover
   client.connect();
   await back;
   expect(client.recovered).toBe(false);
+});
+
+it('who was cut off for longer than Redis keeps messages comes back as new', async () => {
+  const { nodes, clients, killRedis, restartRedis } = await threeServers();
+  await killRedis();
+  await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));
+  const { now } = Date;
+  const later = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000);
+  onTestFinished(() => later.mockRestore());
+  const back = clients.map((client) => next(client, 'connect'));
+  await restartRedis();
+  await Promise.all(back);
+  expect(clients.map(({ recovered }) => recovered)).toEqual([false, false, false]);
 });
 
 it('who gives up leaves the line', async () => {

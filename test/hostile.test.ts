@@ -107,10 +107,12 @@ describe('malformed events', () => {
   it('that nobody handles are told apart from those that fail', async () => {
     const service = await startApp();
     const client = await connected(service.connect('mallory'));
-    const reply = await client.emitWithAck('no_such_event', {});
-    expect(reply).toMatchObject({ ok: false, error: { code: 'unknown_event' } });
+    for (const event of ['no_such_event', 'error']) {
+      const reply = await client.emitWithAck(event, {});
+      expect(reply).toMatchObject({ ok: false, error: { code: 'unknown_event' } });
+    }
     const received = await samples(service.operationsUrl, 'messages_received_total');
-    expect(received).toEqual({ 'event="unknown"': 1 }); // a label is never a client's choice
+    expect(received).toEqual({ 'event="unknown"': 2 }); // a label is never a client's choice
   });
 });
 

@@ -25,7 +25,7 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly hub: Hub;
   readonly channels: Channels;
   readonly #post: Post;
-  readonly #keeper: Keeper;
+  readonly keeper: Keeper;
   readonly #encoder: PacketEncoder;
   readonly #users = new WeakMap<Socket, string>();
   #closed = false;
@@ -36,7 +36,7 @@ export class RecoveringAdapter extends RedisAdapter {
     requireDefaultParser(this.#encoder);
     this.hub = hub;
     this.#post = post;
-    this.#keeper = createKeeper(hub, nsp.name, this.sessions, (session) => this.retire(session));
+    this.keeper = createKeeper(hub, nsp.name, this.sessions, (session) => this.retire(session));
     this.channels = openChannels(hub, this);
     const encodeBase = Reflect.get(Adapter.prototype, '_encode'); // of local and emitters' messages
     Reflect.set(this, '_encode', (packet: Packet, options: object) =>
@@ -68,7 +68,7 @@ export class RecoveringAdapter extends RedisAdapter {
     super.addAll(sid, rooms);
     for (const room of fresh) this.channels.enter(session, room);
     // Also of a room that it is in: whoever repeats a join was not told that it is saved.
-    return session.socket ? this.#keeper.save(session) : Promise.resolve();
+    return session.socket ? this.keeper.save(session) : Promise.resolve();
   }
 
   /** Resolves when the session has forgotten the room: an acknowledged leave survives too. */
@@ -79,7 +79,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const session = this.sessions.get(sid);
     session?.joined.delete(room);
     this.channels.left(room);
-    return session?.socket ? this.#keeper.save(session) : Promise.resolve();
+    return session?.socket ? this.keeper.save(session) : Promise.resolve();
   }
 
   override delAll(sid: string): void {
@@ -111,12 +111,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const pid = Reflect.get(socket, 'pid');
     if (typeof pid === 'string') session.pid = pid;
     goLive(this, session, this.hub.wire);
-    void this.#keeper.save(session);
-  }
-
-  /** After Redis was away, which may have forgotten. */
-  saveAll(): void {
-    this.#keeper.saveAll();
+    void this.keeper.save(session);
   }
 
   override persistSession({ sid, data }: { sid: string; data: unknown }): void {
@@ -124,7 +119,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (!session || session.phase === 'lost') return;
     session.phase = 'closed';
     session.data = data;
-    this.#keeper.release(session);
+    this.keeper.release(session);
   }
 
   override restoreSession(pid: string, offset: string): Promise<never> {
@@ -160,10 +155,10 @@ export class RecoveringAdapter extends RedisAdapter {
     if (phase === 'closed' || phase === 'lost') return;
     // Restored, and its transport closed or a middleware refused before it was connected.
     const unconnected = socket !== undefined && !socket.connected;
-    if (phase === 'restoring' || unconnected) this.#keeper.release(session);
+    if (phase === 'restoring' || unconnected) this.keeper.release(session);
     else {
       session.phase = 'closed'; // what waits to be saved would bring it back
-      this.#keeper.remove(session);
+      this.keeper.remove(session);
     }
   }
 
@@ -192,6 +187,6 @@ export class RecoveringAdapter extends RedisAdapter {
     this.#closed = true;
     this.channels.close(); // at once: a namespace of this name may be made anew meanwhile
     super.close();
-    await this.#keeper.close();
+    await this.keeper.close();
   }
 }

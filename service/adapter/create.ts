@@ -14,7 +14,7 @@ import {
   type Publisher,
 } from './publish.ts';
 import { createRequestClient, rememberOwnRequests } from './requests.ts';
-import { catchUp } from './resync.ts';
+import { catchUp, checkPosition } from './resync.ts';
 
 type Given = Partial<Omit<AdapterOptions, 'observer'>> & { observer?: Partial<Observer> };
 
@@ -152,13 +152,15 @@ function hubFor(
   const all = () => [...adapters.values()];
   watchNotices(hub, adapters);
   hub.catchWith({
-    catchUp: () =>
-      catchUp(
-        hub,
-        all().flatMap(({ channels }) => channels.catchUpSources()),
-      ),
+    check: () => checkPosition(hub),
+    catchUp() {
+      const sources = all().flatMap(({ channels }) => channels.catchUpSources());
+      return catchUp(hub, sources, () => {
+        for (const adapter of all()) adapter.keeper.forgetAll();
+      });
+    },
     caughtUp() {
-      for (const adapter of all()) adapter.saveAll();
+      for (const adapter of all()) adapter.keeper.saveAll();
     },
   });
   return hub;

@@ -14,6 +14,8 @@ import { createWire } from './wire.ts';
 export type Hub = ReturnType<typeof createHub>;
 
 interface Catcher {
+  /** Before anything is published to a Redis that may have forgotten. */
+  check(): Promise<unknown>;
   /** Reads what was missed and delivers it; resolves to the id up to which it did. */
   catchUp(): Promise<Id>;
   /** After it, when live messages flow again. */
@@ -47,14 +49,10 @@ export function createHub(place: Place, options: AdapterOptions, windowMs: numbe
     (subscription, message) => gate.hold(subscription, message) || receive(subscription, message),
     failed('subscribe'),
   );
-  const heart = beat(connections, keys.processes + processId, windowMs, failed('heartbeat'));
+  const heart = beat(connections, keys.processes + processId, windowMs, gate, failed('heartbeat'));
   function resume(): void {
-    const attempt = async () => {
-      gate.shut();
-      await subscriptions.renew();
-      await heart.beat();
-      await letThrough(gate, catcher, receive);
-    };
+    catcher?.check().catch(() => {}); // sent at once: what is published comes after it
+    const attempt = () => reopen({ gate, subscriptions, heart, receive }, catcher);
     resuming = resuming.then(attempt).catch((error) => {
       failed('catch_up')(error);
       setTimeout(() => connections.main() && resume(), retryMs).unref();
@@ -74,6 +72,8 @@ export function createHub(place: Place, options: AdapterOptions, windowMs: numbe
     ...position,
     live: gate.whenOpen, // pending while messages are held back: nobody is restored then
     isLive: gate.isOpen,
+    /** Milliseconds since Redis was last known to be there, and messages to arrive. */
+    awayMs: heart.awayMs,
     started: gate.started,
     /** As `live`, but rejects with `RedisUnfit` when a server is refused meanwhile. */
     ready: () => Promise.race([gate.whenOpen(), connections.refusal()]),
@@ -88,12 +88,21 @@ export function createHub(place: Place, options: AdapterOptions, windowMs: numbe
   };
 }
 
+interface Reopened {
+  gate: Gate;
+  subscriptions: Hub['subscriptions'];
+  receive(...held: Held): void;
+  heart: ReturnType<typeof beat>;
+}
+
 /** Catches up, again as long as the gate overflows meanwhile, then lets live messages through. */
-async function letThrough(
-  gate: Gate,
+async function reopen(
+  { gate, subscriptions, heart, receive }: Reopened,
   catcher: Catcher | undefined,
-  receive: (...held: Held) => void,
 ): Promise<void> {
+  gate.shut();
+  await subscriptions.renew();
+  await heart.beat();
   let upTo = noId;
   do upTo = (await catcher?.catchUp()) ?? upTo;
   while (gate.overflowed());
@@ -101,6 +110,7 @@ async function letThrough(
     const id = message.toString('latin1', 0, idLength);
     if (id === noId || id > upTo) receive(subscription, message);
   }
+  heart.live();
   catcher?.caughtUp();
 }
 
@@ -160,11 +170,16 @@ function beat(
   { main, use }: Connections,
   key: string,
   windowMs: number,
+  gate: Gate,
   failed: (error: unknown) => void,
 ) {
+  let liveAt = Date.now();
+  const live = () => {
+    if (gate.isOpen()) liveAt = Date.now();
+  };
   const expiration = { type: 'PX' as const, value: windowMs };
   const once = () => use((client) => client.set(key, '1', { expiration }));
   const every = Math.min(beatMsMax, windowMs / beatsPerWindow);
-  const timer = setInterval(() => main() && void once().catch(failed), every);
-  return { beat: once, stop: () => clearInterval(timer) };
+  const timer = setInterval(() => main() && void once().then(live, failed), every);
+  return { beat: once, live, awayMs: () => Date.now() - liveAt, stop: () => clearInterval(timer) };
 }

@@ -20,9 +20,7 @@ export function createKeeper(
 ) {
   const { track, settled } = createTracker(hub.options.observer);
   let dirty = new Map<Session, PromiseWithResolvers<void>>();
-
-  const { finish, finishAll } = createFinisher(track);
-
+  const { finishAll, ...last } = createLastWrites(hub, namespace, track);
   const saveNow = async (session: Session) => {
     if (session.phase !== 'open') throw tooLate();
     if (await track(write(hub, namespace, session, false))) return;
@@ -56,10 +54,9 @@ export function createKeeper(
     save,
     /** After Redis was away; by itself before the keys end. */
     saveAll,
-    /** Its socket is gone and may come back within the window, anywhere. */
-    release: (session: Session) => finish(() => write(hub, namespace, session, true)),
-    /** Its socket is gone for good. */
-    remove: (session: Session) => finish(() => remove(hub, namespace, session)),
+    ...last,
+    /** What the sockets have missed is in no log any more: they come back as new ones. */
+    forgetAll: () => [...sessions.values()].forEach(last.forget),
     /** Resolves when everything is written, or has failed. */
     async close(): Promise<void> {
       clearInterval(rearming);
@@ -72,14 +69,28 @@ export function createKeeper(
 
 const unfinishedMax = 100_000;
 
-/** Last writes: when Redis is away it has to hear of them later, or they are valid for too long. */
-function createFinisher(track: ReturnType<typeof createTracker>['track']) {
+/** When Redis is away it has to hear of them later, or sessions are valid for too long. */
+function createLastWrites(
+  hub: Hub,
+  namespace: string,
+  track: ReturnType<typeof createTracker>['track'],
+) {
   let unfinished: (() => Promise<unknown>)[] = [];
   const finish = (act: () => Promise<unknown>): void => {
     track(act()).catch(() => unfinished.length < unfinishedMax && unfinished.push(act));
   };
   return {
-    finish,
+    /** Its socket is gone and may come back within the window, anywhere. */
+    release: (session: Session) => finish(() => write(hub, namespace, session, true)),
+    /** Its socket is gone for good. */
+    remove: (session: Session) => finish(() => remove(hub, namespace, session)),
+    /** Its socket is to go, and its client to come back as a new one. */
+    forget(session: Session): void {
+      const forgotten = { ...session };
+      delete session.pid; // so that its end does not write it again
+      finish(() => remove(hub, namespace, forgotten));
+      session.client?.conn.close();
+    },
     finishAll(): void {
       const again = unfinished;
       unfinished = [];

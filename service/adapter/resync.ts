@@ -1,7 +1,6 @@
 // After Redis was away: every room of this process is read from where it stopped, so that live
 // sockets miss nothing and see nothing twice.
-import type { Id } from './entry.ts';
-import { unknown } from './entry.ts';
+import { type Id, unknown } from './entry.ts';
 import type { Hub } from './hub.ts';
 import { readLogs } from './log.ts';
 import { checkLoss } from './scripts.ts';
@@ -16,14 +15,26 @@ export interface CatchUpSource {
   broken(): void;
 }
 
-/** Resolves to the id up to which everything was delivered. */
-export async function catchUp(hub: Hub, sources: CatchUpSource[]): Promise<Id> {
+/**
+ * When Redis has forgotten what was delivered or published here, the sequence and the floor rise.
+ * Resolves to the sequence.
+ */
+export async function checkPosition(hub: Hub): Promise<Id> {
   const { sequence, floor } = hub.keys;
-  const after = hub.lastSeen();
   const { id, log } = hub.lastLogged();
-  const args = [after, id, String(hub.logMs)];
-  const upTo = (await hub.connections.run(checkLoss, [sequence, floor, log || floor], args)) as Id;
-  if (after !== unknown && upTo > after) {
+  const args = [hub.lastSeen(), id, String(hub.logMs)];
+  return (await hub.connections.run(checkLoss, [sequence, floor, log || floor], args)) as Id;
+}
+
+/**
+ * Resolves to the id up to which everything was delivered.
+ * @param forget called when what was missed may be in no log any more
+ */
+export async function catchUp(hub: Hub, sources: CatchUpSource[], forget: () => void): Promise<Id> {
+  const after = hub.lastSeen();
+  const upTo = await checkPosition(hub);
+  if (hub.awayMs() > hub.logMs) forget();
+  else if (after !== unknown && upTo > after) {
     const byLog = new Map(sources.map((source) => [source.log, source]));
     const positions = [...byLog.keys()].map((log) => ({ log, after }));
     const limits = { messagesMax, bytesMax };

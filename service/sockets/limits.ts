@@ -17,7 +17,8 @@ export function limitEvents(socket: MooringSocket, perSecondMax: number, metrics
     const now = Date.now();
     tokens = Math.min(burst, tokens + ((now - filledAt) / 1000) * perSecondMax);
     filledAt = now;
-    const handled = socket.listenerCount(event) > 0;
+    const own = event === 'error' ? 1 : 0; // Socket.IO's listener, which does nothing
+    const handled = socket.listenerCount(event) > own;
     metrics.messageReceived(handled ? event : 'unknown'); // a label is never a client's choice
     const within = tokens >= 1;
     if (within) tokens -= 1;
