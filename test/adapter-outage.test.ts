@@ -62,6 +62,24 @@ it('what Redis has forgotten, and nobody was there to hear, makes nobody recover
   expect(client.recovered).toBe(false);
 });
 
+it('who joins a room meanwhile gets what comes then, and nothing from before', async () => {
+  const { nodes, sockets, clients, killRedis, restartRedis } = await threeServers();
+  const [, { adapter, io }] = nodes as [unknown, (typeof nodes)[0]];
+  const say = (text: string) => adapter.publish(() => void io.to('room').emit('event', text));
+  const heard: string[] = [];
+  clients[0].on('event', (text) => heard.push(text));
+  await say('before');
+  await killRedis();
+  await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));
+  await expect(sockets[0].join('room')).rejects.toThrow('away');
+  await restartRedis();
+  await Promise.all(nodes.map(({ adapter }) => adapter.ready()));
+  const last = next(clients[0], 'event');
+  await say('after');
+  await last;
+  expect(heard).toEqual(['after']);
+});
+
 it('who was cut off for longer than Redis keeps messages comes back as new', async () => {
   const { nodes, clients, killRedis, restartRedis } = await threeServers();
   await killRedis();

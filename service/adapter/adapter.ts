@@ -61,7 +61,7 @@ export class RecoveringAdapter extends RedisAdapter {
     let session = this.sessions.get(sid);
     if (!session) {
       session = newSession(sid);
-      session.joined.set(everyone, this.hub.lastSeen());
+      this.channels.start(session);
       this.sessions.set(sid, session);
     }
     const fresh = [...rooms].filter((room) => !this.sids.get(sid)?.has(room));

@@ -4,7 +4,7 @@ import { type Members, targetOf } from './delivery.ts';
 import { Entry, type Id, noId } from './entry.ts';
 import type { Hub } from './hub.ts';
 import type { CatchUpSource } from './resync.ts';
-import type { Session } from './sessions.ts';
+import { notYet, type Session } from './sessions.ts';
 
 /** The pseudo-room of all sockets of a namespace. */
 export const everyone = '*';
@@ -17,10 +17,7 @@ export type Channels = ReturnType<typeof openChannels>;
 
 export function openChannels(hub: Hub, members: Members) {
   const { subscriptions, options } = hub;
-  const prefix = `${hub.prefix}:${members.nsp.name}:`;
-  const direct = `${prefix}direct`;
-  const logOf = (room: string) => `${prefix}log:${room}`;
-  const channelOf = (room: string) => (isDirect(room) ? direct : `${prefix}room:${room}`);
+  const { direct, logOf, channelOf } = namesOf(`${hub.prefix}:${members.nsp.name}:`);
   const sidsOf = (room: string): Iterable<string> =>
     (room === everyone ? members.sids.keys() : members.rooms.get(room)) ?? [];
   const read = (id: Id, payload: Buffer) => new Entry(id, payload, id === noId ? hub.latest() : id);
@@ -42,32 +39,29 @@ export function openChannels(hub: Hub, members: Members) {
     channelOf,
     /** Resolves when what is published to the whole namespace or to a socket arrives here. */
     listening: () => Promise.all([channelOf(everyone), direct].map(subscriptions.ready)),
+    start: (session: Session) => start(hub, members, session, everyone, true),
     /** Listens, if nobody here did; a room that is joined starts where it is joined. */
     enter(session: Session, room: string): void {
+      const listens = subscriptions.isActive(channelOf(room));
       const restoring = session.phase === 'restoring'; // its positions come from its session
-      const channel = channelOf(room);
-      if (subscriptions.isActive(channel)) {
-        if (!restoring) session.joined.set(room, hub.lastSeen());
-        return;
-      }
-      // On one connection this is answered before the subscription: nothing falls between.
-      if (!restoring) session.underWay.push(readPosition(hub, members, session, room));
-      session.underWay.push(subscriptions.add(channel, logOf(room), receive(room)));
+      if (!restoring) start(hub, members, session, room, listens);
+      if (listens) return;
+      session.underWay.push(subscriptions.add(channelOf(room), logOf(room), receive(room)));
     },
     left(room: string): void {
       if (members.rooms.has(room) || isDirect(room)) return;
       const leave = () => members.rooms.has(room) || subscriptions.remove(channelOf(room));
       setTimeout(leave, options.unsubscribeMs).unref();
     },
-    /** What to read after Redis was away. */
-    catchUpSources(): CatchUpSource[] {
-      return [everyone, ...members.rooms.keys()].map((room) => ({
-        log: logOf(room),
-        receive: receive(room),
-        broken() {
-          for (const sid of [...sidsOf(room)]) members.sessions.get(sid)?.client?.conn.close();
-        },
-      }));
+    /** What to read after Redis was away, after a position. */
+    catchUpSources: (after: Id): CatchUpSource[] =>
+      [everyone, ...members.rooms.keys()].map((room) => {
+        const log = logOf(room);
+        return sourceOf(hub, members, { room, log, read, sids: () => sidsOf(room) }, after);
+      }),
+    /** Who has joined while nobody could tell the position starts after what was read. */
+    caughtUp(upTo: Id): void {
+      for (const { joined } of members.sessions.values()) startAfter(joined, upTo);
     },
     close(): void {
       for (const room of [everyone, ...members.rooms.keys()]) subscriptions.remove(channelOf(room));
@@ -76,10 +70,67 @@ export function openChannels(hub: Hub, members: Members) {
   };
 }
 
+function namesOf(prefix: string) {
+  const direct = `${prefix}direct`;
+  const logOf = (room: string) => `${prefix}log:${room}`;
+  const channelOf = (room: string) => (isDirect(room) ? direct : `${prefix}room:${room}`);
+  return { direct, logOf, channelOf };
+}
+
+function startAfter(joined: Session['joined'], upTo: Id): void {
+  for (const [room, start] of joined) if (start === notYet) joined.set(room, upTo);
+}
+
+interface Room {
+  room: string;
+  log: string;
+  read(id: Id, payload: Buffer): Entry;
+  sids(): Iterable<string>;
+}
+
+/** Its members get what came after they joined; who joins later gets nothing of it. */
+function sourceOf(
+  hub: Hub,
+  members: Members,
+  { room, log, read, sids }: Room,
+  after: Id,
+): CatchUpSource {
+  const here = new Set(sids());
+  const startOf = (sid: string) => members.sessions.get(sid)?.joined.get(room) ?? notYet;
+  const those = (wanted: (start: Id) => boolean) =>
+    [...sids()].filter((sid) => here.has(sid) && wanted(startOf(sid)));
+  const target = targetOf(members, () => those((start) => start <= after), hub);
+  let later: string[] | undefined; // have joined meanwhile
+  return {
+    log,
+    receive(id, payload) {
+      const entry = read(id, payload);
+      hub.turn.add(target, entry);
+      later ??= those((start) => start > after);
+      const due = later.filter((sid) => startOf(sid) < id);
+      const rest = targetOf(members, () => due, hub);
+      if (due.length > 0) hub.turn.add(rest, entry);
+    },
+    broken() {
+      for (const sid of [...sids()]) members.sessions.get(sid)?.client?.conn.close();
+    },
+  };
+}
+
+function start(hub: Hub, members: Members, session: Session, room: string, listens: boolean): void {
+  if (listens && hub.isLive()) session.joined.set(room, hub.lastSeen());
+  // On one connection this is answered before the subscription: nothing falls between.
+  else session.underWay.push(readPosition(hub, members, session, room));
+}
+
 async function readPosition(hub: Hub, members: Members, session: Session, room: string) {
   const { main, opened, get } = hub.connections;
-  const read = () => get(hub.keys.sequence).catch(() => null);
+  const read = () =>
+    get(hub.keys.sequence).then(
+      (id) => id ?? noId,
+      () => null,
+    );
   const position = await (main() ? read() : opened.then(read));
-  if (!members.sids.get(session.sid)?.has(room)) return;
-  session.joined.set(room, position ?? hub.lastSeen());
+  if (room !== everyone && !members.sids.get(session.sid)?.has(room)) return;
+  session.joined.set(room, position ?? (hub.isLive() ? hub.lastSeen() : notYet));
 }

@@ -153,11 +153,14 @@ function hubFor(
   watchNotices(hub, adapters);
   hub.catchWith({
     check: () => checkPosition(hub),
-    catchUp() {
-      const sources = all().flatMap(({ channels }) => channels.catchUpSources());
-      return catchUp(hub, sources, () => {
+    async catchUp() {
+      const after = hub.lastSeen();
+      const sources = all().flatMap(({ channels }) => channels.catchUpSources(after));
+      const upTo = await catchUp(hub, after, sources, () => {
         for (const adapter of all()) adapter.keeper.forgetAll();
       });
+      for (const adapter of all()) adapter.channels.caughtUp(upTo);
+      return upTo;
     },
     caughtUp() {
       for (const adapter of all()) adapter.keeper.saveAll();

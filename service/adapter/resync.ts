@@ -30,8 +30,12 @@ export async function checkPosition(hub: Hub): Promise<Id> {
  * Resolves to the id up to which everything was delivered.
  * @param forget called when what was missed may be in no log any more
  */
-export async function catchUp(hub: Hub, sources: CatchUpSource[], forget: () => void): Promise<Id> {
-  const after = hub.lastSeen();
+export async function catchUp(
+  hub: Hub,
+  after: Id,
+  sources: CatchUpSource[],
+  forget: () => void,
+): Promise<Id> {
   const upTo = await checkPosition(hub);
   if (hub.awayMs() > hub.logMs) forget();
   else if (after !== unknown && upTo > after) {

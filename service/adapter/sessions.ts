@@ -1,10 +1,14 @@
 // What Redis knows of each socket, written while it lives, so that any process can take it over.
 import type { Socket } from 'socket.io';
+import { RedisUnavailable } from './connections.ts';
 import type { Entry, Id } from './entry.ts';
 import type { Client } from './handshake.ts';
 import type { Hub } from './hub.ts';
 import type { RestoreResult } from './options.ts';
 import { claimSession, deleteSession, saveSession } from './scripts.ts';
+
+/** After every id: where a room was joined while nobody could tell the position. */
+export const notYet: Id = '9999999999999999';
 
 /** One socket of this process. */
 export interface Session {
@@ -91,7 +95,9 @@ async function writeNow(
   await Promise.all(session.underWay.splice(0));
   const { sid, joined, pid, epoch, user } = session;
   const { data } = session.socket ?? session; // an application may put another object there
-  const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
+  const known = [...joined].filter(([, start]) => start !== notYet);
+  if (!gone && known.length < joined.size) throw new RedisUnavailable('Redis was away at a join');
+  const state = JSON.stringify({ sid, joined: known, data } satisfies State);
   const { sessionMsMax, sessionsPerUserMax, observer } = hub.options;
   const ms = gone ? hub.logMs : sessionMsMax; // past the window it is known as expired
   const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax];
