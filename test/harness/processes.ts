@@ -121,9 +121,13 @@ export async function until(
 const portMin = 10_000;
 const portMax = 32_000; // systems take the ports of outgoing connections from above
 
+const given = new Set<number>(); // not yet listened to, maybe
+
 /** Nobody listens on it, and no outgoing connection takes it while a process restarts. */
 export async function freePort(): Promise<number> {
   const port = portMin + Math.floor(Math.random() * (portMax - portMin));
+  if (given.has(port)) return freePort();
+  given.add(port);
   const server = createServer();
   const free = await new Promise<boolean>((resolve) => {
     server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
