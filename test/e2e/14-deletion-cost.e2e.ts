@@ -1,6 +1,6 @@
-// Scaling down takes the emptiest pod where pods keep their deletion cost, and else another one;
-// and what their token is good for.
-import { afterAll, beforeAll, expect, it } from 'vitest';
+// Scaling down takes the emptiest pod where pods keep their deletion cost; and what their token is
+// good for.
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type Client, closeAll, connectMany, tokenMaker } from './clients.ts';
 import {
   eventually,
@@ -22,26 +22,23 @@ type Home = Awaited<ReturnType<typeof openNamespace>>;
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const sizes = [6, 5, 1]; // connections of the pods, in the order of their uids
 
-let homes: Home[] = [];
+let home: Home;
 const [clients, doors]: [Client[], { close(): void }[]] = [[], []];
 
 beforeAll(async () => {
-  homes = await Promise.all(['cost', 'no-cost'].map(openNamespace));
+  home = await openNamespace('cost');
   const { ports } = await get('default', 'endpointslice', 'kubernetes');
   const podDeletionCost = { enabled: true, apiServerPorts: ports.map(({ port }: Json) => port) };
-  const values = { ...withoutVolume, ...swift, replicas: 3, config: { REBALANCE: 'off' } };
-  const [on, off] = homes as [Home, Home];
-  await Promise.all([
-    install(on.namespace, { ...values, podDeletionCost, config: { REBALANCE: 'off', WORKERS: 2 } }),
-    install(off.namespace, values),
-  ]);
+  const values = { ...withoutVolume, ...swift, replicas: 3, podDeletionCost };
+  await install(home.namespace, { ...values, config: { REBALANCE: 'off', WORKERS: 2 } });
 });
 
-afterAll(async () => {
-  closeAll(clients);
-  for (const door of doors) door.close();
-  await Promise.all(homes.map(({ close }) => close()));
+afterEach(() => {
+  closeAll(clients.splice(0));
+  for (const door of doors.splice(0)) door.close();
 });
+
+afterAll(() => home?.close());
 
 /** Connects so many clients to each pod; the pods in this order. */
 async function fill({ namespace }: Home): Promise<Json[]> {
@@ -65,45 +62,28 @@ const costs = async ({ namespace }: Home, pods: Json[]) => {
   return now.map(({ metadata }) => metadata.annotations[annotation]);
 };
 
-/**
- * Resolves once Kubernetes sees no difference between the ages of pods, which it takes in powers of
- * two seconds: it then picks the first by uid.
- */
-const ofOneAge = (pods: Json[]) =>
-  eventually(60, async () => {
-    const ages = pods.flatMap(({ status }) => {
-      const ready = status.conditions.find(({ type }: Json) => type === 'Ready');
-      const seconds = (Date.now() - Date.parse(ready.lastTransitionTime)) / 1000;
-      return [seconds - 1, seconds + 3].map((age) => Math.floor(Math.log2(age)));
-    });
-    expect(new Set(ages).size).toBe(1);
-  });
-
-/** The names of the pods that go. */
-async function scaleDown({ namespace }: Home, pods: Json[]): Promise<string[]> {
-  await kubectl('-n', namespace, 'scale', 'deployment/mooring', '--replicas=2');
-  return eventually(10, async () => {
-    const left = (await serverPods(namespace)).map(({ metadata }) => metadata.name);
-    expect(left).toHaveLength(2);
-    return pods.map(({ metadata }) => metadata.name).filter((name) => !left.includes(name));
-  });
+async function scale({ namespace }: Home, replicas: number): Promise<void> {
+  await kubectl('-n', namespace, 'scale', 'deployment/mooring', `--replicas=${replicas}`);
+  await kubectl('-n', namespace, 'rollout', 'status', 'deployment/mooring', '--timeout=60s');
 }
 
-it('scaling down takes the emptiest pod, which Kubernetes by itself does not', async () => {
-  const [on, off] = homes as [Home, Home];
-  const [pods, others] = await Promise.all([fill(on), fill(off)]);
+it('scaling down takes the emptiest pod', async () => {
+  await scale(home, 3);
+  const pods = await fill(home);
   await timed('connections to costs', () =>
-    eventually(30, async () => expect(await costs(on, pods)).toEqual(sizes.map(String))),
+    eventually(40, async () => expect(await costs(home, pods)).toEqual(sizes.map(String))),
   );
-  expect(await costs(off, others)).toEqual(sizes.map(() => undefined));
-  await ofOneAge([...pods, ...others]);
-  const [gone, without] = await Promise.all([scaleDown(on, pods), scaleDown(off, others)]);
-  expect(gone).toEqual([pods[2].metadata.name]);
-  expect(without).not.toEqual([others[2].metadata.name]);
+  await scale(home, 2);
+  const left = await eventually(10, async () => {
+    const names = (await serverPods(home.namespace)).map(({ metadata }) => metadata.name);
+    expect(names).toHaveLength(2);
+    return names;
+  });
+  expect(left).not.toContain(pods[2].metadata.name); // Kubernetes by itself takes the first uid
 });
 
 it('the token of a pod is good for its own cost alone', async () => {
-  const [{ namespace }] = homes as [Home];
+  const { namespace } = home;
   const [{ metadata: own }, { metadata: other }] = await serverPods(namespace);
   const patch = (path: string, change: object) =>
     node(
