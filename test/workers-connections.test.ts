@@ -6,10 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { childrenOf } from './harness/processes.ts';
 import { connected, until } from './harness/service.ts';
-import { startWorkers } from './harness/workers.ts';
-
-const handshake = async (url: string) =>
-  (await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).status;
+import { handshake, startWorkers } from './harness/workers.ts';
 
 describe('workers', () => {
   it('keep the sessions of a browser apart that shares its connections among tabs', async () => {

@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { childrenOf } from './harness/processes.ts';
 import { apiKey, connected, next, readyStatus, samples, until } from './harness/service.ts';
-import { startWorkers } from './harness/workers.ts';
-
-/** Resolves when a handshake is answered, or its connection closed. */
-function handshake(url: string): Promise<void> {
-  return fetch(`${url}/socket.io/?EIO=4&transport=polling`).then(
-    () => {},
-    () => {},
-  );
-}
+import { handshake, startWorkers } from './harness/workers.ts';
 
 describe('workers', () => {
   it('serve twenty of twenty clients, and messages cross them', async () => {

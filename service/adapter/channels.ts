@@ -39,6 +39,7 @@ export function openChannels(hub: Hub, members: Members) {
     channelOf,
     /** Resolves when what is published to the whole namespace or to a socket arrives here. */
     listening: () => Promise.all([channelOf(everyone), direct].map(subscriptions.ready)),
+    /** What is for everybody starts, for a session, with it. */
     start: (session: Session) => start(hub, members, session, everyone, true),
     /** Listens, if nobody here did; a room that is joined starts where it is joined. */
     enter(session: Session, room: string): void {

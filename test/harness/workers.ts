@@ -14,3 +14,10 @@ export async function startWorkers(env: Record<string, string> = {}) {
   });
   return service;
 }
+
+/** The status that a handshake is answered with, 0 when its connection is closed. */
+export const handshake = (url: string): Promise<number> =>
+  fetch(`${url}/socket.io/?EIO=4&transport=polling`).then(
+    ({ status }) => status,
+    () => 0,
+  );
