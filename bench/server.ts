@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdapter as createStockAdapter } from '@socket.io/redis-adapter';
 import { createClient } from 'redis';
 import { Server, type ServerOptions } from 'socket.io';
-import { createAdapter } from '../service/adapter/create.ts';
+import { createAdapter } from '../service/adapter/index.ts';
 import { answerCalls } from './child.ts';
 import { createPublishing, text } from './publishing.ts';
 

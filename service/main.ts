@@ -3,7 +3,7 @@
 import cluster from 'node:cluster';
 import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
-import { RedisUnfit } from './adapter/requirements.ts';
+import { RedisUnfit } from './adapter/redis/requirements.ts';
 import { type App, createApp } from './app.ts';
 import { BadUsage, parseCheck } from './check/options.ts';
 import { startPrimary } from './cluster/primary.ts';

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { createAdapter } from '../service/adapter/create.ts';
-import { createLine } from '../service/adapter/line.ts';
+import { createAdapter } from '../service/adapter/index.ts';
+import { createLine } from '../service/adapter/session/limiter.ts';
 import { threeServers } from './harness/servers.ts';
 import { freePort, next, until } from './harness/service.ts';
 

@@ -1,6 +1,6 @@
 // Many messages in one turn of the event loop: written together, and still in order, once each.
 import { describe, expect, it } from 'vitest';
-import { createLine } from '../service/adapter/line.ts';
+import { createLine } from '../service/adapter/session/limiter.ts';
 import { threeServers } from './harness/servers.ts';
 import { next, until } from './harness/service.ts';
 

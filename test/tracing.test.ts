@@ -1,7 +1,7 @@
 // Traces of what back ends publish, as a collector gets them from real replicas.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { Entry, encode, withContext } from '../service/adapter/entry.ts';
+import { Entry, encode, withContext } from '../service/adapter/delivery/envelope.ts';
 import { formatTraceparent } from '../service/traceparent.ts';
 import { openExporter, type Sent } from '../service/tracing/exporter.ts';
 import type { Span } from '../service/tracing/otlp.ts';

@@ -2,16 +2,16 @@
 import { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
-import { type Channels, everyone, openChannels } from './channels.ts';
-import { goLive, type Packet, writeDirect } from './delivery.ts';
-import { type Flags, noId, type PacketEncoder, requireDefaultParser } from './entry.ts';
-import * as handshakes from './handshake.ts';
-import type { Hub } from './hub.ts';
-import { createKeeper, type Keeper } from './keeper.ts';
-import { type Message, toMessage } from './publish.ts';
-import { answerFailures, beforeRequests } from './requests.ts';
-import { restore } from './restore.ts';
-import { newSession, type Session } from './sessions.ts';
+import { answerFailures, beforeRequests } from './cluster-requests.ts';
+import { goLive, type Packet, writeDirect } from './delivery/delivery.ts';
+import { type Flags, noId, type PacketEncoder, requireDefaultParser } from './delivery/envelope.ts';
+import * as handshakes from './session/connect-hook.ts';
+import { restore } from './session/restore.ts';
+import { newSession, type Session } from './session/session-store.ts';
+import { createKeeper, type Keeper } from './session/session-writer.ts';
+import { type Channels, everyone, openChannels } from './stream/channels.ts';
+import { type Message, toMessage } from './stream/publisher.ts';
+import type { Hub } from './stream/stream.ts';
 
 type Post = (message: Message) => void;
 type BaseClient = ConstructorParameters<typeof RedisAdapter>[1];

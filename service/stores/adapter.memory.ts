@@ -3,7 +3,7 @@
 // connection was missed takes it over.
 import type { Namespace, ServerOptions, Socket } from 'socket.io';
 import { SessionAwareAdapter } from 'socket.io-adapter';
-import { hookHandshake } from '../adapter/handshake.ts';
+import { hookHandshake } from '../adapter/session/connect-hook.ts';
 import type { RecoveryResult } from '../metrics.ts';
 import type { SocketData } from '../protocol.ts';
 import { type Identify, ownerOf } from './broadcast.ts';

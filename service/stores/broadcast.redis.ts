@@ -1,8 +1,8 @@
 // Publishing through Redis, with the adapter that recovers connections.
 import type { ServerOptions } from 'socket.io';
-import { RedisUnavailable } from '../adapter/connections.ts';
-import { createAdapter } from '../adapter/create.ts';
-import type { RedisClient } from '../adapter/locate.ts';
+import { createAdapter } from '../adapter/index.ts';
+import { RedisUnavailable } from '../adapter/redis/connections.ts';
+import type { RedisClient } from '../adapter/redis/locate.ts';
 import type { Metrics, RecoveryResult } from '../metrics.ts';
 import { Unavailable } from '../protocol.ts';
 import { type Broadcast, type Identify, onceMs, ownerOf } from './broadcast.ts';

@@ -1,8 +1,8 @@
 // Redis for the stores: commands fail fast, and never end the process.
 import { createClient, createCluster, createSentinel } from 'redis';
-import { evaluate } from '../adapter/command.ts';
-import { openLink } from '../adapter/link.ts';
-import { type Client, locatorOf, type RedisClient } from '../adapter/locate.ts';
+import { openLink } from '../adapter/redis/connection.ts';
+import { evaluate } from '../adapter/redis/evaluate.ts';
+import { type Client, locatorOf, type RedisClient } from '../adapter/redis/locate.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 import { Unavailable } from '../protocol.ts';

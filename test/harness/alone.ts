@@ -1,8 +1,8 @@
 // The adapter without the service, with a client that a user has made.
 import { Server } from 'socket.io';
 import { expect } from 'vitest';
-import { createAdapter } from '../../service/adapter/create.ts';
-import type { RedisClient } from '../../service/adapter/locate.ts';
+import { createAdapter } from '../../service/adapter/index.ts';
+import type { RedisClient } from '../../service/adapter/redis/locate.ts';
 
 /** Publishes in two namespaces, through a client of any kind. */
 export async function expectAlone(client: RedisClient): Promise<void> {

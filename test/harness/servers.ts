@@ -4,7 +4,7 @@ import { createClient } from 'redis';
 import { Server, type ServerOptions, type Socket as ServerSocket } from 'socket.io';
 import { connect, type Socket } from 'socket.io-client';
 import { onTestFinished } from 'vitest';
-import { createAdapter } from '../../service/adapter/create.ts';
+import { createAdapter } from '../../service/adapter/index.ts';
 import { listen } from '../../service/http/router.ts';
 import { startRedis } from './redis.ts';
 import { connected, until } from './service.ts';

@@ -1,8 +1,8 @@
 // Writes sessions to Redis: what changes in one turn of the event loop at once, what is gone at
 // once, and all of them again before their keys end.
-import { RedisUnavailable } from './connections.ts';
-import type { Hub } from './hub.ts';
-import { remove, type Session, write } from './sessions.ts';
+import { RedisUnavailable } from '../redis/connections.ts';
+import type { Hub } from '../stream/stream.ts';
+import { remove, type Session, write } from './session-store.ts';
 
 const tooLate = () => new RedisUnavailable('the connection has gone');
 

@@ -1,6 +1,6 @@
 // Holds messages back while the process catches up, so that none overtakes what was missed.
-import type { AdapterOptions } from './options.ts';
-import type { Subscription } from './subscriptions.ts';
+import type { AdapterOptions } from '../options.ts';
+import type { Subscription } from '../redis/subscriptions.ts';
 
 export type Held = [Subscription, Buffer];
 export type Gate = ReturnType<typeof createGate>;

@@ -1,7 +1,7 @@
 // A lasting tie to the server that takes writes: connections that are opened, examined and dropped
 // together. When one breaks, or the server is no master any more, it is looked for anew.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { within } from './command.ts';
+import { within } from './evaluate.ts';
 import type { Client, Locator } from './locate.ts';
 import type { Needs } from './permissions.ts';
 import { examine, RedisUnfit, refusal } from './requirements.ts';

@@ -2,7 +2,7 @@
 // emitters. It drops the promises of its commands, so they are caught here; what it subscribes to
 // lasts.
 import type { RedisAdapter } from '@socket.io/redis-adapter';
-import type { Hub } from './hub.ts';
+import type { Hub } from './stream/stream.ts';
 
 type Listener = (message: Buffer, channel: Buffer) => void;
 

@@ -1,14 +1,14 @@
 // The adapter's own connections to Redis: one for publishing, subscribing and sessions, one for
 // reading logs, so that a long read delays no message.
 import { RESP_TYPES } from 'redis';
-import { evaluate } from './command.ts';
-import { openLink } from './link.ts';
+import type { AdapterOptions } from '../options.ts';
+import { openLink } from './connection.ts';
+import { evaluate } from './evaluate.ts';
 import type { Client, Locator } from './locate.ts';
-import type { AdapterOptions } from './options.ts';
 import type { Script } from './scripts.ts';
 import * as scripts from './scripts.ts';
 
-export { RedisUnavailable } from './link.ts';
+export { RedisUnavailable } from './connection.ts';
 
 export type Connections = ReturnType<typeof openConnections>;
 export type Argument = string | Buffer;

@@ -1,10 +1,18 @@
 // Publishing: everything one turn of the event loop has to say goes to Redis in one script call.
 
+import {
+  bundle,
+  encode,
+  type Flags,
+  type Id,
+  idBefore,
+  idLength,
+  withContext,
+} from '../delivery/envelope.ts';
+import { type Argument, RedisUnavailable } from '../redis/connections.ts';
+import { publish as script } from '../redis/scripts.ts';
 import { anyDirect, type Channels, everyone, isDirect } from './channels.ts';
-import { type Argument, RedisUnavailable } from './connections.ts';
-import { bundle, encode, type Flags, type Id, idBefore, idLength, withContext } from './entry.ts';
-import type { Hub } from './hub.ts';
-import { publish as script } from './scripts.ts';
+import type { Hub } from './stream.ts';
 
 const bundleBytesMax = 65_536;
 const directMax = 2_000; // the log of each holds the names of all

@@ -1,10 +1,10 @@
 // Writing entries to sockets: each at most once, in order, and never before its socket is ready.
 import type { Namespace, Socket } from 'socket.io';
-import type { Entry, Flags } from './entry.ts';
-import type { AdapterOptions } from './options.ts';
-import type { Session } from './sessions.ts';
-import type { Target } from './turn.ts';
-import { createParcel, type Parcel, type Wire } from './wire.ts';
+import type { AdapterOptions } from '../options.ts';
+import type { Session } from '../session/session-store.ts';
+import type { Target } from './batch.ts';
+import type { Entry, Flags } from './envelope.ts';
+import { createParcel, type Parcel, type Wire } from './socket-writer.ts';
 
 const replayedAtOnce = 64; // messages that are put together into one write, if they are small
 

@@ -1,10 +1,11 @@
 // `createAdapter(redisClient, options)`, the form of the ecosystem's adapters.
 import type { Namespace } from 'socket.io';
 import { RecoveringAdapter } from './adapter.ts';
-import { createEcho, type Echo } from './echo.ts';
-import { createHub, type Hub } from './hub.ts';
-import { type Locator, locatorOf, type RedisClient } from './locate.ts';
+import { createRequestClient, rememberOwnRequests } from './cluster-requests.ts';
 import { type AdapterOptions, defaultOptions, type Observer } from './options.ts';
+import { type Locator, locatorOf, type RedisClient } from './redis/locate.ts';
+import { catchUp, checkPosition } from './stream/catch-up.ts';
+import { createEcho, type Echo } from './stream/loopback.ts';
 import {
   createPublisher,
   type Extras,
@@ -12,9 +13,8 @@ import {
   type Message,
   type Published,
   type Publisher,
-} from './publish.ts';
-import { createRequestClient, rememberOwnRequests } from './requests.ts';
-import { catchUp, checkPosition } from './resync.ts';
+} from './stream/publisher.ts';
+import { createHub, type Hub } from './stream/stream.ts';
 
 type Given = Partial<Omit<AdapterOptions, 'observer'>> & { observer?: Partial<Observer> };
 

@@ -1,7 +1,8 @@
 // The channels this process listens to. What becomes of them when Redis goes and comes back: each
 // is subscribed anew on the new connection, which knows of none.
+
+import type { Id } from '../delivery/envelope.ts';
 import { type Connections, RedisUnavailable } from './connections.ts';
-import type { Id } from './entry.ts';
 import type { Client } from './locate.ts';
 
 export interface Subscription {

@@ -1,9 +1,9 @@
 // After Redis was away: every room of this process is read from where it stopped, so that live
 // sockets miss nothing and see nothing twice.
-import { type Id, unknown } from './entry.ts';
-import type { Hub } from './hub.ts';
-import { readLogs } from './log.ts';
-import { checkLoss } from './scripts.ts';
+import { type Id, unknown } from '../delivery/envelope.ts';
+import { checkLoss } from '../redis/scripts.ts';
+import { readLogs } from './log-reader.ts';
+import type { Hub } from './stream.ts';
 
 const messagesMax = 100_000; // of one room
 const bytesMax = 64 * 1024 * 1024; // of one room

@@ -1,11 +1,11 @@
 // What Redis knows of each socket, written while it lives, so that any process can take it over.
 import type { Socket } from 'socket.io';
-import { RedisUnavailable } from './connections.ts';
-import type { Entry, Id } from './entry.ts';
-import type { Client } from './handshake.ts';
-import type { Hub } from './hub.ts';
-import type { RestoreResult } from './options.ts';
-import { claimSession, deleteSession, saveSession } from './scripts.ts';
+import type { Entry, Id } from '../delivery/envelope.ts';
+import type { RestoreResult } from '../options.ts';
+import { RedisUnavailable } from '../redis/connections.ts';
+import { claimSession, deleteSession, saveSession } from '../redis/scripts.ts';
+import type { Hub } from '../stream/stream.ts';
+import type { Client } from './connect-hook.ts';
 
 /** After every id: where a room was joined while nobody could tell the position. */
 export const notYet: Id = '9999999999999999';

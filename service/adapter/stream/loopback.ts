@@ -1,7 +1,8 @@
 // A message to this process itself: by the same script, connection, channels and gate as any other,
 // so that it comes back exactly when other processes' messages would. No client ever sees it.
-import type { Hub } from './hub.ts';
-import type { Message } from './publish.ts';
+
+import type { Message } from './publisher.ts';
+import type { Hub } from './stream.ts';
 
 export type Echo = () => Promise<void>;
 

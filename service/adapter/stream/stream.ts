@@ -1,15 +1,15 @@
 // One for all namespaces of a server: the connections, the position in the stream, and the gate
 // that holds messages back while the process catches up after a loss of Redis.
 import { randomBytes } from 'node:crypto';
-import { type Connections, openConnections } from './connections.ts';
-import { fromChannel, type Id, idLength, noId, unbundle, unknown } from './entry.ts';
-import { createGate, type Gate, type Held } from './gate.ts';
-import { createLine } from './line.ts';
-import type { Locator } from './locate.ts';
-import type { AdapterOptions } from './options.ts';
-import { createSubscriptions, type Subscription } from './subscriptions.ts';
-import { createTurn } from './turn.ts';
-import { createWire } from './wire.ts';
+import { createTurn } from '../delivery/batch.ts';
+import { fromChannel, type Id, idLength, noId, unbundle, unknown } from '../delivery/envelope.ts';
+import { createWire } from '../delivery/socket-writer.ts';
+import type { AdapterOptions } from '../options.ts';
+import { type Connections, openConnections } from '../redis/connections.ts';
+import type { Locator } from '../redis/locate.ts';
+import { createSubscriptions, type Subscription } from '../redis/subscriptions.ts';
+import { createLine } from '../session/limiter.ts';
+import { createGate, type Gate, type Held } from './catch-up-buffer.ts';
 
 export type Hub = ReturnType<typeof createHub>;
 

@@ -1,10 +1,10 @@
 // The rooms of one namespace as channels and logs: a process listens to the rooms it has members
 // in, and each member knows from which position on.
-import { type Members, targetOf } from './delivery.ts';
-import { Entry, type Id, noId } from './entry.ts';
-import type { Hub } from './hub.ts';
-import type { CatchUpSource } from './resync.ts';
-import { notYet, type Session } from './sessions.ts';
+import { type Members, targetOf } from '../delivery/delivery.ts';
+import { Entry, type Id, noId } from '../delivery/envelope.ts';
+import { notYet, type Session } from '../session/session-store.ts';
+import type { CatchUpSource } from './catch-up.ts';
+import type { Hub } from './stream.ts';
 
 /** The pseudo-room of all sockets of a namespace. */
 export const everyone = '*';

@@ -7,7 +7,7 @@ import {
   type RedisClusterOptions,
   type RedisSentinelOptions,
 } from 'redis';
-import { within } from './command.ts';
+import { within } from './evaluate.ts';
 import { RedisUnfit, refusal } from './requirements.ts';
 
 export type Client = ReturnType<typeof createClient>;

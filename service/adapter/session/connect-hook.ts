@@ -3,7 +3,7 @@
 // before every middleware.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Namespace, Socket } from 'socket.io';
-import type { Session } from './sessions.ts';
+import type { Session } from './session-store.ts';
 
 export type Auth = Record<string, unknown>;
 

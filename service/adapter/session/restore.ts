@@ -1,14 +1,14 @@
 // Taking a session over from wherever it was: claim it, hold what arrives, read what was missed.
 
-import type { RecoveringAdapter } from './adapter.ts';
-import { everyone } from './channels.ts';
-import { RedisUnavailable } from './connections.ts';
-import { Entry, type Id, isId, noId } from './entry.ts';
-import type { Handshake } from './handshake.ts';
-import type { Hub } from './hub.ts';
-import { readLogs } from './log.ts';
-import type { RestoreResult } from './options.ts';
-import { claim, newSession, type Session } from './sessions.ts';
+import type { RecoveringAdapter } from '../adapter.ts';
+import { Entry, type Id, isId, noId } from '../delivery/envelope.ts';
+import type { RestoreResult } from '../options.ts';
+import { RedisUnavailable } from '../redis/connections.ts';
+import { everyone } from '../stream/channels.ts';
+import { readLogs } from '../stream/log-reader.ts';
+import type { Hub } from '../stream/stream.ts';
+import type { Handshake } from './connect-hook.ts';
+import { claim, newSession, type Session } from './session-store.ts';
 
 /** What Socket.IO makes a recovered socket of. */
 export interface Restored {

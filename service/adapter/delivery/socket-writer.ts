@@ -2,7 +2,7 @@
 // before them; everywhere else Engine.IO queues the packets.
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
-import type { Entry } from './entry.ts';
+import type { Entry } from './envelope.ts';
 
 interface Client {
   conn: Connection;

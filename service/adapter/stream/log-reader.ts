@@ -1,7 +1,8 @@
 // Reading the logs of several rooms as one stream, in the order of publishing.
-import type { Connections } from './connections.ts';
-import { type Id, unbundle } from './entry.ts';
-import { readLog } from './scripts.ts';
+
+import { type Id, unbundle } from '../delivery/envelope.ts';
+import type { Connections } from '../redis/connections.ts';
+import { readLog } from '../redis/scripts.ts';
 
 export interface Source {
   log: string;

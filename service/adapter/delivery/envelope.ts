@@ -8,7 +8,7 @@
 // A stock client takes the last argument of an event for its offset. The packet is encoded with
 // zeros there, which every process overwrites with the id.
 
-import { frameOf } from './frame.ts';
+import { frameOf } from './websocket-frame.ts';
 
 /** Microseconds by Redis's clock, as 16 digits: ordered as text. */
 export type Id = string;

@@ -1,6 +1,6 @@
 // What arrives in one turn of the event loop is delivered together: messages for the same members
 // that follow each other are one write to each.
-import type { Entry } from './entry.ts';
+import type { Entry } from './envelope.ts';
 
 /** Offers its members entries, in order. */
 export interface Target {
