@@ -1,6 +1,6 @@
 // One replica of Mooring as it is, with metrics that can be told not to count.
 import { createApp } from '../service/app.ts';
-import { parseConfig } from '../service/config.ts';
+import { parseConfig } from '../service/config/schema.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { roomName } from '../service/protocol.ts';

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { createAccess } from './access.ts';
 import type { Application, Services } from './application.ts';
 import chat from './chat/chat.ts';
-import { type Config, ConfigError } from './config.ts';
+import { type Config, ConfigError } from './config/schema.ts';
 import { createApi } from './http/api.ts';
 import { logged } from './http/logged.ts';
 import { createPage, type ReadyMadeToken } from './http/page.ts';

@@ -1,7 +1,7 @@
 // The reference of the environment, from the schema that reads it.
 import { hostname } from 'node:os';
 import type { z } from 'zod';
-import { secrets, settings } from './config.ts';
+import { secrets, settings } from './config/schema.ts';
 
 interface Variable {
   name: string;
@@ -46,7 +46,7 @@ export function helpMarkdown(): string {
   });
   return `# Configuration
 
-Generated from \`service/config.ts\` by \`npm run docs\`; a test compares the two.
+Generated from \`service/config/schema.ts\` by \`npm run docs\`; a test compares the two.
 
 Every variable is read once, at the start. A missing or wrong value ends the start with one message
 that lists every problem by name. ${secrets.map((name) => `\`${name}\``).join(', ')} also take a

@@ -8,7 +8,7 @@ import { type App, createApp } from './app.ts';
 import { BadUsage, parseCheck } from './check/options.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
-import { ConfigError, parseConfig } from './config.ts';
+import { ConfigError, parseConfig } from './config/schema.ts';
 import { inDevelopment, readyMadeTokens, welcomeText } from './development.ts';
 import { helpMarkdown, helpText } from './help.ts';
 import { createOperations } from './http/operations.ts';

@@ -1,7 +1,7 @@
 // Everything that is counted, as verbs of the domain.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import manifest from '../package.json' with { type: 'json' };
-import type { Config } from './config.ts';
+import type { Config } from './config/schema.ts';
 import type { Delivery, Who } from './narrate.ts';
 import { type RefusalCode, refusalCodes } from './protocol.ts';
 import type { RedisFigures } from './stores/figures.redis.ts';

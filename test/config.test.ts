@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../service/config.ts';
+import { parseConfig } from '../service/config/schema.ts';
 
 const secret = 'x'.repeat(32);
 const parse = (env: Record<string, string>) => parseConfig({ JWT_SECRET: secret, ...env });

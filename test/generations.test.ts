@@ -1,6 +1,6 @@
 // Which release is the newest, as pods of several come, go and come back.
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { parseConfig } from '../service/config.ts';
+import { parseConfig } from '../service/config/schema.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { createRedisFleet, fleetNeeds } from '../service/stores/fleet.redis.ts';
 import type { Beat } from '../service/stores/fleet.ts';

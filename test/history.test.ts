@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from 'socket.io';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Draft } from '../service/application.ts';
-import { parseConfig } from '../service/config.ts';
+import { parseConfig } from '../service/config/schema.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { openStores } from '../service/stores/open.ts';
 import { startRedis } from './harness/redis.ts';

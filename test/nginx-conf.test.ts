@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withLoopback } from '../ingress/nginx/proxy.ts';
 import { drainEnvironment, projectFolder } from '../ingress/nginx/settings.ts';
-import { settings } from '../service/config.ts';
+import { settings } from '../service/config/schema.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../service/protocol.ts';
 
 const read = (path: string) => readFileSync(join(projectFolder, path), 'utf8');

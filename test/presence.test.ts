@@ -1,6 +1,6 @@
 // One suite for both implementations of presence, and what several processes do to it.
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { parseConfig } from '../service/config.ts';
+import { parseConfig } from '../service/config/schema.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { createMemoryPresence } from '../service/stores/presence.memory.ts';
 import { createRedisPresence, presenceNeeds } from '../service/stores/presence.redis.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Server } from 'socket.io';
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../service/config.ts';
+import { parseConfig } from '../service/config/schema.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { openStores } from '../service/stores/open.ts';
 import { sendTo } from './harness/moving.ts';

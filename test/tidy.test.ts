@@ -61,9 +61,9 @@ describe('imports', () => {
 
   it('of a leaf reach protocol.ts at most, but for types and what it is made to serve', () => {
     const made: Record<string, string | string[]> = {
-      'service/help.ts': 'service/config.ts',
-      'service/config.ts': ['service/variable.ts', 'service/contradictions.ts'],
-      'service/contradictions.ts': 'service/variable.ts',
+      'service/help.ts': 'service/config/schema.ts',
+      'service/config/schema.ts': ['service/config/types.ts', 'service/config/cross-checks.ts'],
+      'service/config/cross-checks.ts': 'service/config/types.ts',
       'service/development.ts': 'service/token.ts',
     };
     for (const path of service.filter(isLeaf)) {

@@ -1,6 +1,6 @@
 // The strict JSON Schema of a chart's values.
 import { z } from 'zod';
-import { settings } from '../../service/config.ts';
+import { settings } from '../../service/config/schema.ts';
 import type { Value } from './values.ts';
 
 type Schema = Record<string, unknown>;

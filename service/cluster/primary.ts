@@ -3,7 +3,7 @@
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { setupMaster } from '@socket.io/sticky';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/schema.ts';
 import { listen, problem } from '../http/router.ts';
 import type { Log } from '../log.ts';
 import type { Snapshot } from '../metrics.ts';

@@ -1,7 +1,7 @@
 // A process from its start to its end: whether it is ready, whether it takes a handshake, and how
 // its connections leave it.
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/schema.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Fleet } from '../stores/fleet.ts';

@@ -2,7 +2,7 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../metrics.ts';
 import {
   type MooringNamespace,

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { History, Presence } from '../application.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../metrics.ts';
 import { memoryBroadcast } from './broadcast.memory.ts';
 import { redisBroadcast } from './broadcast.redis.ts';

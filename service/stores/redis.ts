@@ -3,7 +3,7 @@ import { createClient, createCluster, createSentinel } from 'redis';
 import { openLink } from '../adapter/redis/connection.ts';
 import { evaluate } from '../adapter/redis/evaluate.ts';
 import { type Client, locatorOf, type RedisClient } from '../adapter/redis/locate.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../metrics.ts';
 import { Unavailable } from '../protocol.ts';
 

@@ -1,7 +1,7 @@
 // Traces of what back ends publish: a span for the publishing, and one for the delivery on each
 // process that has clients for it. Without a collector there is nothing of this.
 import { randomBytes } from 'node:crypto';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Report } from '../report.ts';
 import { formatTraceparent, parseTraceparent, type TraceContext } from '../traceparent.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../service/config.ts';
+import { parseConfig } from '../../service/config/schema.ts';
 import { all, only, pods, render, scenario, template, type Values } from './render.ts';
 
 const on = { podDeletionCost: { enabled: true } };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { parseConfig } from '../../service/config.ts';
+import { parseConfig } from '../../service/config/schema.ts';
 import { chart, only, pods, render, scenario, type Values } from './render.ts';
 
 const deployment = (values?: Values) => only(render(values), 'Deployment', nameOf(values));

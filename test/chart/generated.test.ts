@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { charts, generated, valueNames } from '../../charts/tools/generated.ts';
-import { settings } from '../../service/config.ts';
+import { settings } from '../../service/config/schema.ts';
 import { chart, scenario, scenarios } from './render.ts';
 
 describe('what is generated from values.yaml', () => {

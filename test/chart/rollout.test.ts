@@ -1,6 +1,6 @@
 // What follows from drain.seconds and drain.settleSeconds, and that the parts agree.
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../service/config.ts';
+import { parseConfig } from '../../service/config/schema.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol.ts';
 import { only, render, scenario, template, type Values } from './render.ts';
 

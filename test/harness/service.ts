@@ -7,7 +7,7 @@ import {
 } from 'socket.io-client';
 import { onTestFinished } from 'vitest';
 import { createApp } from '../../service/app.ts';
-import { parseConfig } from '../../service/config.ts';
+import { parseConfig } from '../../service/config/schema.ts';
 import { createOperations } from '../../service/http/operations.ts';
 import { listen } from '../../service/http/router.ts';
 import { createLog } from '../../service/log.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { z } from 'zod';
-import { contradictions } from './contradictions.ts';
+import { contradictions } from './cross-checks.ts';
 import {
   choice,
   count,
@@ -14,7 +14,7 @@ import {
   share,
   url,
   urls,
-} from './variable.ts';
+} from './types.ts';
 
 /** Variables that also take a file: `NAME_FILE` holds a path to the value. */
 export const secrets = [

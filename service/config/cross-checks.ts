@@ -1,4 +1,4 @@
-import { splitUrls } from './variable.ts';
+import { splitUrls } from './types.ts';
 
 /** Variables that are fine alone and wrong together. */
 export function contradictions(values: Record<string, string>): string[] {
