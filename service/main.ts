@@ -5,12 +5,12 @@ import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
 import { RedisUnfit } from './adapter/redis/requirements.ts';
 import { type App, createApp } from './app.ts';
-import { BadUsage, parseCheck } from './check/options.ts';
+import { BadUsage, parseCheck } from './cli/check/options.ts';
+import { inDevelopment, readyMadeTokens, welcomeText } from './cli/development.ts';
+import { helpMarkdown, helpText } from './cli/help.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
 import { ConfigError, parseConfig } from './config/schema.ts';
-import { inDevelopment, readyMadeTokens, welcomeText } from './development.ts';
-import { helpMarkdown, helpText } from './help.ts';
 import { createOperations } from './http/operations.ts';
 import { listen } from './http/router.ts';
 import { createLog, type Log } from './log.ts';
@@ -52,8 +52,8 @@ class UsageError extends Error {}
 /** Exits 0 when nothing fails, 1 when something does, 2 when the arguments make no sense. */
 async function check(args: string[], env: Environment): Promise<void> {
   const options = parseCheck(args, () => signingKey(env));
-  const { runCheck } = await import('./check/check.ts').catch(explainMissing);
-  const { reportJson, reportText } = await import('./check/table.ts');
+  const { runCheck } = await import('./cli/check/check.ts').catch(explainMissing);
+  const { reportJson, reportText } = await import('./cli/check/table.ts');
   const report = await runCheck(options);
   print(options.json ? reportJson(report) : reportText(report));
   process.exitCode = report.ok ? 0 : 1;

@@ -1,7 +1,7 @@
 // `mooring check` as users run it: its output and its exit status.
 import { execFile } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { parseCheck } from '../service/check/options.ts';
+import { parseCheck } from '../service/cli/check/options.ts';
 import { secret, startProcess, untilReady } from './harness/service.ts';
 
 const key = { secret, algorithm: 'HS256' };

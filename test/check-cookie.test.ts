@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { judgeCookies } from '../service/check/cookie.ts';
-import { parseDoor } from '../service/check/door.ts';
+import { judgeCookies } from '../service/cli/check/cookie.ts';
+import { parseDoor } from '../service/cli/check/door.ts';
 
 describe('an affinity cookie', () => {
   const judge = (setCookie: string, url = 'https://chat.example.com') =>

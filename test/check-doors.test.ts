@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
-import { runCheck } from '../service/check/check.ts';
-import { parseCheck } from '../service/check/options.ts';
+import { runCheck } from '../service/cli/check/check.ts';
+import { parseCheck } from '../service/cli/check/options.ts';
 import { startScratchFleet } from './fleet-scratch.ts';
 import { startNginx, upgradable, upstream } from './harness/nginx.ts';
 import { startRedis } from './harness/redis.ts';

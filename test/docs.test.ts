@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { helpMarkdown, helpText } from '../service/help.ts';
+import { helpMarkdown, helpText } from '../service/cli/help.ts';
 import { startProcess } from './harness/service.ts';
 
 const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].concat(

@@ -1,8 +1,14 @@
 // The judging of what clients recorded, as tables.
 import { describe, expect, it } from 'vitest';
-import { judge, judgeNumbers, judgeSpread, peakPerSecond, percentile } from './load/judge.ts';
-import { createRecord, resetRecord } from './load/record.ts';
-import { isClean, summarize } from './load/summary.ts';
+import {
+  judge,
+  judgeNumbers,
+  judgeSpread,
+  peakPerSecond,
+  percentile,
+} from '../service/cli/load/judge.ts';
+import { createRecord, resetRecord } from '../service/cli/load/record.ts';
+import { isClean, summarize } from '../service/cli/load/summary.ts';
 
 describe('numbers from 3 to 6', () => {
   it.each<[string, number[], object]>([

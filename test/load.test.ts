@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server } from 'socket.io';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { type LoadOptions, startLoad } from '../service/cli/load/load.ts';
+import { readCommandLine } from '../service/cli/load/options.ts';
 import { listen } from '../service/http/router.ts';
 import { collect, secret, startApp, tokenFor, until } from './harness/service.ts';
-import { type LoadOptions, startLoad } from './load/load.ts';
-import { readCommandLine } from './load/options.ts';
 
 async function start(url: string, options: Partial<LoadOptions> = {}) {
   const small = { clients: 6, rooms: 2, rate: 50, transports: [['polling', 'websocket']] };
@@ -154,7 +154,7 @@ describe('the command line', () => {
     const [secretFile, json] = [join(folder, 'secret'), join(folder, 'out.json')];
     writeFileSync(secretFile, `${secret}\n`);
     const args = ['--url', url, '--secret-file', secretFile, '--clients', '4', '--rooms', '1'];
-    const main = ['test/load/main.ts', ...args, '--seconds', '0', '--json', json];
+    const main = ['service/cli/load/main.ts', ...args, '--seconds', '0', '--json', json];
     const child = spawn(process.execPath, main, { stdio: ['ignore', 'pipe', 'pipe'] });
     const output = collect(child);
     onTestFinished(() => void child.kill('SIGKILL'));

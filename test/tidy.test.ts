@@ -61,10 +61,10 @@ describe('imports', () => {
 
   it('of a leaf reach protocol.ts at most, but for types and what it is made to serve', () => {
     const made: Record<string, string | string[]> = {
-      'service/help.ts': 'service/config/schema.ts',
+      'service/cli/help.ts': 'service/config/schema.ts',
       'service/config/schema.ts': ['service/config/types.ts', 'service/config/cross-checks.ts'],
       'service/config/cross-checks.ts': 'service/config/types.ts',
-      'service/development.ts': 'service/token.ts',
+      'service/cli/development.ts': 'service/token.ts',
     };
     for (const path of service.filter(isLeaf)) {
       for (const { target, typeOnly } of importsOf(path)) {

@@ -4,8 +4,8 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Load, type LoadReport, startLoad } from '../load/load.ts';
-import { row, summarize, tableHead } from '../load/summary.ts';
+import { type Load, type LoadReport, startLoad } from '../../service/cli/load/load.ts';
+import { row, summarize, tableHead } from '../../service/cli/load/summary.ts';
 import { tokenMaker } from './clients.ts';
 import { inside, install, note, openNamespace, serverPods } from './cluster.ts';
 import { behindGateway, directly, hasGateway, leads, openGateway } from './gateway.ts';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPrometheus } from '../../monitoring/prometheus.ts';
 import { trueAlerts, verifyExpressions } from '../../monitoring/verify.ts';
-import { type Load, startLoad } from '../load/load.ts';
+import { type Load, startLoad } from '../../service/cli/load/load.ts';
 import { tokenMaker } from './clients.ts';
 import {
   eventually,

@@ -1,13 +1,13 @@
 // The command line of the load client.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { mintToken } from '../../service/token.ts';
+import { mintToken } from '../../token.ts';
 import type { LoadOptions } from './load.ts';
 
 export const help = `Holds stock Socket.IO clients with browser-like cookies, sends them numbered
 messages, and reports what they went through: roll-outs, kills, scaling, whatever happens meanwhile.
 
-  node test/load/main.ts --url URL (--secret-file FILE | --token TOKEN) [options]
+  node service/cli/load/main.ts --url URL (--secret-file FILE | --token TOKEN) [options]
 
   --url URL               where clients connect, e.g. http://127.0.0.1:8080
   --secret-file FILE      the service's JWT_SECRET: each client gets a token of its own from it

@@ -1,7 +1,7 @@
 // The reference of the environment, from the schema that reads it.
 import { hostname } from 'node:os';
 import type { z } from 'zod';
-import { secrets, settings } from './config/schema.ts';
+import { secrets, settings } from '../config/schema.ts';
 
 interface Variable {
   name: string;

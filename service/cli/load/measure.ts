@@ -1,12 +1,12 @@
 // The table of docs/operations/rollouts.md, measured on this machine: nginx, replicas and Redis of
-// its own, hundreds of clients, and what a cluster goes through. `node test/load/measure.ts [NAME]`
+// its own, hundreds of clients, and what a cluster goes through. `node service/cli/load/measure.ts [NAME]`
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { rollFleet } from '../../ingress/nginx/roll.ts';
-import { newRelease } from '../../ingress/nginx/start.ts';
-import { mintToken } from '../../service/token.ts';
-import { type ScratchFleet, startScratchFleet } from '../fleet-scratch.ts';
+import { rollFleet } from '../../../ingress/nginx/roll.ts';
+import { newRelease } from '../../../ingress/nginx/start.ts';
+import { type ScratchFleet, startScratchFleet } from '../../../test/fleet-scratch.ts';
+import { mintToken } from '../../token.ts';
 import { type Load, type LoadReport, startLoad } from './load.ts';
 import { row, tableHead } from './summary.ts';
 
