@@ -1,10 +1,10 @@
 // One replica of Mooring as it is, with metrics that can be told not to count.
 import { createApp } from '../service/app.ts';
+import { mintToken } from '../service/auth/tokens.ts';
 import { parseConfig } from '../service/config/schema.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { roomName } from '../service/protocol.ts';
-import { mintToken } from '../service/token.ts';
 import { answerCalls } from './child.ts';
 import { createPublishing } from './publishing.ts';
 import { switchable } from './switch.ts';

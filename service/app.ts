@@ -2,8 +2,11 @@
 import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createAccess } from './access.ts';
 import type { Application, Services } from './application.ts';
+import { verifyOnce } from './auth/namespaces.ts';
+import { refuseRevoked } from './auth/revocation.ts';
+import { createAccess } from './auth/room-access.ts';
+import { createTokenVerifier } from './auth/tokens.ts';
 import chat from './chat/chat.ts';
 import { type Config, ConfigError } from './config/schema.ts';
 import { createApi } from './http/api.ts';
@@ -20,13 +23,10 @@ import { narrate } from './narrate.ts';
 import { createPublish } from './publish.ts';
 import { createReport, type Report } from './report.ts';
 import { createHandle } from './request.ts';
-import { refuseRevoked } from './revocation.ts';
-import { verifyOnce } from './sockets/authentication.ts';
 import { obeyOrders } from './sockets/orders.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { podsOf } from './stores/fleet.ts';
 import { openStores } from './stores/open.ts';
-import { createTokenVerifier } from './token.ts';
 import { openTracing } from './tracing/tracing.ts';
 
 export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a worker needs

@@ -5,6 +5,7 @@ import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
 import { RedisUnfit } from './adapter/redis/requirements.ts';
 import { type App, createApp } from './app.ts';
+import { mintToken } from './auth/tokens.ts';
 import { BadUsage, parseCheck } from './cli/check/options.ts';
 import { inDevelopment, readyMadeTokens, welcomeText } from './cli/development.ts';
 import { helpMarkdown, helpText } from './cli/help.ts';
@@ -15,7 +16,6 @@ import { createOperations } from './http/operations.ts';
 import { listen } from './http/router.ts';
 import { createLog, type Log } from './log.ts';
 import type { Pod } from './pod.ts';
-import { mintToken } from './token.ts';
 
 const signals = { SIGTERM: 15, SIGINT: 2 };
 const operationsStopMsMax = 500;

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { claims } from '../service/access.ts';
+import { claims } from '../service/auth/room-access.ts';
 import { listen } from '../service/http/router.ts';
 import { connected, startApp } from './harness/service.ts';
 

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listRunning } from '../ingress/nginx/processes.ts';
 import { rollFleet } from '../ingress/nginx/roll.ts';
 import { newRelease } from '../ingress/nginx/start.ts';
+import { mintToken } from '../service/auth/tokens.ts';
 import { startLoad } from '../service/cli/load/load.ts';
 import { summarize } from '../service/cli/load/summary.ts';
-import { mintToken } from '../service/token.ts';
 import { type ScratchFleet, startScratchFleet } from './fleet-scratch.ts';
 
 let fleet: ScratchFleet;

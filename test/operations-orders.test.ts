@@ -1,7 +1,7 @@
 // What back ends order of every replica: sockets are closed, tokens revoked.
 import type { Socket } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
-import { mintToken } from '../service/token.ts';
+import { mintToken } from '../service/auth/tokens.ts';
 import { deployments, get, post } from './harness/backend.ts';
 import { sendTo } from './harness/moving.ts';
 import { startRedis } from './harness/redis.ts';

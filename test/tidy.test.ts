@@ -64,7 +64,7 @@ describe('imports', () => {
       'service/cli/help.ts': 'service/config/schema.ts',
       'service/config/schema.ts': ['service/config/types.ts', 'service/config/cross-checks.ts'],
       'service/config/cross-checks.ts': 'service/config/types.ts',
-      'service/cli/development.ts': 'service/token.ts',
+      'service/cli/development.ts': 'service/auth/tokens.ts',
     };
     for (const path of service.filter(isLeaf)) {
       for (const { target, typeOnly } of importsOf(path)) {

@@ -2,9 +2,9 @@ import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import jwt from 'jsonwebtoken';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createTokenVerifier } from '../service/auth/tokens.ts';
 import { listen } from '../service/http/router.ts';
 import { Unavailable } from '../service/protocol.ts';
-import { createTokenVerifier } from '../service/token.ts';
 
 const secret = 'a secret for tests that is long enough';
 const hmac = createTokenVerifier({ jwtSecret: secret, jwtAlgorithms: ['HS256'] });

@@ -1,6 +1,6 @@
 // What `make start` adds: keys, tokens to sign in with, and an address on loopback only.
 import { randomBytes } from 'node:crypto';
-import { mintToken } from '../token.ts';
+import { mintToken } from '../auth/tokens.ts';
 
 const readyMadeSeconds = 86_400;
 

@@ -2,6 +2,9 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
+import { closeExpired } from '../auth/expiry.ts';
+import { createAuthentication, useFirst } from '../auth/namespaces.ts';
+import type { Verdict } from '../auth/tokens.ts';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../metrics.ts';
 import {
@@ -11,10 +14,7 @@ import {
   pingIntervalMs,
   pingTimeoutMs,
 } from '../protocol.ts';
-import type { Verdict } from '../token.ts';
 import { interposeAdmission } from './admission.ts';
-import { createAuthentication, useFirst } from './authentication.ts';
-import { closeExpired } from './expiry.ts';
 import { guardHandlers, guardNamespace } from './handlers.ts';
 import { closeSlowConsumers, limitEvents } from './limits.ts';
 import { observeRooms, observeSocket } from './observation.ts';

@@ -1,6 +1,6 @@
 // Many stock clients, with the cookies a browser would keep.
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
-import { mintToken } from '../../service/token.ts';
+import { mintToken } from '../../service/auth/tokens.ts';
 import { kubectl } from './cluster.ts';
 
 export interface Client {

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mintToken } from '../../service/token.ts';
+import { mintToken } from '../../service/auth/tokens.ts';
 
 export const secret = 'a secret for tests that is long enough';
 export const apiKey = 'an api key for tests';

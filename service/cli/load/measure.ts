@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { rollFleet } from '../../../ingress/nginx/roll.ts';
 import { newRelease } from '../../../ingress/nginx/start.ts';
 import { type ScratchFleet, startScratchFleet } from '../../../test/fleet-scratch.ts';
-import { mintToken } from '../../token.ts';
+import { mintToken } from '../../auth/tokens.ts';
 import { type Load, type LoadReport, startLoad } from './load.ts';
 import { row, tableHead } from './summary.ts';
 

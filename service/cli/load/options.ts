@@ -1,7 +1,7 @@
 // The command line of the load client.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { mintToken } from '../../token.ts';
+import { mintToken } from '../../auth/tokens.ts';
 import type { LoadOptions } from './load.ts';
 
 export const help = `Holds stock Socket.IO clients with browser-like cookies, sends them numbered

@@ -1,6 +1,6 @@
 // Tokens that their issuer still stands for, and a back end does not.
-import type { SocketData } from './protocol.ts';
-import type { Verdict } from './token.ts';
+import type { SocketData } from '../protocol.ts';
+import type { Verdict } from './tokens.ts';
 
 type Verify = (token: unknown) => Promise<Verdict>;
 

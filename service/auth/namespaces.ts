@@ -10,7 +10,7 @@ import {
   userRoom,
 } from '../protocol.ts';
 import { replyTo } from '../request.ts';
-import type { Verdict } from '../token.ts';
+import type { Verdict } from './tokens.ts';
 
 type Verify = (token: unknown) => Promise<Verdict>;
 type VerifyAuth = (auth: Record<string, unknown>) => Promise<Verdict>;
