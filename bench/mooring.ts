@@ -4,7 +4,7 @@ import { mintToken } from '../service/auth/tokens.ts';
 import { parseConfig } from '../service/config/schema.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
-import { roomName } from '../service/protocol.ts';
+import { roomName } from '../service/protocol/events.ts';
 import { answerCalls } from './child.ts';
 import { createPublishing } from './publishing.ts';
 import { switchable } from './switch.ts';

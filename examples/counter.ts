@@ -1,7 +1,7 @@
 // An application of one's own: APPLICATION=examples/counter.ts npm start
 // The platform has authenticated every socket and guards every handler; this adds the events.
 import { z } from 'zod';
-import type { Application } from '../service/application.ts';
+import type { Application } from '../service/application/index.ts';
 
 const application: Application = (io, { handle, publish, log }) => {
   const counts = new Map<string, number>();

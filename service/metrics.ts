@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import manifest from '../package.json' with { type: 'json' };
 import type { Config } from './config/schema.ts';
 import type { Delivery, Who } from './narrate.ts';
-import { type RefusalCode, refusalCodes } from './protocol.ts';
+import { type RefusalCode, refusalCodes } from './protocol/events.ts';
 import type { RedisFigures } from './stores/figures.redis.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from 'socket.io';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Draft } from '../service/application.ts';
+import type { Draft } from '../service/application/index.ts';
 import { parseConfig } from '../service/config/schema.ts';
 import { createMetrics } from '../service/metrics.ts';
 import { openStores } from '../service/stores/open.ts';

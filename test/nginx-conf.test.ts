@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { withLoopback } from '../ingress/nginx/proxy.ts';
 import { drainEnvironment, projectFolder } from '../ingress/nginx/settings.ts';
 import { settings } from '../service/config/schema.ts';
-import { pingIntervalMs, pingTimeoutMs } from '../service/protocol.ts';
+import { pingIntervalMs, pingTimeoutMs } from '../service/protocol/events.ts';
 
 const read = (path: string) => readFileSync(join(projectFolder, path), 'utf8');
 const configuration = read('ingress/nginx/nginx.conf').replaceAll(/^\s*#.*$/gm, '');

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Services } from '../service/application.ts';
+import type { Services } from '../service/application/index.ts';
 import { createDepartures } from '../service/chat/departures.ts';
 import { createMemoryPresence } from '../service/stores/presence.memory.ts';
 import { recording, startChat } from './harness/chat.ts';

@@ -69,7 +69,7 @@ describe('imports', () => {
     for (const path of service.filter(isLeaf)) {
       for (const { target, typeOnly } of importsOf(path)) {
         if (typeOnly || !target.startsWith('service/')) continue;
-        expect(['service/protocol.ts', made[path]].flat()).toContain(target);
+        expect(['service/protocol/events.ts', made[path]].flat()).toContain(target);
       }
     }
   });

@@ -4,7 +4,7 @@ import jwt from 'jsonwebtoken';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createTokenVerifier } from '../service/auth/tokens.ts';
 import { listen } from '../service/http/router.ts';
-import { Unavailable } from '../service/protocol.ts';
+import { Unavailable } from '../service/protocol/events.ts';
 
 const secret = 'a secret for tests that is long enough';
 const hmac = createTokenVerifier({ jwtSecret: secret, jwtAlgorithms: ['HS256'] });

@@ -1,4 +1,6 @@
 // Authentication on every namespace, present and future: the token decides who a socket is.
+
+import { replyTo } from '../application/handle.ts';
 import type { Metrics } from '../metrics.ts';
 import {
   type MooringNamespace,
@@ -8,8 +10,7 @@ import {
   refusal,
   type User,
   userRoom,
-} from '../protocol.ts';
-import { replyTo } from '../request.ts';
+} from '../protocol/events.ts';
 import type { Verdict } from './tokens.ts';
 
 type Verify = (token: unknown) => Promise<Verdict>;

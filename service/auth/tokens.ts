@@ -3,7 +3,7 @@ import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, errors } from 'jose';
 import jwt from 'jsonwebtoken';
 import { z } from 'zod';
-import { nameSchema, type RefusalCode, type SocketData, Unavailable } from '../protocol.ts';
+import { nameSchema, type RefusalCode, type SocketData, Unavailable } from '../protocol/events.ts';
 
 const jwksTimeoutMs = 3_000;
 const jwksCacheMsMax = 600_000;

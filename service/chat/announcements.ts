@@ -1,6 +1,6 @@
 // What an administrator says to everybody.
-import type { Services } from '../application.ts';
-import type { MooringServer, Reply } from '../protocol.ts';
+import type { Services } from '../application/index.ts';
+import type { MooringServer, Reply } from '../protocol/events.ts';
 
 export function announce(io: MooringServer, { publish }: Services) {
   return async (message: unknown, reply: (reply: Reply) => void) => {

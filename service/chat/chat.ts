@@ -1,6 +1,6 @@
 // The built-in application: rooms, messages, typing, history and announcements.
-import type { Application } from '../application.ts';
-import { payloads } from '../protocol.ts';
+import type { Application } from '../application/index.ts';
+import { payloads } from '../protocol/events.ts';
 import { announce } from './announcements.ts';
 import { readHistory, sendMessage } from './messages.ts';
 import { createRooms } from './rooms.ts';

@@ -1,5 +1,5 @@
 // When a user has left: at once, or when a lost connection can no longer come back.
-import type { Services } from '../application.ts';
+import type { Services } from '../application/index.ts';
 
 const sweepMs = 2_000;
 const noSocket = ''; // what waits for the store cannot be cancelled

@@ -1,6 +1,6 @@
 // Sending to a room, and reading what was sent.
 import type { z } from 'zod';
-import type { Services } from '../application.ts';
+import type { Services } from '../application/index.ts';
 import {
   type MooringServer,
   type MooringSocket,
@@ -8,7 +8,7 @@ import {
   type Reply,
   refusal,
   roomName,
-} from '../protocol.ts';
+} from '../protocol/events.ts';
 
 type Payload<E extends keyof typeof payloads> = z.output<(typeof payloads)[E]>;
 type Answer = (reply: Reply) => void;

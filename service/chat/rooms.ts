@@ -1,12 +1,12 @@
 // Joining and leaving rooms, and who the others there see come and go.
-import type { Services } from '../application.ts';
+import type { Services } from '../application/index.ts';
 import {
   type MooringServer,
   type MooringSocket,
   type Reply,
   refusal,
   roomName,
-} from '../protocol.ts';
+} from '../protocol/events.ts';
 import { createDepartures } from './departures.ts';
 import { createTurns } from './turns.ts';
 

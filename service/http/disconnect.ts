@@ -1,7 +1,7 @@
 // POST /v1/disconnect: sockets are closed, on every replica. Answers 202 once Redis has the order,
 // which each replica then finds within half a second, or when it reaches Redis again.
 import { z } from 'zod';
-import { nameSchema } from '../protocol.ts';
+import { nameSchema } from '../protocol/events.ts';
 import type { Order } from '../stores/orders.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 

@@ -2,7 +2,7 @@
 // has it; the same id within ten minutes is answered again and not delivered twice.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { type MooringServer, publishSchema, roomName, userRoom } from '../protocol.ts';
+import { type MooringServer, publishSchema, roomName, userRoom } from '../protocol/events.ts';
 import type { Traced } from '../tracing/tracing.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 

@@ -1,7 +1,7 @@
 // GET /v1/rooms/{roomId}/presence and /history: what is known of a room.
 import { z } from 'zod';
-import type { History, Presence } from '../application.ts';
-import { nameSchema } from '../protocol.ts';
+import type { History, Presence } from '../application/index.ts';
+import { nameSchema } from '../protocol/events.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 const path = z.object({ roomId: nameSchema });

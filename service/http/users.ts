@@ -1,7 +1,13 @@
 // GET /v1/users/{userId}: whether a user is connected, and where. Asks every replica, so it is no
 // route for each page view; one that does not answer makes it 503, never half the truth.
 import { z } from 'zod';
-import { type MooringServer, nameSchema, roomName, Unavailable, userRoom } from '../protocol.ts';
+import {
+  type MooringServer,
+  nameSchema,
+  roomName,
+  Unavailable,
+  userRoom,
+} from '../protocol/events.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const userEndpoint = {

@@ -1,7 +1,8 @@
 // What one client may cost: events per second, unknown events, and bytes it does not read.
+
+import { replyTo } from '../application/handle.ts';
 import type { Metrics } from '../metrics.ts';
-import { type MooringServer, type MooringSocket, refusal } from '../protocol.ts';
-import { replyTo } from '../request.ts';
+import { type MooringServer, type MooringSocket, refusal } from '../protocol/events.ts';
 
 const burstSeconds = 5;
 const tellMs = 1_000;

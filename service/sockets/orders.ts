@@ -1,5 +1,10 @@
 // Doing what back ends have ordered: closing sockets, for this process among all.
-import { type MooringServer, type MooringSocket, Unavailable, userRoom } from '../protocol.ts';
+import {
+  type MooringServer,
+  type MooringSocket,
+  Unavailable,
+  userRoom,
+} from '../protocol/events.ts';
 import type { Order, Orders } from '../stores/orders.ts';
 
 const lookMs = 500;

@@ -13,7 +13,7 @@ import {
   type MooringSocket,
   pingIntervalMs,
   pingTimeoutMs,
-} from '../protocol.ts';
+} from '../protocol/events.ts';
 import { interposeAdmission } from './admission.ts';
 import { guardHandlers, guardNamespace } from './handlers.ts';
 import { closeSlowConsumers, limitEvents } from './limits.ts';

@@ -1,7 +1,7 @@
 // Recent messages of each room, in it exactly if they were published: both are one step.
 import { randomUUID } from 'node:crypto';
-import type { History, HistoryQuery } from '../application.ts';
-import type { Message } from '../protocol.ts';
+import type { History, HistoryQuery } from '../application/index.ts';
+import type { Message } from '../protocol/events.ts';
 import type { Broadcast } from './broadcast.ts';
 
 export interface HistoryLimits {

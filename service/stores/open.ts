@@ -1,7 +1,7 @@
 // What is kept outside the process, or in it when there is no Redis.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { History, Presence } from '../application.ts';
+import type { History, Presence } from '../application/index.ts';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../metrics.ts';
 import { memoryBroadcast } from './broadcast.memory.ts';

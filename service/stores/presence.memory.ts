@@ -1,5 +1,5 @@
 // Who is where, for one process.
-import type { Presence } from '../application.ts';
+import type { Presence } from '../application/index.ts';
 import { membersMax } from './presence.ts';
 
 export function createMemoryPresence(): Presence {

@@ -5,7 +5,7 @@ import { evaluate } from '../adapter/redis/evaluate.ts';
 import { type Client, locatorOf, type RedisClient } from '../adapter/redis/locate.ts';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../metrics.ts';
-import { Unavailable } from '../protocol.ts';
+import { Unavailable } from '../protocol/events.ts';
 
 const commandMsMax = 1_500;
 

@@ -2,7 +2,7 @@
 // when it is done. APPLICATION=test/chaos/application.ts
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Application } from '../../service/application.ts';
+import type { Application } from '../../service/application/index.ts';
 
 const room = z.string().regex(/^r\d$/);
 const publishSchema = z.object({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol.ts';
+import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol/events.ts';
 import { all, only, render, scenario, type Values } from './render.ts';
 
 const nginx = (values: Values = {}): Record<string, string> => {

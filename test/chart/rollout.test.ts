@@ -1,7 +1,7 @@
 // What follows from drain.seconds and drain.settleSeconds, and that the parts agree.
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../service/config/schema.ts';
-import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol.ts';
+import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol/events.ts';
 import { only, render, scenario, template, type Values } from './render.ts';
 
 const gateway = scenario('gateway');

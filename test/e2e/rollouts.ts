@@ -1,7 +1,7 @@
 // What a cluster does to the pods of a release, and what clients may notice of each.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Load } from '../../service/cli/load/load.ts';
-import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol.ts';
+import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol/events.ts';
 import { eventually, helm, kubectl, ready, serverPods, type Values } from './cluster.ts';
 
 export interface Place {

@@ -1,6 +1,6 @@
 // An application whose clients may ask how many connections their process has open, and one that
 // calls itself slow keeps it busy when it connects.
-/** @type {import('../../service/application.ts').Application} */
+/** @type {import('../../service/application/index.ts').Application} */
 export default (io) => {
   let open = 0;
   Reflect.get(io, 'httpServer').on('connection', (connection) => {

@@ -1,7 +1,8 @@
 // The first and the last step of every request: validate, and answer exactly once.
-import type { Handle } from './application.ts';
-import type { Metrics } from './metrics.ts';
-import { type MooringSocket, type Refusal, type Reply, refusal } from './protocol.ts';
+
+import type { Metrics } from '../metrics.ts';
+import { type MooringSocket, type Refusal, type Reply, refusal } from '../protocol/events.ts';
+import type { Handle } from './index.ts';
 
 export function createHandle(metrics: Metrics): Handle {
   return (socket, event, schema, handler) => {

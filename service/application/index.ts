@@ -1,9 +1,16 @@
 // The interface of an application: what the built-in one and a user's own module are given.
 import type { z } from 'zod';
-import type { Log } from './log.ts';
-import type { Metrics } from './metrics.ts';
-import type { Message, MooringServer, MooringSocket, Refusal, Reply, User } from './protocol.ts';
-import type { Pod } from './stores/fleet.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type {
+  Message,
+  MooringServer,
+  MooringSocket,
+  Refusal,
+  Reply,
+  User,
+} from '../protocol/events.ts';
+import type { Pod } from '../stores/fleet.ts';
 
 /**
  * The default export of an application module: registers handlers on `io` and may return a
