@@ -23,7 +23,7 @@ import { createLimitedLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { narrate } from './narrate.ts';
 import { createReport, type Report } from './report.ts';
-import { obeyOrders } from './sockets/orders.ts';
+import { obeyOrders } from './sockets/commands.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { podsOf } from './stores/fleet.ts';
 import { openStores } from './stores/open.ts';

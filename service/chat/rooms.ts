@@ -8,7 +8,7 @@ import {
   roomName,
 } from '../protocol/events.ts';
 import { createDepartures } from './departures.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from './room-mutex.ts';
 
 const joinHistoryMax = 100;
 
