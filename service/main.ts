@@ -4,6 +4,8 @@ import cluster from 'node:cluster';
 import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
 import { RedisUnfit } from './adapter/redis/requirements.ts';
+import { createOperations } from './api/operations.ts';
+import { listen } from './api/router.ts';
 import { type App, createApp } from './app.ts';
 import { mintToken } from './auth/tokens.ts';
 import { BadUsage, parseCheck } from './cli/check/options.ts';
@@ -12,8 +14,6 @@ import { helpMarkdown, helpText } from './cli/help.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
 import { ConfigError, parseConfig } from './config/schema.ts';
-import { createOperations } from './http/operations.ts';
-import { listen } from './http/router.ts';
 import { createLog, type Log } from './log.ts';
 import type { Pod } from './pod.ts';
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { listen } from '../service/api/router.ts';
 import { claims } from '../service/auth/room-access.ts';
-import { listen } from '../service/http/router.ts';
 import { connected, startApp } from './harness/service.ts';
 
 /** A webhook that records what it is asked; `answer` may change between questions. */

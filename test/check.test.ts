@@ -2,9 +2,9 @@
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { listen } from '../service/api/router.ts';
 import { runCheck } from '../service/cli/check/check.ts';
 import { parseCheck } from '../service/cli/check/options.ts';
-import { listen } from '../service/http/router.ts';
 import { startRedis } from './harness/redis.ts';
 import { secret, startApp, tokenFor, until, untilReady } from './harness/service.ts';
 

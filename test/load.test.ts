@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server } from 'socket.io';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { listen } from '../service/api/router.ts';
 import { type LoadOptions, startLoad } from '../service/cli/load/load.ts';
 import { readCommandLine } from '../service/cli/load/options.ts';
-import { listen } from '../service/http/router.ts';
 import { collect, secret, startApp, tokenFor, until } from './harness/service.ts';
 
 async function start(url: string, options: Partial<LoadOptions> = {}) {

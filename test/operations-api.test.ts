@@ -1,7 +1,7 @@
 // What back ends ask, in memory and over two replicas with a Redis.
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
-import type { describeApi } from '../service/http/openapi.ts';
+import type { describeApi } from '../service/api/openapi.ts';
 import { deployments, get, post } from './harness/backend.ts';
 import { connected, startApp } from './harness/service.ts';
 

@@ -1,7 +1,7 @@
 // What a Redis must be and allow: the sentence at the start, and life with one that changes later.
 import { connect, createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { listen } from '../service/http/router.ts';
+import { listen } from '../service/api/router.ts';
 import { startRedis } from './harness/redis.ts';
 import {
   connected,

@@ -2,8 +2,8 @@ import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import jwt from 'jsonwebtoken';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { listen } from '../service/api/router.ts';
 import { createTokenVerifier } from '../service/auth/tokens.ts';
-import { listen } from '../service/http/router.ts';
 import { Unavailable } from '../service/protocol/events.ts';
 
 const secret = 'a secret for tests that is long enough';

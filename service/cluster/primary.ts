@@ -3,8 +3,8 @@
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { setupMaster } from '@socket.io/sticky';
+import { listen, problem } from '../api/router.ts';
 import type { Config } from '../config/schema.ts';
-import { listen, problem } from '../http/router.ts';
 import type { Log } from '../log.ts';
 import type { Snapshot } from '../metrics.ts';
 import type { Pod } from '../pod.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
-import { listen } from '../../service/http/router.ts';
+import { listen } from '../../service/api/router.ts';
 import { createCertificates } from './certificates.ts';
 
 export interface Request {

@@ -5,7 +5,7 @@ import { Server, type ServerOptions, type Socket as ServerSocket } from 'socket.
 import { connect, type Socket } from 'socket.io-client';
 import { onTestFinished } from 'vitest';
 import { createAdapter } from '../../service/adapter/index.ts';
-import { listen } from '../../service/http/router.ts';
+import { listen } from '../../service/api/router.ts';
 import { startRedis } from './redis.ts';
 import { connected, until } from './service.ts';
 

@@ -6,10 +6,10 @@ import {
   type SocketOptions,
 } from 'socket.io-client';
 import { onTestFinished } from 'vitest';
+import { createOperations } from '../../service/api/operations.ts';
+import { listen } from '../../service/api/router.ts';
 import { createApp } from '../../service/app.ts';
 import { parseConfig } from '../../service/config/schema.ts';
-import { createOperations } from '../../service/http/operations.ts';
-import { listen } from '../../service/http/router.ts';
 import { createLog } from '../../service/log.ts';
 import { type Claims, defaults, type Env, launchService, tokenFor } from './processes.ts';
 
