@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { annotatePod } from '../service/kubernetes.ts';
-import { costOf, keepDeletionCost } from '../service/lifecycle/deletion-cost.ts';
+import { costOf, keepDeletionCost } from '../service/fleet/deletion-cost.ts';
+import { annotatePod } from '../service/fleet/kubernetes.ts';
 import { createLog } from '../service/log.ts';
 import { createMetrics } from '../service/metrics.ts';
 import type { Replica } from '../service/stores/fleet.ts';

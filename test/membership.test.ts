@@ -1,8 +1,8 @@
 // What a process does with what it hears of the fleet, and when it hears nothing.
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { type Connection, closePaced } from '../service/lifecycle/drain.ts';
-import { joinFleet } from '../service/lifecycle/membership.ts';
-import type { Steering } from '../service/lifecycle/steering.ts';
+import { type Connection, closePaced } from '../service/fleet/drain.ts';
+import { joinFleet } from '../service/fleet/membership.ts';
+import type { Steering } from '../service/fleet/rebalance.ts';
 import type { Beat, Fleet } from '../service/stores/fleet.ts';
 
 const own: Beat = {

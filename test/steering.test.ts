@@ -1,6 +1,6 @@
 // The decisions of a process about its fleet, as tables.
 import { describe, expect, it } from 'vitest';
-import { createSteering, refusalOf, type Situation } from '../service/lifecycle/steering.ts';
+import { createSteering, refusalOf, type Situation } from '../service/fleet/rebalance.ts';
 import type { Replica } from '../service/stores/fleet.ts';
 import { replica } from './harness/replica.ts';
 

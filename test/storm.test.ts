@@ -1,7 +1,7 @@
 // Where the handshakes of a storm go: elsewhere while others have room, and never nowhere.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { takersOf } from '../service/lifecycle/steering.ts';
-import { createStorm, isSentOn } from '../service/lifecycle/storm.ts';
+import { takersOf } from '../service/fleet/rebalance.ts';
+import { createStorm, isSentOn } from '../service/fleet/storm.ts';
 import type { Replica } from '../service/stores/fleet.ts';
 import { get } from './harness/backend.ts';
 import { startRedis } from './harness/redis.ts';

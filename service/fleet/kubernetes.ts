@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { Config } from './config/schema.ts';
+import type { Config } from '../config/schema.ts';
 
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 const answerMsMax = 5_000;

@@ -1,7 +1,7 @@
 // This process among all of the fleet: says what it is once a second, hears of the others, and
 // decides what to do for them. While Redis is away the last decision stands.
 import type { Beat, Fleet, Replica } from '../stores/fleet.ts';
-import { createSteering, type Steering, type SteeringSettings, takersOf } from './steering.ts';
+import { createSteering, type Steering, type SteeringSettings, takersOf } from './rebalance.ts';
 
 const beatMs = 1_000;
 // Should all newer processes end at once, nobody takes clients until this one knows.

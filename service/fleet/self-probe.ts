@@ -1,9 +1,9 @@
 // A message to oneself every few seconds, on the way that every message takes: a broken way shows
 // while no user is connected, and its delay is one without any client's share.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { repeat } from '../lib/background-loop.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { repeat } from './repeat.ts';
 
 const everyMs = 2_000;
 const answerMsMax = 2_000;

@@ -7,7 +7,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Fleet } from '../stores/fleet.ts';
 import { type Connection, closePaced, drain } from './drain.ts';
 import { joinFleet } from './membership.ts';
-import { type RefusalReason, refusalOf, type Situation, type Steering } from './steering.ts';
+import { type RefusalReason, refusalOf, type Situation, type Steering } from './rebalance.ts';
 import { createStorm } from './storm.ts';
 
 const movedMsMin = 30_000; // a connection that was moved is not moved again at once

@@ -1,9 +1,10 @@
 // Keeps the annotation by which a ReplicaSet picks the pod that it deletes first near the pod's
 // number of connections. Nothing here waits for it: what fails is said, counted and tried again.
+
+import { repeat } from '../lib/background-loop.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Replica } from '../stores/fleet.ts';
-import { repeat } from './repeat.ts';
 
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const stage = 'deletion_cost';
