@@ -4,7 +4,7 @@ import manifest from '../package.json' with { type: 'json' };
 import type { Config } from './config/schema.ts';
 import type { Delivery, Who } from './narrate.ts';
 import { type RefusalCode, refusalCodes } from './protocol/events.ts';
-import type { RedisFigures } from './stores/figures.redis.ts';
+import type { RedisFigures } from './stores/redis/stats.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 

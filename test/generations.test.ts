@@ -2,9 +2,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../service/config/schema.ts';
 import { createMetrics } from '../service/metrics.ts';
-import { createRedisFleet, fleetNeeds } from '../service/stores/fleet.redis.ts';
 import type { Beat } from '../service/stores/fleet.ts';
-import { openRedis, redisClient } from '../service/stores/redis.ts';
+import { openRedis, redisClient } from '../service/stores/redis/connection.ts';
+import { createRedisFleet, fleetNeeds } from '../service/stores/redis/fleet.ts';
 import { startRedis } from './harness/redis.ts';
 import { secret } from './harness/service.ts';
 

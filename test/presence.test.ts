@@ -2,9 +2,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../service/config/schema.ts';
 import { createMetrics } from '../service/metrics.ts';
-import { createMemoryPresence } from '../service/stores/presence.memory.ts';
-import { createRedisPresence, presenceNeeds } from '../service/stores/presence.redis.ts';
-import { openRedis, redisClient } from '../service/stores/redis.ts';
+import { createMemoryPresence } from '../service/stores/memory/presence.ts';
+import { openRedis, redisClient } from '../service/stores/redis/connection.ts';
+import { createRedisPresence, presenceNeeds } from '../service/stores/redis/presence.ts';
 import { startRedis } from './harness/redis.ts';
 import { secret, until } from './harness/service.ts';
 

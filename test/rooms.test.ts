@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Services } from '../service/application/index.ts';
 import { createDepartures } from '../service/chat/departures.ts';
-import { createMemoryPresence } from '../service/stores/presence.memory.ts';
+import { createMemoryPresence } from '../service/stores/memory/presence.ts';
 import { recording, startChat } from './harness/chat.ts';
 import { startRedis } from './harness/redis.ts';
 import { connected, next } from './harness/service.ts';

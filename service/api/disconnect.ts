@@ -2,7 +2,7 @@
 // which each replica then finds within half a second, or when it reaches Redis again.
 import { z } from 'zod';
 import { nameSchema } from '../protocol/events.ts';
-import type { Order } from '../stores/orders.ts';
+import type { Order } from '../stores/commands.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(1000).optional();

@@ -5,7 +5,7 @@ import {
   Unavailable,
   userRoom,
 } from '../protocol/events.ts';
-import type { Order, Orders } from '../stores/orders.ts';
+import type { Order, Orders } from '../stores/commands.ts';
 
 const lookMs = 500;
 const repeatMs = 20_000; // longer than a connect takes whose token was verified before

@@ -4,20 +4,20 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { History, Presence } from '../application/index.ts';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../metrics.ts';
-import { memoryBroadcast } from './broadcast.memory.ts';
-import { redisBroadcast } from './broadcast.redis.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
-import { createClock } from './clock.redis.ts';
-import { watchFigures } from './figures.redis.ts';
-import { createRedisFleet, fleetNeeds } from './fleet.redis.ts';
+import type { Orders } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory } from './history.ts';
-import { createMemoryOrders } from './orders.memory.ts';
-import { createRedisOrders, ordersNeeds } from './orders.redis.ts';
-import type { Orders } from './orders.ts';
-import { createMemoryPresence } from './presence.memory.ts';
-import { createRedisPresence, presenceNeeds } from './presence.redis.ts';
-import { openRedis, redisClient } from './redis.ts';
+import { memoryBroadcast } from './memory/broadcast.ts';
+import { createMemoryOrders } from './memory/commands.ts';
+import { createMemoryPresence } from './memory/presence.ts';
+import { redisBroadcast } from './redis/broadcast.ts';
+import { createClock } from './redis/clock.ts';
+import { createRedisOrders, ordersNeeds } from './redis/commands.ts';
+import { openRedis, redisClient } from './redis/connection.ts';
+import { createRedisFleet, fleetNeeds } from './redis/fleet.ts';
+import { createRedisPresence, presenceNeeds } from './redis/presence.ts';
+import { watchFigures } from './redis/stats.ts';
 
 const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createClock } from '../../service/stores/clock.redis.ts';
+import { createClock } from '../../service/stores/redis/clock.ts';
 import { startRedis } from '../harness/redis.ts';
 import { connected, samples, startApp, until, untilReady } from '../harness/service.ts';
 

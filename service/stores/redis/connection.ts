@@ -1,11 +1,11 @@
 // Redis for the stores: commands fail fast, and never end the process.
 import { createClient, createCluster, createSentinel } from 'redis';
-import { openLink } from '../adapter/redis/connection.ts';
-import { evaluate } from '../adapter/redis/evaluate.ts';
-import { type Client, locatorOf, type RedisClient } from '../adapter/redis/locate.ts';
-import type { Config } from '../config/schema.ts';
-import type { Metrics } from '../metrics.ts';
-import { Unavailable } from '../protocol/events.ts';
+import { openLink } from '../../adapter/redis/connection.ts';
+import { evaluate } from '../../adapter/redis/evaluate.ts';
+import { type Client, locatorOf, type RedisClient } from '../../adapter/redis/locate.ts';
+import type { Config } from '../../config/schema.ts';
+import type { Metrics } from '../../metrics.ts';
+import { Unavailable } from '../../protocol/events.ts';
 
 const commandMsMax = 1_500;
 

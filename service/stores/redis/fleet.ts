@@ -1,6 +1,6 @@
 // The fleet in Redis: one hash with a field per process, and the generations of the releases.
-import type { Beat, Fleet, Replica } from './fleet.ts';
-import { keyOf, type Redis, type StoreNeeds } from './redis.ts';
+import type { Beat, Fleet, Replica } from '../fleet.ts';
+import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
 
 const beatsKey = keyOf('fleet:beats');
 const generationsKey = keyOf('fleet:generations');

@@ -3,10 +3,10 @@
 // connection was missed takes it over.
 import type { Namespace, ServerOptions, Socket } from 'socket.io';
 import { SessionAwareAdapter } from 'socket.io-adapter';
-import { hookHandshake } from '../adapter/session/connect-hook.ts';
-import type { RecoveryResult } from '../metrics.ts';
-import type { SocketData } from '../protocol/events.ts';
-import { type Identify, ownerOf } from './broadcast.ts';
+import { hookHandshake } from '../../adapter/session/connect-hook.ts';
+import type { RecoveryResult } from '../../metrics.ts';
+import type { SocketData } from '../../protocol/events.ts';
+import { type Identify, ownerOf } from '../broadcast.ts';
 
 interface Session {
   data: SocketData;

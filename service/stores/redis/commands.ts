@@ -1,7 +1,7 @@
 // Orders as a stream that every process reads at its own pace, and a key for each revoked user.
-import { Unavailable } from '../protocol/events.ts';
-import { knownMax, type Order, type Orders, revokedMsMax } from './orders.ts';
-import { keyOf, type Redis, type StoreNeeds } from './redis.ts';
+import { Unavailable } from '../../protocol/events.ts';
+import { knownMax, type Order, type Orders, revokedMsMax } from '../commands.ts';
+import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
 
 const streamKey = keyOf('orders');
 const revokedKey = (userId: string) => keyOf(`revoked:${userId}`);

@@ -1,8 +1,8 @@
 // Publishing in one process, for development and for a single replica.
 import { Adapter } from 'socket.io-adapter';
-import type { Metrics } from '../metrics.ts';
-import { createMemoryAdapter } from './adapter.memory.ts';
-import { type Broadcast, type Extras, type Identify, onceMs } from './broadcast.ts';
+import type { Metrics } from '../../metrics.ts';
+import { type Broadcast, type Extras, type Identify, onceMs } from '../broadcast.ts';
+import { createMemoryAdapter } from './adapter.ts';
 
 const onceKeysMax = 100_000;
 const recordKeysMax = 100_000;

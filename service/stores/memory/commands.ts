@@ -1,5 +1,5 @@
 // Orders to one process, by itself.
-import { knownMax, type Order, type Orders, revokedMsMax } from './orders.ts';
+import { knownMax, type Order, type Orders, revokedMsMax } from '../commands.ts';
 
 export function createMemoryOrders(): Orders {
   const revoked = new Map<string, { before: number; until: number }>();
