@@ -2,9 +2,9 @@
 import { createApp } from '../service/app.ts';
 import { mintToken } from '../service/auth/tokens.ts';
 import { parseConfig } from '../service/config/schema.ts';
-import { createLog } from '../service/log.ts';
-import { createMetrics } from '../service/metrics.ts';
 import { roomName } from '../service/protocol/events.ts';
+import { createLog } from '../service/telemetry/log.ts';
+import { createMetrics } from '../service/telemetry/metrics.ts';
 import { answerCalls } from './child.ts';
 import { createPublishing } from './publishing.ts';
 import { switchable } from './switch.ts';

@@ -1,6 +1,6 @@
 // Metrics that can be told to count nothing: both sides of a comparison in one process. Two
 // processes of the same program differ by more than counting costs.
-import type { Metrics } from '../service/metrics.ts';
+import type { Metrics } from '../service/telemetry/metrics.ts';
 
 export function switchable(metrics: Metrics) {
   let counts = true;

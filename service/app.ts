@@ -19,15 +19,15 @@ import { costOf, keepDeletionCost } from './fleet/deletion-cost.ts';
 import { annotatePod } from './fleet/kubernetes.ts';
 import { createLifecycle } from './fleet/lifecycle.ts';
 import { startProbe } from './fleet/self-probe.ts';
-import { createLimitedLog, type Log } from './log.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
-import { narrate } from './narrate.ts';
-import { createReport, type Report } from './report.ts';
 import { obeyOrders } from './sockets/commands.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { podsOf } from './stores/fleet.ts';
 import { openStores } from './stores/open.ts';
-import { openTracing } from './tracing/tracing.ts';
+import { createReport, type Report } from './telemetry/errors.ts';
+import { narrate } from './telemetry/event-log.ts';
+import { createLimitedLog, type Log } from './telemetry/log.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { openTracing } from './telemetry/tracing/tracing.ts';
 
 export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a worker needs
 

@@ -14,8 +14,8 @@ import { helpMarkdown, helpText } from './cli/help.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
 import { ConfigError, parseConfig } from './config/schema.ts';
-import { createLog, type Log } from './log.ts';
 import type { Pod } from './pod.ts';
+import { createLog, type Log } from './telemetry/log.ts';
 
 const signals = { SIGTERM: 15, SIGINT: 2 };
 const operationsStopMsMax = 500;

@@ -1,10 +1,10 @@
 // Which release is the newest, as pods of several come, go and come back.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../service/config/schema.ts';
-import { createMetrics } from '../service/metrics.ts';
 import type { Beat } from '../service/stores/fleet.ts';
 import { openRedis, redisClient } from '../service/stores/redis/connection.ts';
 import { createRedisFleet, fleetNeeds } from '../service/stores/redis/fleet.ts';
+import { createMetrics } from '../service/telemetry/metrics.ts';
 import { startRedis } from './harness/redis.ts';
 import { secret } from './harness/service.ts';
 

@@ -5,8 +5,8 @@ import { Server } from 'socket.io';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Draft } from '../service/application/index.ts';
 import { parseConfig } from '../service/config/schema.ts';
-import { createMetrics } from '../service/metrics.ts';
 import { openStores } from '../service/stores/open.ts';
+import { createMetrics } from '../service/telemetry/metrics.ts';
 import { startRedis } from './harness/redis.ts';
 import { secret } from './harness/service.ts';
 

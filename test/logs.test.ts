@@ -1,7 +1,7 @@
 // What the log says of a busy hostile run, and what it never says.
 import { createClient } from 'redis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createLimitedLog, createLog } from '../service/log.ts';
+import { createLimitedLog, createLog } from '../service/telemetry/log.ts';
 import { launchRedis } from './harness/processes.ts';
 import {
   apiKey,

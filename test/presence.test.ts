@@ -1,10 +1,10 @@
 // One suite for both implementations of presence, and what several processes do to it.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../service/config/schema.ts';
-import { createMetrics } from '../service/metrics.ts';
 import { createMemoryPresence } from '../service/stores/memory/presence.ts';
 import { openRedis, redisClient } from '../service/stores/redis/connection.ts';
 import { createRedisPresence, presenceNeeds } from '../service/stores/redis/presence.ts';
+import { createMetrics } from '../service/telemetry/metrics.ts';
 import { startRedis } from './harness/redis.ts';
 import { secret, until } from './harness/service.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseTraceparent } from '../service/traceparent.ts';
+import { parseTraceparent } from '../service/telemetry/tracing/traceparent.ts';
 
 describe('traceparent', () => {
   const [trace, span] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];

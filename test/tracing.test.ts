@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Entry, encode, withContext } from '../service/adapter/delivery/envelope.ts';
-import { formatTraceparent } from '../service/traceparent.ts';
-import { openExporter, type Sent } from '../service/tracing/exporter.ts';
-import type { Span } from '../service/tracing/otlp.ts';
+import { openExporter, type Sent } from '../service/telemetry/tracing/exporter.ts';
+import type { Span } from '../service/telemetry/tracing/otlp.ts';
+import { formatTraceparent } from '../service/telemetry/tracing/traceparent.ts';
 import { readAttributes, startCollector } from './harness/collector.ts';
 import { startRedis } from './harness/redis.ts';
 import {

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { type MooringServer, publishSchema, roomName, userRoom } from '../protocol/events.ts';
-import type { Traced } from '../tracing/tracing.ts';
+import type { Traced } from '../telemetry/tracing/tracing.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const publishEndpoint = {

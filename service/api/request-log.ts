@@ -1,7 +1,7 @@
 // A request of a back end by its id: that of the caller if it has one, so that both logs agree.
 import { randomUUID } from 'node:crypto';
-import type { Log } from '../log.ts';
-import { parseTraceparent } from '../traceparent.ts';
+import type { Log } from '../telemetry/log.ts';
+import { parseTraceparent } from '../telemetry/tracing/traceparent.ts';
 import type { Handler } from './router.ts';
 
 const plain = /^[\w.:-]{1,128}$/;

@@ -1,7 +1,7 @@
 // The first and the last step of every request: validate, and answer exactly once.
 
-import type { Metrics } from '../metrics.ts';
 import { type MooringSocket, type Refusal, type Reply, refusal } from '../protocol/events.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Handle } from './index.ts';
 
 export function createHandle(metrics: Metrics): Handle {

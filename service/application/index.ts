@@ -1,7 +1,5 @@
 // The interface of an application: what the built-in one and a user's own module are given.
 import type { z } from 'zod';
-import type { Log } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
 import type {
   Message,
   MooringServer,
@@ -11,6 +9,8 @@ import type {
   User,
 } from '../protocol/events.ts';
 import type { Pod } from '../stores/fleet.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 /**
  * The default export of an application module: registers handlers on `io` and may return a

@@ -1,7 +1,6 @@
 // Authentication on every namespace, present and future: the token decides who a socket is.
 
 import { replyTo } from '../application/handle.ts';
-import type { Metrics } from '../metrics.ts';
 import {
   type MooringNamespace,
   type MooringSocket,
@@ -11,6 +10,7 @@ import {
   type User,
   userRoom,
 } from '../protocol/events.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Verdict } from './tokens.ts';
 
 type Verify = (token: unknown) => Promise<Verdict>;

@@ -1,7 +1,7 @@
 // Calls over the channel between the primary and a worker, each with an answer or a timeout.
 import type { Worker } from 'node:cluster';
 import type { HttpRequest, HttpResponse } from '../api/router.ts';
-import type { Snapshot } from '../metrics.ts';
+import type { Snapshot } from '../telemetry/metrics.ts';
 
 /** What the primary may ask of a worker. */
 export interface WorkerMethods {

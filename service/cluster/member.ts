@@ -2,8 +2,8 @@
 import type { Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log } from '../log.ts';
-import type { Snapshot } from '../metrics.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Snapshot } from '../telemetry/metrics.ts';
 import { type Call, callWorker, type WorkerMethods } from './call.ts';
 import { forkWorker, offer } from './handover.ts';
 

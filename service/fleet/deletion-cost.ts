@@ -2,9 +2,9 @@
 // number of connections. Nothing here waits for it: what fails is said, counted and tried again.
 
 import { repeat } from '../lib/background-loop.ts';
-import type { Log } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
 import type { Replica } from '../stores/fleet.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const stage = 'deletion_cost';

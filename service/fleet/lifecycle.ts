@@ -2,9 +2,9 @@
 // its connections leave it.
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
-import type { Log } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
 import type { Fleet } from '../stores/fleet.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { type Connection, closePaced, drain } from './drain.ts';
 import { joinFleet } from './membership.ts';
 import { type RefusalReason, refusalOf, type Situation, type Steering } from './rebalance.ts';

@@ -2,8 +2,8 @@
 // while no user is connected, and its delay is one without any client's share.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repeat } from '../lib/background-loop.ts';
-import type { Log } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 const everyMs = 2_000;
 const answerMsMax = 2_000;

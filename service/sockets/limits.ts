@@ -1,8 +1,8 @@
 // What one client may cost: events per second, unknown events, and bytes it does not read.
 
 import { replyTo } from '../application/handle.ts';
-import type { Metrics } from '../metrics.ts';
 import { type MooringServer, type MooringSocket, refusal } from '../protocol/events.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 const burstSeconds = 5;
 const tellMs = 1_000;

@@ -1,6 +1,7 @@
 // What connections and rooms there are, counted as they come and go.
-import type { Metrics } from '../metrics.ts';
+
 import type { MooringNamespace, MooringSocket } from '../protocol/events.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 export function observeSocket(socket: MooringSocket, metrics: Metrics): void {
   const namespace = socket.nsp.name;

@@ -6,7 +6,6 @@ import { closeExpired } from '../auth/expiry.ts';
 import { createAuthentication, useFirst } from '../auth/namespaces.ts';
 import type { Verdict } from '../auth/tokens.ts';
 import type { Config } from '../config/schema.ts';
-import type { Metrics } from '../metrics.ts';
 import {
   type MooringNamespace,
   type MooringServer,
@@ -14,6 +13,7 @@ import {
   pingIntervalMs,
   pingTimeoutMs,
 } from '../protocol/events.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { interposeAdmission } from './admission.ts';
 import { guardHandlers, guardNamespace } from './handlers.ts';
 import { closeSlowConsumers, limitEvents } from './limits.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { History, Presence } from '../application/index.ts';
 import type { Config } from '../config/schema.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
 import type { Orders } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { createMetrics } from '../../service/metrics.ts';
+import { createMetrics } from '../../service/telemetry/metrics.ts';
 import { all, chart, only, render, scenario } from './render.ts';
 
 const kinds = (manifests: { kind: string }[]) => manifests.map(({ kind }) => kind);

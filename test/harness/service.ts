@@ -10,7 +10,7 @@ import { createOperations } from '../../service/api/operations.ts';
 import { listen } from '../../service/api/router.ts';
 import { createApp } from '../../service/app.ts';
 import { parseConfig } from '../../service/config/schema.ts';
-import { createLog } from '../../service/log.ts';
+import { createLog } from '../../service/telemetry/log.ts';
 import { type Claims, defaults, type Env, launchService, tokenFor } from './processes.ts';
 
 export {

@@ -1,6 +1,6 @@
 // Publishing in one process, for development and for a single replica.
 import { Adapter } from 'socket.io-adapter';
-import type { Metrics } from '../../metrics.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import { type Broadcast, type Extras, type Identify, onceMs } from '../broadcast.ts';
 import { createMemoryAdapter } from './adapter.ts';
 

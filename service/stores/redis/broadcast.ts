@@ -3,8 +3,8 @@ import type { ServerOptions } from 'socket.io';
 import { createAdapter } from '../../adapter/index.ts';
 import { RedisUnavailable } from '../../adapter/redis/connections.ts';
 import type { RedisClient } from '../../adapter/redis/locate.ts';
-import type { Metrics, RecoveryResult } from '../../metrics.ts';
 import { Unavailable } from '../../protocol/events.ts';
+import type { Metrics, RecoveryResult } from '../../telemetry/metrics.ts';
 import { type Broadcast, type Identify, onceMs, ownerOf } from '../broadcast.ts';
 import type { Clock } from './clock.ts';
 

@@ -4,8 +4,8 @@ import { openLink } from '../../adapter/redis/connection.ts';
 import { evaluate } from '../../adapter/redis/evaluate.ts';
 import { type Client, locatorOf, type RedisClient } from '../../adapter/redis/locate.ts';
 import type { Config } from '../../config/schema.ts';
-import type { Metrics } from '../../metrics.ts';
 import { Unavailable } from '../../protocol/events.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 
 const commandMsMax = 1_500;
 

@@ -1,7 +1,7 @@
 // What Redis says of itself, and its time, read every few seconds.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../adapter/redis/locate.ts';
-import type { Metrics } from '../../metrics.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Clock } from './clock.ts';
 import type { Redis } from './connection.ts';
 

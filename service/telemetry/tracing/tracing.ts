@@ -1,12 +1,12 @@
 // Traces of what back ends publish: a span for the publishing, and one for the delivery on each
 // process that has clients for it. Without a collector there is nothing of this.
 import { randomBytes } from 'node:crypto';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../../config/schema.ts';
+import type { Report } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Report } from '../report.ts';
-import { formatTraceparent, parseTraceparent, type TraceContext } from '../traceparent.ts';
 import { collectorAt } from './collector.ts';
 import { openExporter } from './exporter.ts';
+import { formatTraceparent, parseTraceparent, type TraceContext } from './traceparent.ts';
 
 export type Tracing = ReturnType<typeof openTracing>;
 

@@ -1,7 +1,7 @@
 // An OpenTelemetry collector, over OTLP/HTTP as JSON.
-import manifest from '../../package.json' with { type: 'json' };
-import type { Config } from '../config/schema.ts';
-import type { Report } from '../report.ts';
+import manifest from '../../../package.json' with { type: 'json' };
+import type { Config } from '../../config/schema.ts';
+import type { Report } from '../errors.ts';
 import type { Sent } from './exporter.ts';
 import { type Span, toOtlp } from './otlp.ts';
 

@@ -1,10 +1,10 @@
 // Everything that is counted, as verbs of the domain.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import manifest from '../package.json' with { type: 'json' };
-import type { Config } from './config/schema.ts';
-import type { Delivery, Who } from './narrate.ts';
-import { type RefusalCode, refusalCodes } from './protocol/events.ts';
-import type { RedisFigures } from './stores/redis/stats.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import type { Config } from '../config/schema.ts';
+import { type RefusalCode, refusalCodes } from '../protocol/events.ts';
+import type { RedisFigures } from '../stores/redis/stats.ts';
+import type { Delivery, Who } from './event-log.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
