@@ -11,10 +11,10 @@ import { mintToken } from './auth/tokens.ts';
 import { BadUsage, parseCheck } from './cli/check/options.ts';
 import { inDevelopment, readyMadeTokens, welcomeText } from './cli/development.ts';
 import { helpMarkdown, helpText } from './cli/help.ts';
+import type { Pod } from './cluster/pod.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
 import { ConfigError, parseConfig } from './config/schema.ts';
-import type { Pod } from './pod.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 
 const signals = { SIGTERM: 15, SIGINT: 2 };

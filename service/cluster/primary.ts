@@ -5,12 +5,12 @@ import { createServer } from 'node:http';
 import { setupMaster } from '@socket.io/sticky';
 import { listen, problem } from '../api/router.ts';
 import type { Config } from '../config/schema.ts';
-import type { Pod } from '../pod.ts';
 import { createProcessMetrics, sumMetrics, withoutGauges } from '../telemetry/aggregate.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Snapshot } from '../telemetry/metrics.ts';
 import { closeAnswered } from './handover.ts';
 import { startMember } from './member.ts';
+import type { Pod } from './pod.ts';
 
 const apiMsMax = 5_000;
 const drainMsMargin = 10_000;

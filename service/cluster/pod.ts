@@ -1,5 +1,5 @@
 // What runs behind the operations port: one process, or a primary with its workers.
-import type { Handler } from './api/router.ts';
+import type { Handler } from '../api/router.ts';
 
 export interface Pod {
   /** Resolves to the port for clients. */
