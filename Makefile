@@ -21,7 +21,7 @@ start: node_modules/.package-lock.json ## Starts one process in memory, with a p
 	@exec $(NODE) service/main.ts --development
 
 test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and runs every test
-	@$(NODE) test/programs.ts
+	@$(NODE) tools/test-programs.ts
 	@npm test --silent -- $(if $(CI),--retry=1)
 
 chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/chaos.md
@@ -31,13 +31,13 @@ bench: node_modules/.package-lock.json ## Measures beside the stock adapter; SCE
 	@exec $(NODE) bench/main.ts
 
 up: node_modules/.package-lock.json ## Starts nginx, three replicas and Redis, and follows the logs
-	@exec $(NODE) ingress/nginx/fleet.ts up
+	@exec $(NODE) ingress/nginx/fleet/main.ts up
 
 roll: node_modules/.package-lock.json ## Replaces the replicas of `make up` by new ones, in use
-	@exec $(NODE) ingress/nginx/fleet.ts roll
+	@exec $(NODE) ingress/nginx/fleet/main.ts roll
 
 down: node_modules/.package-lock.json ## Stops exactly what `make up` started
-	@exec $(NODE) ingress/nginx/fleet.ts down
+	@exec $(NODE) ingress/nginx/fleet/main.ts down
 
 dashboards: node_modules/.package-lock.json ## Draws the dashboards from a live PROMETHEUS=http://..., as one HTML page
 	@exec $(NODE) monitoring/picture/main.ts --minutes $(MINUTES) $(PROMETHEUS)

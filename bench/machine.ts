@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, loadavg, release, totalmem } from 'node:os';
-import { requirePrograms } from '../ingress/nginx/programs.ts';
+import { requirePrograms } from '../tools/programs.ts';
 
 const require = createRequire(import.meta.url);
 const packages = ['socket.io', 'socket.io-adapter', '@socket.io/redis-adapter', 'redis', 'ws'];

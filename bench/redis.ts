@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
-import { requirePrograms } from '../ingress/nginx/programs.ts';
+import { requirePrograms } from '../tools/programs.ts';
 
 export type Redis = Awaited<ReturnType<typeof startRedis>>;
 

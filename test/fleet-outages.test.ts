@@ -1,7 +1,7 @@
 // What clients see while replicas and Redis go and come back.
 import type { Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { listRunning } from '../ingress/nginx/processes.ts';
+import { listRunning } from '../tools/processes.ts';
 import {
   connected,
   connectionsOf,

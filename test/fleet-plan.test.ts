@@ -1,6 +1,6 @@
 // Which replicas a change starts and ends.
 import { describe, expect, it } from 'vitest';
-import { planChange } from '../ingress/nginx/plan.ts';
+import { planChange } from '../ingress/nginx/fleet/plan.ts';
 
 const at = (number: number, slot: number, release = 'a') => ({ number, slot, release });
 const six = Array.from({ length: 6 }, (_, port) => 3_100 + port);

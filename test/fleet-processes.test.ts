@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { awaitEnd, isRunning, launch, listRunning } from '../ingress/nginx/processes.ts';
-import { readSettings } from '../ingress/nginx/settings.ts';
-import { startFleet } from '../ingress/nginx/start.ts';
-import { stopFleet } from '../ingress/nginx/stop.ts';
+import { readSettings } from '../ingress/nginx/fleet/settings.ts';
+import { startFleet } from '../ingress/nginx/fleet/start.ts';
+import { stopFleet } from '../ingress/nginx/fleet/stop.ts';
+import { awaitEnd, isRunning, launch, listRunning } from '../tools/processes.ts';
 import { freePorts } from './fleet-scratch.ts';
 
 function scratchFolder(): string {

@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { listRunning } from '../ingress/nginx/processes.ts';
-import { rollFleet } from '../ingress/nginx/roll.ts';
-import { newRelease } from '../ingress/nginx/start.ts';
+import { rollFleet } from '../ingress/nginx/fleet/roll.ts';
+import { newRelease } from '../ingress/nginx/fleet/start.ts';
 import { mintToken } from '../service/auth/tokens.ts';
 import { startLoad } from '../service/cli/load/load.ts';
 import { summarize } from '../service/cli/load/summary.ts';
+import { listRunning } from '../tools/processes.ts';
 import { type ScratchFleet, startScratchFleet } from './fleet-scratch.ts';
 
 let fleet: ScratchFleet;

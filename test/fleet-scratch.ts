@@ -4,8 +4,8 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
-import type { Ports } from '../ingress/nginx/settings.ts';
-import { type Fleet, startFleet } from '../ingress/nginx/start.ts';
+import type { Ports } from '../ingress/nginx/fleet/settings.ts';
+import { type Fleet, startFleet } from '../ingress/nginx/fleet/start.ts';
 
 export type Home = 0 | 1 | 2;
 export const homes = [0, 1, 2] as const;

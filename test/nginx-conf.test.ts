@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { withLoopback } from '../ingress/nginx/proxy.ts';
-import { drainEnvironment, projectFolder } from '../ingress/nginx/settings.ts';
+import { withLoopback } from '../ingress/nginx/fleet/proxy.ts';
+import { drainEnvironment, projectFolder } from '../ingress/nginx/fleet/settings.ts';
 import { settings } from '../service/config/schema.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../service/protocol/events.ts';
 

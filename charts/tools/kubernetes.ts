@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findKubectl } from './helm.ts';
+import { findKubectl } from '../../tools/helm.ts';
 
 type Schema = Record<string, unknown>;
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parseAllDocuments, stringify } from 'yaml';
-import { findHelm } from './helm.ts';
+import { findHelm } from '../../tools/helm.ts';
 
 const root = join(import.meta.dirname, '../..');
 export const overlays = ['kind', 'production'] as const;

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
-import { requirePrograms } from '../../ingress/nginx/programs.ts';
+import { requirePrograms } from '../../tools/programs.ts';
 
 const width = 1440;
 

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { findKubectl } from '../../charts/tools/helm.ts';
 import { type Manifest, manifestFiles, overlays, renderFor } from '../../charts/tools/manifests.ts';
+import { findKubectl } from '../../tools/helm.ts';
 
 const byHand = ['Namespace/mooring'].concat(
   ['ServiceAccount', 'Role', 'RoleBinding', 'Job'].map((kind) => `${kind}/mooring-secrets`),

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import { findHelm } from '../../charts/tools/helm.ts';
+import { findHelm } from '../../tools/helm.ts';
 
 export const chart = join(import.meta.dirname, '../../charts/mooring');
 export const scenarios = readdirSync(join(chart, 'ci')).map((file) =>

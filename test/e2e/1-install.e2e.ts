@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { findHelm, findKubectl } from '../../charts/tools/helm.ts';
+import { findHelm, findKubectl } from '../../tools/helm.ts';
 import {
   chart,
   eventually,

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { findHelm } from '../../charts/tools/helm.ts';
+import { findHelm } from '../../tools/helm.ts';
 import {
   chart,
   get,

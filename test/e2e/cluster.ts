@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { findHelm, findKubectl } from '../../charts/tools/helm.ts';
+import { findHelm, findKubectl } from '../../tools/helm.ts';
 
 export const chart = join(import.meta.dirname, '../../charts/mooring');
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));

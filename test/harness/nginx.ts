@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { requirePrograms } from '../../ingress/nginx/programs.ts';
+import { requirePrograms } from '../../tools/programs.ts';
 import { freePort, until } from './service.ts';
 
 /** @param http what stands in the http block; `PORT` in it is where nginx shall listen */

@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { rollFleet } from '../../../ingress/nginx/roll.ts';
-import { newRelease } from '../../../ingress/nginx/start.ts';
+import { rollFleet } from '../../../ingress/nginx/fleet/roll.ts';
+import { newRelease } from '../../../ingress/nginx/fleet/start.ts';
 import { type ScratchFleet, startScratchFleet } from '../../../test/fleet-scratch.ts';
 import { mintToken } from '../../auth/tokens.ts';
 import { type Load, type LoadReport, startLoad } from './load.ts';

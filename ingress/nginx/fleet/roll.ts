@@ -1,10 +1,10 @@
 // Replicas in place of others, without a client noticing more than one reconnect: another release
 // beside the old one, or more or fewer of the same. Works on what any terminal has started.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Problem } from '../../../tools/problem.ts';
+import { listRunning, signal } from '../../../tools/processes.ts';
+import { requirePrograms } from '../../../tools/programs.ts';
 import { type Change, type Plan, planChange } from './plan.ts';
-import { Problem } from './problem.ts';
-import { listRunning, signal } from './processes.ts';
-import { requirePrograms } from './programs.ts';
 import { checkProxy, writeProxy } from './proxy.ts';
 import { createReplica, type Replica, replicaName } from './replica.ts';
 import { type FleetState, type Placement, readState, writeState } from './state.ts';

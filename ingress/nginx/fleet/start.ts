@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { Problem } from '../../../tools/problem.ts';
+import { listRunning, removePidFiles } from '../../../tools/processes.ts';
+import { fleetPrograms, requirePrograms } from '../../../tools/programs.ts';
 import { answersOk, createMember, type Member } from './member.ts';
 import { requireFreePorts } from './ports.ts';
-import { Problem } from './problem.ts';
-import { listRunning, removePidFiles } from './processes.ts';
-import { fleetPrograms, requirePrograms } from './programs.ts';
 import { proxyCommand } from './proxy.ts';
 import { redisAnswers, redisCommand } from './redis.ts';
 import { createReplica, makeToken, type Replica, type Secrets } from './replica.ts';

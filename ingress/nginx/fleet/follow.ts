@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import pinoPretty from 'pino-pretty';
-import { listRunning, logFile } from './processes.ts';
+import { listRunning, logFile } from '../../../tools/processes.ts';
 
 const pollMs = 200;
 const readBytesMax = 65_536;

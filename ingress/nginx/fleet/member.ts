@@ -1,8 +1,8 @@
 // One process of the fleet: started, watched until it is ready, signalled, started again.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Problem } from './problem.ts';
-import { type Command, type Launched, launch, logFile, signal } from './processes.ts';
+import { Problem } from '../../../tools/problem.ts';
+import { type Command, type Launched, launch, logFile, signal } from '../../../tools/processes.ts';
 
 const readyMsMax = 30_000;
 const pollMs = 50;

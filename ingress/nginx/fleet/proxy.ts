@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Problem } from './problem.ts';
-import type { Command } from './processes.ts';
+import { Problem } from '../../../tools/problem.ts';
+import type { Command } from '../../../tools/processes.ts';
 
-const source = join(import.meta.dirname, 'nginx.conf');
+const source = join(import.meta.dirname, '../nginx.conf');
 const stepsMax = 9; // an `@ask` each, of the ten that nginx takes
 
 export interface Addresses {

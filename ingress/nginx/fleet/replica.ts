@@ -1,8 +1,8 @@
 // A replica of the service as a local process, and the tokens that replicas accept.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { Command } from '../../../tools/processes.ts';
 import { answersOk, createMember, type Member } from './member.ts';
-import type { Command } from './processes.ts';
 import { drainEnvironment, type FleetOptions, projectFolder } from './settings.ts';
 import type { Placement } from './state.ts';
 

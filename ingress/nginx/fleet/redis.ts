@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import type { Command } from './processes.ts';
+import type { Command } from '../../../tools/processes.ts';
 
 const configuration = (port: number) => `\
 bind 127.0.0.1

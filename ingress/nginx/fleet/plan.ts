@@ -1,5 +1,5 @@
 // Which replicas start and which leave for a change. Pure.
-import { Problem } from './problem.ts';
+import { Problem } from '../../../tools/problem.ts';
 import type { FleetState, Placement } from './state.ts';
 
 export interface Change {

@@ -1,6 +1,6 @@
 // The environment of `make up`, read once: every port can be moved out of the way.
 import { join } from 'node:path';
-import { Problem } from './problem.ts';
+import { Problem } from '../../../tools/problem.ts';
 
 export interface Ports {
   proxy: number;
@@ -25,7 +25,7 @@ export interface Settings extends Required<FleetOptions> {
   unattended: boolean;
 }
 
-export const projectFolder = join(import.meta.dirname, '../..');
+export const projectFolder = join(import.meta.dirname, '../../..');
 
 // Unless set from outside, replicas on one machine drain fast: no endpoint list has to spread.
 // nginx.conf leaves a refusing replica alone for longer than the two together.

@@ -1,5 +1,11 @@
 // Stops exactly what the pid files name, in the order that lets clients leave in peace.
-import { awaitEnd, listRunning, type Running, removePidFiles, signal } from './processes.ts';
+import {
+  awaitEnd,
+  listRunning,
+  type Running,
+  removePidFiles,
+  signal,
+} from '../../../tools/processes.ts';
 import { drainEnvironment } from './settings.ts';
 import { removeState } from './state.ts';
 

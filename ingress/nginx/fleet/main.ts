@@ -1,10 +1,10 @@
 // `make up`, `make roll` and `make down`: nginx -> 3 replicas -> Redis on this machine, and nothing
 // left behind.
 import { join } from 'node:path';
+import { Problem } from '../../../tools/problem.ts';
+import { fleetPrograms, missingPrograms } from '../../../tools/programs.ts';
 import { composeIsUp, dockerRuns, followCompose, startCompose, stopCompose } from './compose.ts';
 import { followLogs } from './follow.ts';
-import { Problem } from './problem.ts';
-import { fleetPrograms, missingPrograms } from './programs.ts';
 import { makeToken } from './replica.ts';
 import { rollFleet } from './roll.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -12,7 +12,7 @@ import { type Fleet, newRelease, startFleet } from './start.ts';
 import { stopFleet } from './stop.ts';
 import { welcome } from './welcome.ts';
 
-const usage = 'Usage: node ingress/nginx/fleet.ts up [--detach] | roll | down';
+const usage = 'Usage: node ingress/nginx/fleet/main.ts up [--detach] | roll | down';
 
 async function main([verb, ...flags]: string[]) {
   const settings = readSettings(process.env, flags);

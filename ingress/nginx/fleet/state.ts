@@ -2,7 +2,7 @@
 // whoever needs one (the load client, say), and nobody else's to read.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Problem } from './problem.ts';
+import { Problem } from '../../../tools/problem.ts';
 import type { Secrets } from './replica.ts';
 import type { Ports } from './settings.ts';
 

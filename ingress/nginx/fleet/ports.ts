@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { Problem } from './problem.ts';
+import { Problem } from '../../../tools/problem.ts';
 import { type Ports, portVariables } from './settings.ts';
 
 /** Says which port is taken and how to move it, before anything is started. */

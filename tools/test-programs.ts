@@ -1,7 +1,7 @@
 // What the tests need beside Node: found, or installed where that is ours to do.
-import { findHelm } from '../charts/tools/helm.ts';
-import { Problem } from '../ingress/nginx/problem.ts';
-import { fleetPrograms, requirePrograms } from '../ingress/nginx/programs.ts';
+import { findHelm } from './helm.ts';
+import { Problem } from './problem.ts';
+import { fleetPrograms, requirePrograms } from './programs.ts';
 
 const programs = [
   ...fleetPrograms,
