@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { rollFleet } from '../../../ingress/nginx/fleet/roll.ts';
 import { newRelease } from '../../../ingress/nginx/fleet/start.ts';
-import { type ScratchFleet, startScratchFleet } from '../../../test/fleet-scratch.ts';
+import { type ScratchFleet, startScratchFleet } from '../../../test/harness/scratch-fleet.ts';
 import { mintToken } from '../../auth/tokens.ts';
 import { type Load, type LoadReport, startLoad } from './load.ts';
 import { row, tableHead } from './summary.ts';

@@ -1,0 +1,177 @@
+// Every bound of the adapter, hit: what the client sees, and that it is told to the observer.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type Socket } from 'socket.io-client';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { threeServers } from '../../../test/harness/servers.ts';
+import { connected, next, until } from '../../../test/harness/service.ts';
+
+type Options = NonNullable<Parameters<typeof threeServers>[0]>;
+
+/** Three servers with one client each in a room, what the second one got, and the limits hit. */
+async function bounded(options: Options) {
+  const limits = new Set<string>();
+  const results: string[] = [];
+  const observer = {
+    limitReached: (limit: string) => limits.add(limit),
+    restoreEnded: (result: string) => results.push(result),
+  };
+  const parts = await threeServers({ ...options, observer });
+  const { servers, sockets, clients, nodes } = parts;
+  for (const socket of sockets) await socket.join('room');
+  const [publisher, receiver] = [servers[2], clients[1]] as [(typeof servers)[0], Socket];
+  const seen: number[] = [];
+  receiver.on('event', (n: number) => seen.push(n));
+  const adapter = nodes[2]?.adapter as NonNullable<(typeof nodes)[0]>['adapter'];
+  const publish = (n: number, ...more: unknown[]) =>
+    adapter.publish(() => publisher.to('room').emit('event', n, ...more));
+  await publish(0);
+  await until('the first one arrives', () => seen.includes(0));
+  return { ...parts, limits, results, seen, receiver, publish };
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+describe('bounds', () => {
+  it('logBytesMax: the log is trimmed, and who missed a part is not recovered', async () => {
+    const logBytesMax = 500_000;
+    const { receiver, publish, limits, redis, results } = await bounded({ logBytesMax });
+    const back = next(receiver, 'connect');
+    receiver.io.engine.close();
+    for (let n = 1; n <= 30; n += 1) {
+      await publish(n, 'x'.repeat(50_000));
+      expect(await redis.memoryUsage('socket.io:/:log:room')).toBeLessThan(logBytesMax * 1.2);
+    }
+    await back;
+    expect(receiver.recovered).toBe(false);
+    expect(results.at(-1)).toBe('trimmed');
+    expect(limits).toContain('log_bytes');
+  });
+
+  it.each([{ queuedMessagesMax: 10 }, { queuedBytesMax: 10_000 }])(
+    '%o: publishing is refused, what was taken arrives',
+    async (options) => {
+      const { publish, limits, seen } = await bounded(options);
+      const sent = numbers(50).map((n) => publish(n + 1, 'x'.repeat(1_000)));
+      const outcomes = await Promise.allSettled(sent);
+      const taken = numbers(50).filter((n) => outcomes[n]?.status === 'fulfilled');
+      expect(taken.length).toBeGreaterThanOrEqual(9);
+      expect(taken.length).toBeLessThan(50);
+      await until('they arrive', () => seen.length > taken.length);
+      expect(seen).toEqual([0, ...taken.map((n) => n + 1)]);
+      expect(limits).toContain('queued');
+      await publish(99);
+    },
+  );
+
+  it.each([{ gatedMessagesMax: 1 }, { gatedBytesMax: 5_000 }])(
+    '%o: what comes while catching up is read again, nothing is lost',
+    async (options) => {
+      const { publish, limits, seen, redis } = await bounded(options);
+      const acknowledged = [0];
+      let streaming = true;
+      const stream = (async () => {
+        for (let n = 1; streaming || acknowledged.at(-1) !== n - 1; n += 20) {
+          const burst = numbers(20).map((i) => publish(n + i, 'x'.repeat(1_000)));
+          const outcomes = await Promise.allSettled(burst); // else it may be there
+          const taken = numbers(20).filter((i) => outcomes[i]?.status === 'fulfilled');
+          acknowledged.push(...taken.map((i) => n + i));
+        }
+      })();
+      for (let i = 0; i < 20 && limits.size === 0; i += 1) {
+        const subscribed = await redis.sendCommand(['CLIENT', 'LIST', 'TYPE', 'pubsub']);
+        const ids = [...String(subscribed).matchAll(/^id=(\d+)/gm)].map(([, id]) => id as string);
+        await redis.sendCommand(['CLIENT', 'KILL', 'ID', ids[i % ids.length] as string]);
+        await sleep(100);
+      }
+      streaming = false;
+      await stream;
+      await until('all arrive', () => seen.at(-1) === acknowledged.at(-1));
+      expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b));
+      expect(acknowledged.filter((n) => !seen.includes(n))).toEqual([]);
+      expect(limits).toContain('gated');
+    },
+  );
+
+  it.each([{ heldMessagesMax: 5 }, { heldBytesMax: 5_000 }])(
+    '%o: a restore that can not keep up starts again, nothing is lost',
+    async (options) => {
+      const { publish, limits, seen, receiver, nodes } = await bounded(options);
+      let slow = true;
+      nodes[1]?.io.use((_, proceed) => void setTimeout(proceed, slow ? 500 : 0));
+      receiver.io.engine.close();
+      for (let n = 1; n <= 60; n += 1) {
+        await publish(n, 'x'.repeat(1_000));
+        await sleep(10);
+      }
+      slow = false;
+      await until('all arrive', () => seen.at(-1) === 60);
+      expect(seen).toEqual(numbers(61));
+      expect(receiver.recovered).toBe(true);
+      expect(limits).toContain('held');
+    },
+  );
+
+  it('restoreMsMax: a restore that takes longer is tried again', async () => {
+    const { limits, receiver, redis, results } = await bounded({ restoreMsMax: 200 });
+    await redis.sendCommand(['CLIENT', 'PAUSE', '700', 'ALL']);
+    receiver.io.engine.close();
+    await next(receiver, 'connect');
+    expect(receiver.recovered).toBe(true);
+    expect(limits).toContain('restore_ms');
+    expect(results).toContain('postponed');
+  });
+
+  it('replayMessagesMax: more than that is not replayed', async () => {
+    const { publish, limits, receiver } = await bounded({ replayMessagesMax: 5 });
+    const back = next(receiver, 'connect');
+    receiver.io.engine.close();
+    for (let n = 1; n <= 10; n += 1) await publish(n);
+    await back;
+    expect(receiver.recovered).toBe(false);
+    expect(limits).toContain('replay');
+  });
+
+  it('sessionsPerUserMax: the session that would expire first makes room', async () => {
+    const one = { sessionsPerUserMax: 2, identify: async () => 'alice' };
+    const { limits, clients, redis } = await bounded(one);
+    await until('the third one is saved', () => limits.has('sessions_per_user'));
+    const keyOf = (client: Socket) => `socket.io:/:session:${Reflect.get(client, '_pid')}`;
+    const kept = await Promise.all(clients.map((client) => redis.exists(keyOf(client))));
+    expect(kept.toSorted()).toEqual([0, 1, 1]);
+    const [gone, stays] = [clients[kept.indexOf(0)], clients[kept.lastIndexOf(1)]];
+    for (const [client, recovered] of [
+      [stays, true],
+      [gone, false],
+    ] as const) {
+      client?.io.engine.close();
+      await next(client as Socket, 'connect');
+      expect(client?.recovered).toBe(recovered);
+    }
+  });
+
+  it('takeoversMax: two clients do not take a session from each other for ever', async () => {
+    const { limits, receiver, nodes } = await bounded({ takeoversMax: 4 });
+    const auth = { pid: Reflect.get(receiver, '_pid'), offset: '' };
+    const address = nodes[0]?.address as string;
+    const thief = connect(address, { auth, forceNew: true, reconnectionDelay: 100 });
+    onTestFinished(() => void thief.disconnect());
+    await connected(thief);
+    await until('it is refused', () => limits.has('takeovers'));
+    const pair = [thief, receiver];
+    await until('both are connected', () => pair.every((client) => client.connected));
+    const away = pair.map((client) => next(client, 'disconnect'));
+    expect(await Promise.race([...away, sleep(700, 'calm')])).toBe('calm');
+    for (const lost of away) lost.catch(() => {});
+  });
+
+  it('sessionMsMax: the session of a connection that lives longer is written anew', async () => {
+    const { receiver, publish, seen } = await bounded({ sessionMsMax: 600 });
+    await sleep(1_500);
+    const back = next(receiver, 'connect');
+    receiver.io.engine.close();
+    await publish(1);
+    await back;
+    expect(receiver.recovered).toBe(true);
+    await until('it arrives', () => seen.at(-1) === 1);
+  });
+});

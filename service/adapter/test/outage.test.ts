@@ -1,0 +1,110 @@
+// While Redis is away: nothing ends the process, waits for ever, or grows.
+import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from 'redis';
+import { Server } from 'socket.io';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { threeServers } from '../../../test/harness/servers.ts';
+import { freePort, next, until } from '../../../test/harness/service.ts';
+import { createAdapter } from '../index.ts';
+import { createLine } from '../session/limiter.ts';
+
+it('acknowledgements time out, and requests are refused', async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  onTestFinished(() => void process.off('unhandledRejection', note));
+  const { first, nodes, clients, killRedis } = await threeServers();
+  clients[0].on('question', (answer) => answer('yes'));
+  await killRedis();
+  await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));
+  const asked = first.timeout(200).emitWithAck('question');
+  await expect(asked).rejects.toMatchObject({ responses: ['yes'] });
+  await expect(first.serverSideEmitWithAck('question')).rejects.toThrow('away');
+  await expect(first.fetchSockets()).rejects.toThrow('away');
+  await sleep(50);
+  expect(unhandled).toEqual([]);
+});
+
+it('what waits for the first connection is bounded', async () => {
+  const redis = createClient({ url: `redis://127.0.0.1:${await freePort()}` });
+  const adapter = createAdapter(redis as never, { queuedMessagesMax: 10 });
+  const io = new Server(createServer(), { adapter: adapter as never });
+  onTestFinished(() => io.close());
+  const sent = Array.from({ length: 15 }, () => adapter.publish(() => io.emit('event')));
+  const refused: unknown[] = [];
+  for (const one of sent) one.catch((error) => refused.push(error));
+  await until('the rest is refused', () => refused.length === 5);
+});
+
+it('what Redis has forgotten, and nobody was there to hear, makes nobody recovered', async () => {
+  const parts = await threeServers({ unsubscribeMs: 1 });
+  const { redis, first, nodes, sockets, killRedis, restartRedis } = parts;
+  const [client] = parts.clients;
+  await sockets[0].join('room');
+  const heard = next(client, 'event');
+  first.to('room').emit('event');
+  await heard;
+  client.io.reconnection(false);
+  client.io.engine.close();
+  const channel = 'socket.io:/:room:room';
+  await until('nobody listens', async () => !(await redis.pubSubChannels()).includes(channel));
+  await redis.configSet('appendonly', 'no');
+  await redis.sendCommand(['SAVE']);
+  await nodes[1]?.adapter.publish(() => void nodes[1]?.io.to('room').emit('event', 'lost'));
+  await killRedis();
+  await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));
+  await restartRedis({ appendonly: 'no' });
+  await Promise.all(nodes.map(({ adapter }) => adapter.ready()));
+  const back = next(client, 'connect');
+  client.connect();
+  await back;
+  expect(client.recovered).toBe(false);
+});
+
+it('who joins a room meanwhile gets what comes then, and nothing from before', async () => {
+  const { nodes, sockets, clients, killRedis, restartRedis } = await threeServers();
+  const [, { adapter, io }] = nodes as [unknown, (typeof nodes)[0]];
+  const say = (text: string) => adapter.publish(() => void io.to('room').emit('event', text));
+  const heard: string[] = [];
+  clients[0].on('event', (text) => heard.push(text));
+  await say('before');
+  await killRedis();
+  await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));
+  await expect(sockets[0].join('room')).rejects.toThrow('away');
+  await restartRedis();
+  await Promise.all(nodes.map(({ adapter }) => adapter.ready()));
+  const last = next(clients[0], 'event');
+  await say('after');
+  await last;
+  expect(heard).toEqual(['after']);
+});
+
+it('who was cut off for longer than Redis keeps messages comes back as new', async () => {
+  const { nodes, clients, killRedis, restartRedis } = await threeServers();
+  await killRedis();
+  await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));
+  const { now } = Date;
+  const later = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000);
+  onTestFinished(() => later.mockRestore());
+  const back = clients.map((client) => next(client, 'connect'));
+  await restartRedis();
+  await Promise.all(back);
+  expect(clients.map(({ recovered }) => recovered)).toEqual([false, false, false]);
+});
+
+it('who gives up leaves the line', async () => {
+  const line = createLine(1);
+  let end = () => {};
+  const running = line(() => new Promise<void>((resolve) => (end = resolve)));
+  const order: number[] = [];
+  const work = (n: number) => async () => void order.push(n);
+  const impatient = new AbortController();
+  const left = line(work(1), impatient.signal);
+  const patient = line(work(2));
+  impatient.abort(new Error('too long'));
+  await expect(left).rejects.toThrow('too long');
+  end();
+  await Promise.all([running, patient]);
+  expect(order).toEqual([2]);
+});

@@ -1,0 +1,104 @@
+// Joining, leaving and being shown messages at the worst moment; found by `make chaos`.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Socket } from 'socket.io';
+import { connect } from 'socket.io-client';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { sendTo } from '../../../test/harness/moving.ts';
+import { threeServers } from '../../../test/harness/servers.ts';
+import { next, until } from '../../../test/harness/service.ts';
+
+describe('rooms', () => {
+  it('are not replayed twice to who was shown a direct message on a new server', async () => {
+    const { clients, sockets, nodes } = await threeServers();
+    const [client] = clients;
+    await sockets[0].join('room');
+    const seen: unknown[] = [];
+    client.on('event', (n: number) => seen.push(n));
+    nodes[1]?.io.on('connection', (socket) => socket.emit('welcome', {}));
+    sendTo(client, nodes[1]?.address as string);
+    const publish = nodes[2]?.adapter.publish;
+    const there = next(client, 'connect');
+    client.io.engine.close();
+    for (const n of [1, 2, 3]) await publish?.(() => nodes[2]?.io.to('room').emit('event', n));
+    await there;
+    await until('they are replayed', () => seen.length === 3);
+    const back = next(client, 'welcome');
+    client.io.engine.close();
+    await back;
+    await sleep(100);
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
+  it('are heard by who joins when the last member has just been forgotten', async () => {
+    const unsubscribeMs = 50;
+    const { sockets, nodes } = await threeServers({ unsubscribeMs });
+    const [home] = nodes;
+    const arrived = new Promise<Socket>((resolve) => home?.io.once('connection', resolve));
+    const client = connect(home?.address as string, { forceNew: true, transports: ['websocket'] });
+    onTestFinished(() => void client.disconnect());
+    const other = await arrived;
+    const publish = nodes[2]?.adapter.publish;
+    for (let round = 0; round < 16; round += 1) {
+      const room = `room-${round}`;
+      await sockets[0].join(room);
+      await sockets[0].leave(room);
+      await sleep(unsubscribeMs - 2 + (round % 8) / 2);
+      await other.join(room);
+      const heard = Promise.race([next(client, 'event'), sleep(1_000, undefined)]);
+      await publish?.(() => nodes[2]?.io.to(room).emit('event', round));
+      expect(await heard, room).toBeDefined();
+    }
+  });
+
+  it('that were left are left for good, also by a process that dies right after', async () => {
+    const { sockets, clients, redis } = await threeServers();
+    const stateOf = async () => {
+      const key = `socket.io:/:session:${Reflect.get(clients[0], '_pid')}`;
+      return JSON.parse((await redis.hGet(key, 'state')) ?? '{}').joined.flat();
+    };
+    for (let round = 0; round < 20; round += 1) {
+      await sockets[0].join('room');
+      expect(await stateOf()).toContain('room');
+      await sockets[0].leave('room');
+      expect(await stateOf()).not.toContain('room');
+    }
+  });
+
+  it('are not joined or left, whatever is repeated, while Redis does not know', async () => {
+    const { sockets, killRedis } = await threeServers();
+    const [socket] = sockets;
+    await socket.join('before');
+    await killRedis();
+    for (const change of [
+      () => socket.join('after'),
+      () => socket.join('after'),
+      () => socket.leave('before'),
+    ]) {
+      await expect(Promise.resolve(change())).rejects.toThrow();
+    }
+  });
+});
+
+describe('a message', () => {
+  it('reaches its room before a request that was made after it', async () => {
+    const { first, sockets, clients } = await threeServers();
+    const seen = clients.map(() => [] as unknown[]);
+    clients.forEach((client, i) => {
+      client.on('event', (n: unknown) => seen[i]?.push(n));
+    });
+    const all = Array.from({ length: 10 }, (_, n) => n);
+    for (const n of all) {
+      first.socketsJoin('room');
+      await until('all are in', () => sockets.every(({ rooms }) => rooms.has('room')));
+      first.to('room').emit('event', n);
+      first.in('room').socketsLeave('room');
+      first.to('room').emit('event', 'nobody is there');
+      await until('all have left', () => sockets.every(({ rooms }) => !rooms.has('room')));
+    }
+    const gone = clients.map((client) => next(client, 'disconnect'));
+    first.emit('event', 'good-bye');
+    first.disconnectSockets();
+    await Promise.all(gone);
+    for (const events of seen) expect(events).toEqual([...all, 'good-bye']);
+  });
+});

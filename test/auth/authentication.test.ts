@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { connected, next, samples, startApp, tokenFor, until } from '../harness/service.ts';
+
+const refusalOf = async (client: Parameters<typeof next>[0]) => {
+  const [error] = (await next(client, 'connect_error')) as [Error & { data: unknown }];
+  return { message: error.message, data: error.data };
+};
+
+describe('authentication', () => {
+  it('refuses on the main namespace with a code and says that it is final', async () => {
+    const service = await startApp();
+    const none = await refusalOf(service.connect(undefined));
+    expect(none.data).toEqual({ code: 'authentication_required', retryable: false });
+    const forged = await refusalOf(service.connect('a', { token: `${tokenFor('alice')}x` }));
+    expect(forged.data).toEqual({ code: 'invalid_token', retryable: false });
+    const past = await refusalOf(service.connect('a', { token: tokenFor('alice', -5) }));
+    expect(past.data).toEqual({ code: 'token_expired', retryable: false });
+    const refused = await samples(service.operationsUrl, 'refusals_total');
+    expect(refused['code="invalid_token"']).toBe(1);
+  });
+
+  it('keeps everybody but administrators out of /admin, by the token', async () => {
+    const service = await startApp();
+    const user = await refusalOf(service.connect('alice', { namespace: '/admin' }));
+    expect(user.data).toMatchObject({ code: 'admin_only' });
+    const none = await refusalOf(service.connect(undefined, { namespace: '/admin' }));
+    expect(none.data).toMatchObject({ code: 'authentication_required' });
+    const admin = { sub: 'root', role: 'admin' };
+    await connected(service.connect(admin, { namespace: '/admin' }));
+  });
+
+  it('guards dynamic namespaces, before the middlewares that their parent has', async () => {
+    const service = await startApp();
+    const seen: unknown[] = [];
+    service.app.io.of(/^\/tenant-\d+$/).use((socket, proceed) => {
+      seen.push(socket.data.user?.id);
+      proceed();
+    });
+    const none = await refusalOf(service.connect(undefined, { namespace: '/tenant-1' }));
+    expect(none.data).toMatchObject({ code: 'authentication_required' });
+    expect(seen).toEqual([]);
+    await connected(service.connect('alice', { namespace: '/tenant-1' }));
+    await connected(service.connect('alice', { namespace: '/tenant-2' }));
+    expect(seen).toEqual(['alice', 'alice']);
+  });
+
+  it('guards namespaces that are made later', async () => {
+    const service = await startApp();
+    service.app.io.of('/later').on('connection', () => {});
+    const none = await refusalOf(service.connect(undefined, { namespace: '/later' }));
+    expect(none.data).toMatchObject({ code: 'authentication_required' });
+  });
+
+  it('does not leave the token where other replicas or handlers can read it', async () => {
+    const service = await startApp();
+    const client = await connected(service.connect('alice'));
+    const [socket] = await service.app.io.fetchSockets();
+    expect(socket?.id).toBe(client.id);
+    expect(JSON.stringify(socket?.handshake)).not.toContain('eyJ');
+    expect(socket?.data.user).toEqual({ id: 'alice' });
+  });
+
+  it('closes a socket when its token ends, and says so when it comes back', async () => {
+    const service = await startApp();
+    const client = await connected(service.connect('a', { token: tokenFor('alice', 1) }));
+    await next(client, 'disconnect');
+    expect((await refusalOf(client)).data).toMatchObject({ code: 'token_expired' });
+  });
+
+  it('does not close a socket whose token lasts longer than a timer can', async () => {
+    const service = await startApp();
+    const days = 40 * 86_400; // setTimeout overflows after 24.8 days and fires at once
+    const client = await connected(service.connect('a', { token: tokenFor('alice', days) }));
+    const short = await connected(service.connect('b', { token: tokenFor('bob', 1) }));
+    await next(short, 'disconnect'); // so the sweep has run
+    expect(client.connected).toBe(true);
+  });
+
+  it('lives until the new exp after refresh_token, for the same user only', async () => {
+    const service = await startApp();
+    const client = await connected(service.connect('a', { token: tokenFor('alice', 2) }));
+    const other = await client.emitWithAck('refresh_token', tokenFor('bob'));
+    expect(other).toMatchObject({ ok: false, error: { code: 'invalid_token' } });
+    const wrong = await client.emitWithAck('refresh_token', 'x.y.z');
+    expect(wrong).toMatchObject({ ok: false, error: { code: 'invalid_token' } });
+    const fresh = await client.emitWithAck('refresh_token', tokenFor('alice', 60));
+    expect(fresh).toMatchObject({ ok: true });
+    const short = await connected(service.connect('b', { token: tokenFor('bob', 2) }));
+    await next(short, 'disconnect');
+    expect(client.connected).toBe(true);
+  });
+
+  it('does not let an administrator stay with a token that is no longer one', async () => {
+    const service = await startApp();
+    const admin = service.connect({ sub: 'root', role: 'admin' }, { namespace: '/admin' });
+    await connected(admin);
+    const plain = await admin.emitWithAck('refresh_token', tokenFor('root'));
+    expect(plain).toMatchObject({ ok: false, error: { code: 'admin_only' } });
+  });
+
+  it('lets the client try again when the keys are away', async () => {
+    const jwks = { JWT_SECRET: '', JWT_JWKS_URL: 'http://127.0.0.1:9/jwks' };
+    const service = await startApp({ ...jwks, JWT_ALGORITHMS: 'RS256' });
+    const header = Buffer.from('{"alg":"RS256","kid":"1"}').toString('base64url');
+    const client = service.connect('a', { token: `${header}.e30.c2ln`, reconnectionDelay: 50 });
+    let attempts = 0;
+    client.io.on('reconnect', () => {
+      attempts += 1;
+    });
+    let refused = false;
+    client.on('connect_error', () => {
+      refused = true;
+    });
+    await until('two attempts', () => attempts >= 2);
+    expect(refused).toBe(false);
+  });
+});
+
+describe('origin', () => {
+  const from = (origin: string) => ({
+    extraHeaders: { origin },
+    transports: ['websocket'],
+    reconnection: false,
+  });
+
+  it('keeps a WebSocket from a foreign page out, which CORS does not', async () => {
+    const service = await startApp({ CORS_ORIGINS: 'https://app.example.com' });
+    const foreign = service.connect('alice', from('https://evil.example.com'));
+    await next(foreign, 'connect_error');
+    expect(foreign.connected).toBe(false);
+  });
+
+  it('lets in configured origins, the same origin, and clients that are no browser', async () => {
+    const service = await startApp({ CORS_ORIGINS: 'https://app.example.com' });
+    await connected(service.connect('alice', from('https://app.example.com')));
+    await connected(service.connect('alice', from(service.url)));
+    await connected(service.connect('alice'));
+  });
+});

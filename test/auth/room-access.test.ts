@@ -1,0 +1,94 @@
+import { createServer } from 'node:http';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { listen } from '../../service/api/router.ts';
+import { claims } from '../../service/auth/room-access.ts';
+import { connected, startApp } from '../harness/service.ts';
+
+/** A webhook that records what it is asked; `answer` may change between questions. */
+async function startWebhook() {
+  const webhook = { asked: [] as unknown[], status: 200, body: '', silent: false, url: '' };
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    webhook.asked.push(JSON.parse(body));
+    if (webhook.silent) return;
+    response.writeHead(webhook.status, { 'Content-Type': 'application/json' });
+    response.end(webhook.body);
+  });
+  webhook.url = `http://127.0.0.1:${await listen(server, 0, '127.0.0.1')}/access`;
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return webhook;
+}
+
+async function withWebhook() {
+  const webhook = await startWebhook();
+  const service = await startApp({ ROOM_ACCESS: 'webhook', ROOM_ACCESS_URL: webhook.url });
+  const client = await connected(service.connect({ sub: 'alice', role: 'user' }));
+  const join = async (room: string) => {
+    const reply = await client.emitWithAck('join_room', room);
+    return reply.ok ? 'ok' : `${reply.error.code} ${reply.error.retryable}`;
+  };
+  return { webhook, join };
+}
+
+describe('room access by claims', () => {
+  it.each([
+    [['lobby'], 'lobby', true],
+    [['lobby'], 'lobby2', false],
+    [['team-*'], 'team-a', true],
+    [['team-*'], 'team', false],
+    [['*'], 'anything', true],
+    [['a*b*c'], 'a-b-c', true],
+    [['a*b*c'], 'a-c-b', false],
+    [['ab*ba'], 'aba', false],
+    [['x', '*-public'], 'news-public', true],
+    [[], 'lobby', false],
+  ])('%j and %s: %s', (rooms, room, allowed) => {
+    expect(claims({ id: 'alice', rooms }, room)).toBe(allowed);
+  });
+
+  it('is taken from the token when a room is joined', async () => {
+    const service = await startApp({ ROOM_ACCESS: 'claims' });
+    const client = await connected(service.connect({ sub: 'alice', rooms: ['team-*'] }));
+    expect(await client.emitWithAck('join_room', 'team-a')).toMatchObject({ ok: true });
+    const denied = await client.emitWithAck('join_room', 'board');
+    expect(denied.error).toMatchObject({ code: 'access_denied', message: 'Access denied' });
+  });
+});
+
+describe('room access by webhook', () => {
+  it('asks with user, role and room, and remembers the answer for a while', async () => {
+    const { webhook, join } = await withWebhook();
+    expect(await join('a')).toBe('ok');
+    expect(await join('a')).toBe('ok');
+    expect(webhook.asked).toEqual([{ userId: 'alice', role: 'user', roomId: 'a' }]);
+  });
+
+  it('denies on 4xx and on allowed: false', async () => {
+    const { webhook, join } = await withWebhook();
+    webhook.status = 403;
+    expect(await join('a')).toBe('access_denied false');
+    webhook.status = 200;
+    webhook.body = '{"allowed":false}';
+    expect(await join('b')).toBe('access_denied false');
+    webhook.body = '{"allowed":true}';
+    expect(await join('c')).toBe('ok');
+  });
+
+  it('lets nobody in when it fails, answers nonsense or is silent; all may retry', async () => {
+    const { webhook, join } = await withWebhook();
+    webhook.status = 500;
+    expect(await join('a')).toBe('unavailable true');
+    webhook.status = 200;
+    webhook.body = 'not JSON';
+    expect(await join('a')).toBe('unavailable true');
+    webhook.silent = true;
+    expect(await join('a')).toBe('unavailable true');
+    webhook.silent = false;
+    webhook.body = '';
+    expect(await join('a')).toBe('ok'); // a failure is not remembered
+  });
+});

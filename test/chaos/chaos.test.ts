@@ -1,0 +1,26 @@
+// The chaos harness, a short run: seeds that once failed, and one round of every cause.
+import { expect, it } from 'vitest';
+import { isClean, runRounds } from './rounds.ts';
+import { runSeeds } from './seeds.ts';
+
+const lines: string[] = [];
+const print = (line: string) => void lines.push(line);
+
+it('what clients get is what the model allows, whatever is broken', async () => {
+  const { failed, received, recovered } = await runSeeds({
+    seeds: [2, 3, 4, 5],
+    seconds: 6,
+    parallel: 2,
+    print,
+  });
+  expect(failed, lines.join('\n')).toEqual([]);
+  expect(received).toBeGreaterThan(300);
+  expect(recovered).toBeGreaterThan(10);
+}, 180_000);
+
+it('all clients of a replica recover from every cause, one after the other', async () => {
+  const sums = await runRounds({ rounds: 1, clients: 20, only: ['all in turn'], print });
+  const figures = sums.get('all in turn');
+  expect(figures && isClean(figures), lines.join('\n')).toBe(true);
+  expect(figures?.reconnects).toBeGreaterThanOrEqual(20 * 4 + 10); // all but Redis move all
+}, 180_000);

@@ -1,0 +1,144 @@
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { Services } from '../../service/application/index.ts';
+import { createDepartures } from '../../service/chat/departures.ts';
+import { createMemoryPresence } from '../../service/stores/memory/presence.ts';
+import { recording, startChat } from '../harness/chat.ts';
+import { startRedis } from '../harness/redis.ts';
+import { connected, next } from '../harness/service.ts';
+
+const transports = ['websocket']; // what is sent together arrives apart
+
+describe('rooms', () => {
+  it('tell who joins, show the newcomer the history, and answer with members', async () => {
+    const { member, user } = await startChat();
+    const alice = await member('alice');
+    await alice.emitWithAck('send_message', { roomId: 'lobby', text: 'hello' });
+    const bob = await user('bob');
+    const joined = next(alice, 'user_joined');
+    const history = next(bob, 'room_history');
+    const reply = await bob.emitWithAck('join_room', 'lobby');
+    expect(reply).toMatchObject({ ok: true, roomId: 'lobby', members: ['alice', 'bob'] });
+    expect(reply.history).toMatchObject([{ text: 'hello', userId: 'alice', roomId: 'lobby' }]);
+    expect((await history)[0]).toEqual(reply.history);
+    expect((await joined)[0]).toEqual({ roomId: 'lobby', userId: 'bob' });
+  });
+
+  it("work in the seed's form, without acknowledgements", async () => {
+    const { user } = await startChat();
+    const [alice, bob] = [await user('alice'), await user('bob')];
+    alice.emit('join_room', 'lobby');
+    await next(alice, 'room_history');
+    const joined = next(alice, 'user_joined');
+    bob.emit('join_room', 'lobby');
+    await joined;
+    const message = next(alice, 'new_message');
+    bob.emit('send_message', { roomId: 'lobby', text: 'hi' });
+    expect((await message)[0]).toMatchObject({ text: 'hi', userId: 'bob' });
+    const left = next(alice, 'user_left');
+    bob.emit('leave_room', 'lobby');
+    expect((await left)[0]).toEqual({ roomId: 'lobby', userId: 'bob' });
+  });
+
+  it('miss nothing that a client sends before it is connected', async () => {
+    const { connect } = await startChat();
+    const client = connect('alice');
+    const replies = ['a', 'b', 'c'].map((room) => client.emitWithAck('join_room', room));
+    expect(client.connected).toBe(false);
+    for (const reply of await Promise.all(replies)) expect(reply).toMatchObject({ ok: true });
+  });
+
+  it('announce a departure once the last socket of the user has gone', async () => {
+    const { member } = await startChat();
+    const alice = await member('alice');
+    const [tab, otherTab] = [await member('bob'), await member('bob')];
+    const departures = recording(alice, 'user_left');
+    await tab.emitWithAck('leave_room', 'lobby');
+    const left = next(alice, 'user_left');
+    otherTab.disconnect();
+    await left;
+    expect(departures).toEqual([{ roomId: 'lobby', userId: 'bob' }]);
+  });
+
+  it('announce a lost connection only when it can no longer come back', async () => {
+    const { member } = await startChat({ RECOVERY_MS_MAX: '1000' });
+    const alice = await member('alice');
+    const bob = await member('bob');
+    bob.io.reconnection(false);
+    const lostAt = Date.now();
+    const left = next(alice, 'user_left');
+    bob.io.engine.close();
+    await left;
+    expect(Date.now() - lostAt).toBeGreaterThanOrEqual(1000);
+  });
+
+  it('say nothing of a connection that came back', async () => {
+    const { member } = await startChat({ RECOVERY_MS_MAX: '3000' });
+    const [alice, bob, carol] = [await member('alice'), await member('bob'), await member('carol')];
+    const departures = recording(alice, 'user_left');
+    bob.io.engine.close();
+    await next(bob, 'connect');
+    expect(bob.recovered).toBe(true);
+    carol.io.reconnection(false);
+    const left = next(alice, 'user_left');
+    carol.io.engine.close(); // after bob: when her time is over, so is his
+    await left;
+    expect(departures).toEqual([{ roomId: 'lobby', userId: 'carol' }]);
+    const reply = await alice.emitWithAck('join_room', 'lobby');
+    expect(reply.members).toEqual(['alice', 'bob']);
+  });
+
+  it('are limited in number per socket', async () => {
+    const { user } = await startChat({ ROOMS_PER_SOCKET_MAX: '2' });
+    const alice = await user('alice');
+    for (const room of ['a', 'b', 'a']) {
+      expect(await alice.emitWithAck('join_room', room)).toMatchObject({ ok: true });
+    }
+    const third = await alice.emitWithAck('join_room', 'c');
+    expect(third).toMatchObject({ ok: false, error: { code: 'too_many_rooms' } });
+    await alice.emitWithAck('leave_room', 'a');
+    expect(await alice.emitWithAck('join_room', 'c')).toMatchObject({ ok: true });
+  });
+
+  it('are left by whoever leaves before the join is answered', async () => {
+    const { connect } = await startChat();
+    const alice = await connected(connect('alice', { transports }));
+    for (const room of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
+      const replies = [alice.emitWithAck('join_room', room), alice.emitWithAck('leave_room', room)];
+      for (const reply of await Promise.all(replies)) expect(reply).toMatchObject({ ok: true });
+      const history = await alice.emitWithAck('history', { roomId: room });
+      expect(history).toMatchObject({ ok: false, error: { code: 'not_in_room' } });
+    }
+  });
+
+  it('count nobody who disconnects while joining', async () => {
+    const { url } = await startRedis();
+    const { app, connect, member } = await startChat({ REDIS_URL: url });
+    await app.started;
+    for (const turns of Array.from({ length: 24 }, (_, i) => i % 6)) {
+      const client = await connected(connect(`user-${turns}`, { transports }));
+      client.emit('join_room', 'lobby');
+      for (let turn = 0; turn < turns; turn += 1) await setImmediate();
+      client.disconnect();
+    }
+    const alice = await member('alice');
+    await expect
+      .poll(async () => (await alice.emitWithAck('join_room', 'lobby')).members)
+      .toEqual(['alice']);
+  });
+
+  it('take everybody back in no time when all connections were lost at once', async () => {
+    const services = { presence: createMemoryPresence(), recoveryMs: 60_000 } as Services;
+    const departures = createDepartures(services, () => {});
+    const sockets = Array.from({ length: 10_000 }, (_, i) => `socket-${i}`);
+    for (const socketId of sockets) {
+      for (const roomId of ['a', 'b', 'c']) {
+        departures.after('transport close', socketId, { roomId, userId: socketId });
+      }
+    }
+    const startedAt = performance.now();
+    for (const socketId of sockets) expect(departures.cancel(socketId)).toBe(true);
+    expect(performance.now() - startedAt).toBeLessThan(1_000); // 3 s when each looks through all
+    await departures.close();
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../service/config/schema.ts';
+
+const secret = 'x'.repeat(32);
+const parse = (env: Record<string, string>) => parseConfig({ JWT_SECRET: secret, ...env });
+const problemsOf = (env: Record<string, string | undefined>, readFile?: () => string) => {
+  try {
+    parseConfig(env, readFile);
+  } catch (error) {
+    return String((error as Error).message);
+  }
+  return '';
+};
+
+describe('configuration', () => {
+  it('has the defaults of the contract and cannot be changed', () => {
+    const config = parse({});
+    expect(config).toMatchObject({
+      port: 3000,
+      operationsPort: 3001,
+      redisMode: 'single',
+      recoveryMsMax: 120_000,
+      historyMessagesMax: 100,
+      workers: 1,
+      roomAccess: 'open',
+      jwtAlgorithms: ['HS256'],
+      corsOrigins: [],
+      page: 'off',
+    });
+    expect(config.redisUrl).toBeUndefined();
+    expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError);
+  });
+
+  it('reports every problem at once, by name and never by value', () => {
+    const message = problemsOf({
+      JWT_SECRET: 'too-short-secret',
+      PORT: 'seventy',
+      WORKERS: '2',
+      CORS_ORIGINS: 'https://a.example/path',
+      LOG_LEVEL: 'loud',
+      REDIS_URL: 'http://nowhere',
+    });
+    for (const name of ['JWT_SECRET', 'PORT', 'CORS_ORIGINS', 'LOG_LEVEL', 'REDIS_URL']) {
+      expect(message).toMatch(new RegExp(`^  ${name} must`, 'm'));
+    }
+    expect(message).not.toMatch(/too-short-secret|seventy|loud|nowhere|a\.example\/path/);
+  });
+
+  it('reads what the collector is to be told, and refuses what no header can hold', () => {
+    const given = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a=b, X-Tenant=chat' };
+    expect(parse(given).otelExporterOtlpHeaders).toEqual({
+      authorization: 'Bearer a=b',
+      'x-tenant': 'chat',
+    });
+    for (const wrong of ['token', 'a=%zz', 'a=%ff', 'a=b%0ac', 'a b=c']) {
+      const problem = problemsOf({ JWT_SECRET: secret, OTEL_EXPORTER_OTLP_HEADERS: wrong });
+      expect(problem).toContain('OTEL_EXPORTER_OTLP_HEADERS must be name=value');
+      expect(problem).not.toContain(wrong);
+    }
+    const share = (value: string) => ({ JWT_SECRET: secret, OTEL_TRACES_SAMPLER_ARG: value });
+    expect(parse(share('0.25')).otelTracesSamplerArg).toBe(0.25);
+    expect(problemsOf(share('1.5'))).toContain('OTEL_TRACES_SAMPLER_ARG must be at most 1');
+  });
+
+  it('refuses to start without a key, and with two', () => {
+    expect(problemsOf({})).toContain('JWT_SECRET is the usual way');
+    const two = { JWT_SECRET: secret, JWT_JWKS_URL: 'https://issuer.example/jwks' };
+    expect(problemsOf(two)).toContain('exactly one of');
+  });
+
+  it('refuses algorithms that do not fit the key, and none at all', () => {
+    expect(problemsOf({ JWT_SECRET: secret, JWT_ALGORITHMS: 'RS256' })).toContain('JWT_ALGORITHMS');
+    expect(problemsOf({ JWT_SECRET: secret, JWT_ALGORITHMS: 'none' })).toContain('JWT_ALGORITHMS');
+    const keys = { JWT_JWKS_URL: 'https://issuer.example/jwks', JWT_ALGORITHMS: 'HS256' };
+    expect(problemsOf(keys)).toContain('JWT_ALGORITHMS must not hold HS256');
+  });
+
+  it('refuses workers without Redis, with a sentence', () => {
+    expect(problemsOf({ JWT_SECRET: secret, WORKERS: '2' })).toContain(
+      'WORKERS other than 1 needs',
+    );
+    expect(parse({ WORKERS: '0', REDIS_URL: 'redis://r' }).workers).toBeGreaterThan(0);
+  });
+
+  it('refuses a deletion cost outside of Kubernetes, with a sentence', () => {
+    const on = { JWT_SECRET: secret, POD_DELETION_COST: 'on' };
+    expect(problemsOf(on)).toContain('POD_DELETION_COST=on needs KUBERNETES_SERVICE_HOST');
+    expect(parse({ ...on, KUBERNETES_SERVICE_HOST: '10.96.0.1' })).toMatchObject({
+      podDeletionCost: 'on',
+      kubernetesServicePort: 443,
+    });
+  });
+
+  it('takes one Redis, or several where they are Sentinels or nodes of a cluster', () => {
+    const several = 'redis://u:a,b@one:1, redis://two:2';
+    const both = ['redis://u:a,b@one:1', 'redis://two:2'];
+    expect(parse({ REDIS_MODE: 'cluster', REDIS_URL: several }).redisUrl).toEqual(both);
+    const config = parse({ REDIS_MODE: 'sentinel', REDIS_URL: several });
+    expect([config.redisUrl, config.redisSentinelName]).toEqual([both, 'mymaster']);
+    const problem = 'REDIS_URL must be one URL, or REDIS_MODE sentinel or cluster';
+    expect(problemsOf({ JWT_SECRET: secret, REDIS_URL: several })).toContain(problem);
+    const missing = problemsOf({ JWT_SECRET: secret, REDIS_MODE: 'cluster' });
+    expect(missing).toContain('REDIS_URL is needed with REDIS_MODE=cluster');
+  });
+
+  it('reads secrets from files and says when it cannot', () => {
+    const fromFile = parseConfig({ JWT_SECRET_FILE: '/run/secret' }, () => `${secret}\n`);
+    expect(fromFile.jwtSecret).toBe(secret);
+    const missing = problemsOf({ JWT_SECRET_FILE: '/run/secret' }, () => {
+      throw new Error('ENOENT');
+    });
+    expect(missing).toContain('JWT_SECRET_FILE cannot be read');
+    const both = problemsOf({ JWT_SECRET: secret, JWT_SECRET_FILE: '/s' }, () => secret);
+    expect(both).toContain('both set');
+  });
+
+  it('treats an empty variable as not set', () => {
+    expect(parse({ PORT: ' ' }).port).toBe(3000);
+    expect(parse({ REDIS_URL: '' }).redisUrl).toBeUndefined();
+  });
+});

@@ -1,0 +1,179 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  connected,
+  next,
+  readyStatus,
+  samples,
+  startApp,
+  startProcess,
+  until,
+  untilReady,
+} from '../harness/service.ts';
+
+/** The status of an HTTP request, or of an answer to a WebSocket upgrade. */
+function statusOf(url: string, headers: Record<string, string> = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sent.on('upgrade', (_, socket) => {
+      socket.destroy();
+      resolve(101);
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+const upgrade = {
+  connection: 'upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+};
+/** A WebSocket whose client answers nothing any more, not even a close. */
+async function openAndFallSilent(url: string): Promise<void> {
+  const sent = request(url, { headers: upgrade }).end();
+  const [, socket] = await once(sent, 'upgrade');
+  onTestFinished(() => socket.destroy());
+}
+
+const polling = (url: string) => `${url}/socket.io/?EIO=4&transport=polling`;
+const webSocket = (url: string) => `${url}/socket.io/?EIO=4&transport=websocket`;
+
+describe('shutdown', () => {
+  it('spreads the closes, so that clients come back one by one, and exits 0', async () => {
+    const service = await startProcess({ DRAIN_MS_MAX: '1000', ENDPOINT_DELAY_MS: '300' });
+    await untilReady(service.operationsUrl);
+    const closedAt: number[] = [];
+    const reasons = new Set<string>();
+    const clients = Array.from({ length: 40 }, () =>
+      service.connect('alice', { transports: ['websocket'], reconnection: false }),
+    );
+    for (const client of clients) {
+      client.on('disconnect', (reason) => {
+        closedAt.push(Date.now());
+        reasons.add(reason);
+      });
+    }
+    await Promise.all(clients.map(connected));
+    const signalledAt = Date.now();
+    service.child.kill('SIGTERM');
+    await until('readiness is off', async () => (await readyStatus(service.operationsUrl)) === 503);
+    expect(closedAt).toEqual([]); // proxies learn first
+    const healthy = await fetch(`${service.operationsUrl}/healthz`);
+    expect(healthy.status).toBe(200);
+    expect(await samples(service.operationsUrl, 'draining')).toEqual({ '': 1 });
+    expect((await service.exited)[0]).toBe(0);
+    const first = Math.min(...closedAt) - signalledAt;
+    const span = Math.max(...closedAt) - Math.min(...closedAt);
+    expect(closedAt).toHaveLength(40);
+    expect(first).toBeGreaterThanOrEqual(290);
+    expect(span).toBeGreaterThan(500);
+    expect([...reasons]).toEqual(['transport close']); // a client comes back after this one
+  });
+
+  it('takes under two seconds in development with nobody connected', async () => {
+    const service = await startProcess({ DRAIN_MS_MAX: '12000' }, []);
+    await untilReady(service.operationsUrl);
+    const signalledAt = Date.now();
+    service.child.kill('SIGINT');
+    expect(await service.exited).toEqual([0, null]);
+    expect(Date.now() - signalledAt).toBeLessThan(2000);
+  });
+
+  it('closes polling before proxies cut it off, within a second', async () => {
+    const service = await startProcess({ DRAIN_MS_MAX: '1000', ENDPOINT_DELAY_MS: '3000' });
+    await untilReady(service.operationsUrl);
+    const options = { transports: ['polling'], reconnection: false };
+    const client = await connected(service.connect('alice', options));
+    const signalledAt = Date.now();
+    service.child.kill('SIGTERM');
+    await next(client, 'disconnect');
+    expect(Date.now() - signalledAt).toBeLessThan(1500);
+  });
+
+  it.each(['websocket', 'polling'])('does not wait for a client that is gone: %s', async (name) => {
+    const service = await startProcess({ DRAIN_MS_MAX: '1000' });
+    await untilReady(service.operationsUrl);
+    if (name === 'polling')
+      await fetch(polling(service.url)); // and never polls
+    else await openAndFallSilent(webSocket(service.url));
+    const signalledAt = Date.now();
+    service.child.kill('SIGTERM');
+    expect(await service.exited).toEqual([0, null]);
+    expect(Date.now() - signalledAt).toBeLessThan(4500);
+  });
+
+  it('ends at once on a second signal', async () => {
+    const service = await startProcess({ ENDPOINT_DELAY_MS: '60000' });
+    await untilReady(service.operationsUrl);
+    service.child.kill('SIGTERM');
+    await until('it drains', async () => (await readyStatus(service.operationsUrl)) === 503);
+    const signalledAt = Date.now();
+    service.child.kill('SIGTERM');
+    expect((await service.exited)[0]).toBe(143);
+    expect(Date.now() - signalledAt).toBeLessThan(1000);
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    'works as PID 1, whatever an application leaves running',
+    async () => {
+      const unshare = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
+      const service = await startProcess({ APPLICATION: 'test/harness/ticking.ts' }, unshare);
+      await untilReady(service.operationsUrl);
+      const pid = Number(execFileSync('pgrep', ['-P', String(service.child.pid)]));
+      process.kill(pid, 'SIGTERM');
+      expect(await service.exited).toEqual([0, null]);
+    },
+  );
+});
+
+describe('admission', () => {
+  it('answers a real 503 to handshakes while draining, never to an open session', async () => {
+    const service = await startProcess({ ENDPOINT_DELAY_MS: '60000' });
+    await untilReady(service.operationsUrl);
+    const client = await connected(service.connect('alice', { transports: ['websocket'] }));
+    const handshake = await (await fetch(polling(service.url))).text();
+    const { sid } = JSON.parse(handshake.slice(1));
+    service.child.kill('SIGTERM');
+    await until('it drains', async () => (await readyStatus(service.operationsUrl)) === 503);
+    const refused = await fetch(polling(service.url));
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await statusOf(webSocket(service.url), upgrade)).toBe(503);
+    expect(await statusOf(`${polling(service.url)}&sid=${sid}`)).not.toBe(503);
+    expect(client.connected).toBe(true);
+    const refusals = await samples(service.operationsUrl, 'refusals_total');
+    expect(refusals['code="draining"']).toBe(2);
+  });
+
+  it('refuses above the limit of connections, and takes clients again below it', async () => {
+    const service = await startApp({ CONNECTIONS_MAX: '2' });
+    const first = await connected(service.connect('alice'));
+    await connected(service.connect('bob'));
+    expect(await statusOf(polling(service.url))).toBe(503);
+    expect(await statusOf(webSocket(service.url), upgrade)).toBe(503);
+    for (const more of ['&sid=', '&sid=a&sid=', '&a=?']) {
+      expect(await statusOf(polling(service.url) + more)).toBe(503);
+    }
+    expect(await statusOf(polling(service.url).replace('?', '?a=?&'))).toBe(503);
+    const state = await fetch(`${service.operationsUrl}/readyz`);
+    expect(await state.json()).toEqual({ ready: false, reason: 'over_capacity' });
+    first.disconnect();
+    await until('ready again', async () => (await readyStatus(service.operationsUrl)) === 200);
+    expect(await statusOf(polling(service.url))).toBe(200);
+  });
+
+  it('leaves what is not a handshake alone', async () => {
+    const service = await startApp({ CONNECTIONS_MAX: '1', PAGE: 'on' });
+    await connected(service.connect('alice', { transports: ['websocket'] }));
+    expect(await statusOf(`${service.url}/socket.io/socket.io.esm.min.js`)).toBe(200);
+    expect(await statusOf(`${service.url}/page.json`)).toBe(200);
+    expect(await statusOf(`${service.url}/nothing`)).toBe(404);
+  });
+});

@@ -1,0 +1,87 @@
+// What a process does with what it hears of the fleet, and when it hears nothing.
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { type Connection, closePaced } from '../../service/fleet/drain.ts';
+import { joinFleet } from '../../service/fleet/membership.ts';
+import type { Steering } from '../../service/fleet/rebalance.ts';
+import type { Beat, Fleet } from '../../service/stores/fleet.ts';
+
+const own: Beat = {
+  id: 'a',
+  pod: 'a',
+  upstream: 'a',
+  release: '1',
+  ready: true,
+  readyMs: 60_000,
+  draining: false,
+  connections: 100,
+  handshakes: 0,
+};
+
+it('while Redis is away it goes on refusing, but closes no more connections', async () => {
+  let away = false;
+  const fleet: Fleet = {
+    async beat(said) {
+      if (away) throw new Error('Redis is away');
+      const other = { ...own, id: 'b', pod: 'b', upstream: 'b', connections: 0 };
+      return [said, other].map((beat) => ({ ...beat, generation: 1 }));
+    },
+    async leave() {},
+  };
+  const acts: Steering[] = [];
+  const membership = joinFleet({
+    fleet,
+    say: () => own,
+    settings: { settleMs: 6_000, rebalance: true },
+    act: (steering) => acts.push(steering),
+    failed() {},
+  });
+  onTestFinished(membership.leave);
+  await membership.beat();
+  await membership.beat();
+  expect(acts.at(-1)).toEqual({ refuse: 'shedding', close: 20 });
+  away = true;
+  await membership.beat();
+  await membership.beat();
+  expect(acts.slice(-2)).toEqual(Array(2).fill({ refuse: 'shedding', close: 0 }));
+});
+
+it('while it yields it looks four times a second whether the newer are there', async () => {
+  let generation = 2;
+  let beats = 0;
+  const fleet: Fleet = {
+    async beat(said) {
+      beats += 1;
+      const other = { ...own, id: 'b', pod: 'b', upstream: 'b', connections: 0 };
+      return [
+        { ...said, generation: 1 },
+        { ...other, generation },
+      ];
+    },
+    async leave() {},
+  };
+  const settings = { settleMs: 6_000, rebalance: false };
+  const failed = () => {};
+  const membership = joinFleet({ fleet, say: () => own, settings, act() {}, failed });
+  onTestFinished(membership.leave);
+  await vi.waitFor(() => expect(membership.steering().refuse).toBe('yielding'), 3_000);
+  const [before, startedAt] = [beats, Date.now()];
+  await vi.waitFor(() => expect(beats).toBe(before + 4), 3_000);
+  expect(Date.now() - startedAt).toBeLessThan(2_500);
+  generation = 1;
+  await vi.waitFor(() => expect(membership.steering().refuse).toBeUndefined(), 3_000);
+});
+
+it('closing stops when it is no longer wanted', async () => {
+  let closed = 0;
+  const connections = Array.from(
+    { length: 10 },
+    (): Connection => ({
+      readyState: 'open',
+      transport: { name: 'websocket' },
+      openedAt: 0,
+      close: () => void closed++,
+    }),
+  );
+  await closePaced(connections, 10, () => closed < 4);
+  expect(closed).toBe(4);
+});

@@ -1,0 +1,66 @@
+// A roll-out as clients see it: through nginx, with messages flowing.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { rollFleet } from '../../ingress/nginx/fleet/roll.ts';
+import { newRelease } from '../../ingress/nginx/fleet/start.ts';
+import { mintToken } from '../../service/auth/tokens.ts';
+import { startLoad } from '../../service/cli/load/load.ts';
+import { summarize } from '../../service/cli/load/summary.ts';
+import { listRunning } from '../../tools/processes.ts';
+import { type ScratchFleet, startScratchFleet } from '../harness/scratch-fleet.ts';
+
+let fleet: ScratchFleet;
+beforeAll(async () => {
+  fleet = await startScratchFleet({ LOG_LEVEL: 'info' });
+}, 40_000);
+afterAll(() => fleet?.close(), 20_000);
+
+const names = () => listRunning(fleet.stateFolder).map(({ name }) => name);
+
+test('a roll that fails before nginx knows changes nothing', async () => {
+  const { stateFolder } = fleet;
+  const before = names();
+  const roll = { stateFolder, release: newRelease(), environment: { WORKERS: 'many' } };
+  await expect(rollFleet(roll)).rejects.toThrow(/mooring-\d ended \(code 1\).*WORKERS must be/s);
+  expect(names()).toEqual(before);
+  expect(await (await fetch(`${fleet.address}/page.json`)).json()).toMatchObject({ tokens: [] });
+}, 20_000);
+
+test('every client reconnects once, is recovered, and misses nothing', async () => {
+  const { address: url, stateFolder, jwtSecret } = fleet;
+  const load = await startLoad({
+    url,
+    clients: 60,
+    rooms: 6,
+    rate: 10,
+    transports: [['polling', 'websocket'], ['websocket'], ['polling']],
+    tokenFor: (user) => mintToken(jwtSecret, { sub: user }, 600),
+    forwardedFor: true,
+  });
+  load.mark();
+  const before = load.records().map(({ pod }) => pod);
+  const { serving } = await rollFleet({ stateFolder, release: newRelease() });
+  const report = await load.report();
+  await load.stop();
+
+  expect(new Set(before)).toEqual(new Set(['mooring-1', 'mooring-2', 'mooring-3']));
+  expect(report, summarize(report)).toMatchObject({
+    away: 0,
+    reconnects: { 1: 60 },
+    returns: 60,
+    recovered: 60,
+    delivery: { lost: 0, doubled: 0, reordered: 0 },
+    connectErrors: {},
+  });
+  // How long they are away is measured by service/cli/load/measure.ts; here: nobody waits for a time-out.
+  expect(report.awayMs.p99, summarize(report)).toBeLessThan(8_000);
+  expect(Object.keys(report.spread.pods).sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6']);
+  expect(serving.map(({ number }) => number)).toEqual([4, 5, 6]);
+  expect(names().sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6', 'nginx', 'redis']);
+  // The old release moved its clients by itself, before it was told to end.
+  const logs = [1, 2, 3].map((number) => join(stateFolder, 'logs', `mooring-${number}.log`));
+  for (const log of logs) {
+    expect(readFileSync(log, 'utf8')).toMatch(/yielding to a newer release.*"connections":0/s);
+  }
+}, 60_000);

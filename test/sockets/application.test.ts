@@ -1,0 +1,72 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { connected, next, startApp, startProcess } from '../harness/service.ts';
+
+function moduleOf(source: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'mooring-application-')), 'application.mjs');
+  writeFileSync(path, source);
+  return path;
+}
+
+describe('an application of one’s own', () => {
+  it('replaces the built-in one and gets the same services', async () => {
+    const service = await startApp({ APPLICATION: 'examples/counter.ts' });
+    const [alice, bob] = [
+      await connected(service.connect('alice')),
+      await connected(service.connect('bob')),
+    ];
+    const counted = next(bob, 'counted');
+    expect(await alice.emitWithAck('count', { by: 2 })).toEqual({ ok: true, count: 2 });
+    expect((await counted)[0]).toEqual({ userId: 'alice', count: 2 });
+    const wrong = await alice.emitWithAck('count', { by: 'two' });
+    expect(wrong).toMatchObject({ ok: false, error: { code: 'invalid_payload' } });
+    const builtIn = await alice.emitWithAck('join_room', 'lobby');
+    expect(builtIn).toMatchObject({ ok: false, error: { code: 'unknown_event' } });
+    await service.close();
+    expect(service.logged).toContainEqual(
+      expect.objectContaining({ msg: 'counter closed', users: 1 }),
+    );
+  });
+
+  it('may be plain JavaScript that uses history and access with sockets of its own', async () => {
+    const service = await startApp({
+      APPLICATION: moduleOf(`
+        export default function (io, { history, access, log, metrics }) {
+          io.on('connection', (socket) => {
+            socket.on('say', async (text, reply) => {
+              const allowed = await access(socket.data.user, 'den');
+              if (!allowed.ok) return reply(allowed);
+              const draft = { roomId: 'den', userId: socket.data.user.id, text };
+              await history.publish(io.to('den'), 'said', draft);
+              reply((await history.read('den', { limit: 1 })).messages[0].text);
+            });
+          });
+        }`),
+      ROOM_ACCESS: 'claims',
+    });
+    const alice = await connected(service.connect({ sub: 'alice', rooms: ['den'] }));
+    expect(await alice.emitWithAck('say', 'hello')).toBe('hello');
+    const bob = await connected(service.connect('bob'));
+    expect(await bob.emitWithAck('say', 'x')).toMatchObject({ error: { code: 'access_denied' } });
+  });
+
+  it.each([
+    ['is not there', () => '/nowhere/app.js', /^APPLICATION \/nowhere\/app.js: there is no such/],
+    [
+      'exports no function',
+      () => moduleOf('export default 1'),
+      /^APPLICATION .* must export a func/,
+    ],
+    [
+      'imports what is not there',
+      () => moduleOf("import 'nowhere'"),
+      /^Error: .* cannot be loaded/,
+    ],
+  ])('that %s ends the start', async (_, path, text) => {
+    const service = await startProcess({ APPLICATION: path() });
+    expect((await service.exited)[0]).toBe(1);
+    expect(service.output()).toMatch(text);
+  });
+});

@@ -1,0 +1,142 @@
+// What the log says of a busy hostile run, and what it never says.
+import { createClient } from 'redis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createLimitedLog, createLog } from '../../service/telemetry/log.ts';
+import { launchRedis } from '../harness/processes.ts';
+import {
+  apiKey,
+  connected,
+  secret,
+  startApp,
+  startProcess,
+  tokenFor,
+  until,
+  untilReady,
+} from '../harness/service.ts';
+
+const lines = (text: string) =>
+  text.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+
+const post = (url: string, path: string, body: object, headers: Record<string, string> = {}) =>
+  fetch(`${url}/v1/${path}`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${apiKey}`, ...headers },
+    body: JSON.stringify(body),
+  });
+
+describe('the log of a busy hostile run, at its most talkative', () => {
+  it('holds no token, key, password, session id or text', async () => {
+    const password = 'redis-password-of-the-test';
+    const redis = await launchRedis({ requirepass: password });
+    onTestFinished(redis.stop);
+    const url = redis.url.replace('//', `//:${password}@`);
+    const service = await startProcess({ REDIS_URL: url, LOG_LEVEL: 'debug' });
+    await untilReady(service.operationsUrl);
+
+    const token = tokenFor('alice');
+    const forged = `${tokenFor('mallory').slice(0, -6)}forged`;
+    const client = await connected(service.connect('alice', { auth: { token } }));
+    await client.emitWithAck('join_room', 'lobby');
+    await client.emitWithAck('send_message', { roomId: 'lobby', text: 'text-of-a-message' });
+    await client.emitWithAck('send_message', { text: 'text-of-a-bad-message' });
+    await client.emitWithAck('name-of-an-event', 'text-of-an-event');
+    await client.emitWithAck('join_room', { 'text-of-a-room': token });
+    await client.emitWithAck('refresh_token', forged);
+    const refused = service.connect('mallory', { auth: { token: forged, pid: 'text-of-a-pid' } });
+    await new Promise((resolve) => refused.once('connect_error', resolve));
+    await post(service.operationsUrl, 'publish', {
+      everyone: true,
+      event: 'x',
+      data: 'text-of-data',
+    });
+    await post(service.operationsUrl, 'publish', { event: 'text-of-a-mistake' });
+    await post(service.operationsUrl, 'publish', {}, { Authorization: 'Bearer key-of-a-stranger' });
+    const pid = String(Reflect.get(client, '_pid'));
+    client.io.engine.close();
+    await new Promise((resolve) => client.once('connect', resolve as () => void));
+    const admin = createClient({ url }).on('error', () => {});
+    await admin.connect();
+    await admin.configSet('maxmemory', '1mb'); // errors that hold what was asked
+    await client.emitWithAck('send_message', { roomId: 'lobby', text: 'text-for-a-full-redis' });
+    admin.destroy();
+    await redis.kill();
+    await client.emitWithAck('send_message', { roomId: 'lobby', text: 'text-without-redis' });
+    await until('it is told', () => service.output().includes('redis down'));
+
+    const said = service.output();
+    const secrets = [token, forged, secret, apiKey, password, pid, 'key-of-a-stranger'];
+    const signatures = [token, forged].map((one) => one.split('.')[2] as string);
+    for (const one of [...secrets, ...signatures, 'text-', 'name-of-an-event']) {
+      expect([one, said.includes(one)]).toEqual([one, false]);
+    }
+    const told = lines(said).map(({ msg, code }) => [msg, code].filter(Boolean).join(' '));
+    for (const words of [
+      'connected',
+      'disconnected',
+      'connect refused invalid_token',
+      'request refused invalid_payload',
+      'request refused unknown_event',
+      'recovery ended',
+      'back-end request',
+      'redis down',
+    ]) {
+      expect(told).toContain(words);
+    }
+  });
+});
+
+describe('a line in the log', () => {
+  it('of a back-end request has the id that the caller gave, and the answer has it', async () => {
+    const service = await startApp({ LOG_LEVEL: 'debug' });
+    const body = { everyone: true, event: 'x', data: 1 };
+    const headers = { 'X-Request-Id': 'order-7' };
+    const response = await post(service.operationsUrl, 'publish', body, headers);
+    expect(response.headers.get('x-request-id')).toBe('order-7');
+    const line = service.logged.find(({ msg }) => msg === 'back-end request');
+    expect(line).toMatchObject({ requestId: 'order-7', path: '/v1/publish', status: 202 });
+    const odd = { 'X-Request-Id': 'a b' };
+    const other = await post(service.operationsUrl, 'publish', body, odd);
+    expect(other.headers.get('x-request-id')).toMatch(/^[\da-f-]{36}$/);
+  });
+
+  it('of a refusal has the socket', async () => {
+    const service = await startApp();
+    const client = await connected(service.connect('alice'));
+    await client.emitWithAck('send_message', { roomId: 'lobby', text: 'x' });
+    const line = service.logged.find(({ msg }) => msg === 'request refused');
+    expect(line).toMatchObject({
+      level: 'info',
+      code: 'not_in_room',
+      event: 'send_message',
+      socketId: client.id,
+    });
+  });
+
+  it('of a kind comes once a second, with how many were left out', async () => {
+    const service = await startApp();
+    const client = await connected(service.connect('alice'));
+    const refuse = () => client.emitWithAck('send_message', { roomId: 'lobby', text: 'x' });
+    const refusals = () => service.logged.filter(({ msg }) => msg === 'request refused');
+    for (let i = 0; i < 20; i += 1) await refuse();
+    const first = refusals().length;
+    expect(first).toBeLessThan(4);
+    await until('it is told again', async () => {
+      await refuse();
+      return refusals().length > first;
+    });
+    expect(refusals().at(-1)?.omitted).toBeGreaterThan(5);
+  });
+
+  it('of an error has its causes, and nothing that a library hung on it', () => {
+    const written: string[] = [];
+    const log = createLog('info', 'a', { write: (line: string) => written.push(line) });
+    const cause = Object.assign(new Error('refused'), { command: ['SET', 'secret'], code: 'EX' });
+    const tell = createLimitedLog(log);
+    tell('error', 'x', { err: new Error('not done', { cause }) }, 'failed');
+    expect(JSON.parse(written[0] as string).err).toMatchObject({
+      message: 'not done',
+      cause: { message: 'refused', code: 'EX' },
+    });
+    expect(written[0]).not.toContain('secret');
+  });
+});
