@@ -24,7 +24,7 @@ test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and ru
 	@$(NODE) tools/test-programs.ts
 	@npm test --silent -- $(if $(CI),--retry=1)
 
-chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/chaos.md
+chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/internals/chaos.md
 	@exec $(NODE) test/chaos/main.ts
 
 bench: node_modules/.package-lock.json ## Measures beside the stock adapter; SCENARIOS=cost ROUNDS=3

@@ -1,4 +1,4 @@
-// `make bench`: runs the scenarios, writes results.json and the table in docs/performance.md.
+// `make bench`: runs the scenarios, writes results.json and the table in docs/reference/performance.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describeMachine } from './machine.ts';
 import { type Results, type Scenario, withTable } from './report.ts';
@@ -11,7 +11,7 @@ import { restore } from './scenarios/restore.ts';
 const all: Scenario[] = [cost, restore, fanout, connect, metrics];
 const roundsDefault = 3;
 const resultsPath = new URL('results.json', import.meta.url);
-const pagePath = new URL('../docs/performance.md', import.meta.url);
+const pagePath = new URL('../docs/reference/performance.md', import.meta.url);
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 const { SCENARIOS, ROUNDS } = process.env;

@@ -12,7 +12,7 @@ export interface Alert {
   description: string;
 }
 
-/** The page in docs/runbooks for an alert. */
+/** The page in docs/operations/runbooks for an alert. */
 export const runbookOf = ({ name }: Pick<Alert, 'name'>) =>
   `${name
     .replace(/^Mooring/, '')

@@ -8,7 +8,7 @@ const chart = 'charts/mooring';
 
 /**
  * Path to content.
- * @param published where the pages of docs/runbooks can be read; else the path here
+ * @param published where the pages of docs/operations/runbooks can be read; else the path here
  */
 export function generated(published?: string): Map<string, string> {
   const { uid, content } = runbooksDashboard();

@@ -6,9 +6,9 @@ import { recordings } from './recordings.ts';
 import { firstLook } from './runbooks.ts';
 
 /** Where the pages are in this repository; the chart's `monitoring.runbooks` replaces it. */
-export const runbooks = 'docs/runbooks';
+export const runbooks = 'docs/operations/runbooks';
 
-/** @param published where the pages of docs/runbooks can be read */
+/** @param published where the pages of docs/operations/runbooks can be read */
 export function ruleFile(published = runbooks): string {
   const groups = [
     { name: 'mooring.recordings', rules: recordings },

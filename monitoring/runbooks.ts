@@ -1,4 +1,4 @@
-// The pages of docs/runbooks, where whoever is on call looks: in Grafana, and in the alert itself.
+// The pages of docs/operations/runbooks, where whoever is on call looks: in Grafana, and in the alert itself.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as grafana from '@grafana/grafana-foundation-sdk/dashboard';
@@ -7,7 +7,7 @@ import { runbookOf } from './alert.ts';
 import { alerts } from './alerts.ts';
 
 const uid = 'mooring-runbooks';
-const folder = join(import.meta.dirname, '../docs/runbooks');
+const folder = join(import.meta.dirname, '../docs/operations/runbooks');
 const [width, height] = [12, 16];
 
 /** What to look at first, as the page of the alert says it. */

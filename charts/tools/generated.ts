@@ -28,7 +28,7 @@ export function generated(): Map<string, string> {
   });
   const own = { title: 'Mooring', prefix: '', values: valuesOf(charts.mooring) };
   const page = referenceOf([own, ofSubchart('redis'), ofSubchart('ingress-nginx')]);
-  files.set(join(root, '../../docs/values.md'), page);
+  files.set(join(root, '../../docs/reference/values.md'), page);
   return files;
 }
 

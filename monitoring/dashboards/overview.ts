@@ -122,7 +122,7 @@ const latency: Panel[] = [
   },
   {
     title: 'Refused',
-    description: 'Requests and connects, by code. docs/contract.md says what each means.',
+    description: 'Requests and connects, by code. docs/reference/contract.md says what each means.',
     kind: 'lines',
     unit: 'ops',
     queries: [

@@ -70,7 +70,7 @@ const faults: Panel[] = [
   },
   {
     title: 'Bounds that were hit',
-    description: 'By bound; docs/recovery.md says what each costs. Good: none.',
+    description: 'By bound; docs/concepts/recovery.md says what each costs. Good: none.',
     kind: 'lines',
     unit: 'ops',
     queries: [

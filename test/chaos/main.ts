@@ -1,5 +1,5 @@
 // `make chaos`: ROUNDS=20 CLIENTS=100 CAUSES=SIGTERM,cut, then SEEDS=1-200 or 17,23 SECONDS=15
-// PARALLEL=2; docs/chaos.md says more.
+// PARALLEL=2; docs/internals/chaos.md says more.
 import { requirePrograms } from '../../tools/programs.ts';
 import { causes } from './causes.ts';
 import { isClean, runRounds } from './rounds.ts';

@@ -17,7 +17,7 @@ interface GrafanaPanel {
   links?: { url: string }[];
 }
 
-const metrics = readFileSync('docs/contract.md', 'utf8');
+const metrics = readFileSync('docs/reference/contract.md', 'utf8');
 
 describe.each(dashboards.map(({ uid }) => uid))('%s', (uid) => {
   const grafana = JSON.parse(readFileSync(`charts/mooring/dashboards/${uid}.json`, 'utf8'));
@@ -78,7 +78,7 @@ describe('runbooks', () => {
   it('are pages in Grafana, each as it is in docs/, with links that lead to each other', () => {
     expect(pages.map(({ title }) => title)).toEqual(alerts.map(({ name }) => name));
     for (const { title, options } of pages) {
-      const page = readFileSync(`docs/runbooks/${runbookOf({ name: title })}`, 'utf8');
+      const page = readFileSync(`docs/operations/runbooks/${runbookOf({ name: title })}`, 'utf8');
       const plain = (text: string) => text.replace(/\[([^\]]+)\]\([^)]+\)/g, '').split('\n');
       const lines = plain(options.content);
       expect(lines.filter((line) => line.startsWith('## '))).toHaveLength(5);

@@ -15,9 +15,9 @@ import {
 
 const scrape = async (operationsUrl: string) => (await fetch(`${operationsUrl}/metrics`)).text();
 
-/** The table of docs/contract.md: names with type and labels. */
+/** The table of docs/reference/contract.md: names with type and labels. */
 function promised(): Map<string, { type: string; labels: string[] }> {
-  const [, table = ''] = readFileSync('docs/contract.md', 'utf8').split('\n## Metrics\n');
+  const [, table = ''] = readFileSync('docs/reference/contract.md', 'utf8').split('\n## Metrics\n');
   const rows = table.split('\n').filter((line) => line.startsWith('| `'));
   return new Map(
     rows.flatMap((row) => {

@@ -53,7 +53,7 @@ test('every client reconnects once, is recovered, and misses nothing', async () 
     delivery: { lost: 0, doubled: 0, reordered: 0 },
     connectErrors: {},
   });
-  // How long they are away is measured by service/cli/load/measure.ts; here: nobody waits for a time-out.
+  // How long they are away is measured by bench/rollouts.ts; here: nobody waits for a time-out.
   expect(report.awayMs.p99, summarize(report)).toBeLessThan(8_000);
   expect(Object.keys(report.spread.pods).sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6']);
   expect(serving.map(({ number }) => number)).toEqual([4, 5, 6]);

@@ -1,4 +1,4 @@
-// The user that docs/redis.md names: with it everything works, and no rule of it can be missing.
+// The user that docs/operations/redis.md names: with it everything works, and no rule of it can be missing.
 import { readFileSync } from 'node:fs';
 import { Server } from 'socket.io';
 import { describe, expect, it } from 'vitest';
@@ -13,7 +13,8 @@ import { connected, next, secret, startApp, untilReady } from '../harness/servic
 async function restricted() {
   const redis = await startRedis();
   const documented =
-    /ACL SETUSER (mooring on [^`]*)/.exec(readFileSync('docs/redis.md', 'utf8'))?.[1] ?? '';
+    /ACL SETUSER (mooring on [^`]*)/.exec(readFileSync('docs/operations/redis.md', 'utf8'))?.[1] ??
+    '';
   const [user = '', ...rules] = documented.trim().split(/\s+/);
   await redis.command('ACL', 'SETUSER', user, ...rules);
   const REDIS_URL = redis.url.replace('//', `//${user}:PASSWORD@`);

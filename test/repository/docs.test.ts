@@ -5,14 +5,16 @@ import { helpMarkdown, helpText } from '../../service/cli/help.ts';
 import { startProcess } from '../harness/service.ts';
 
 const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].concat(
-  ['docs', 'docs/operations', 'charts/mooring'].flatMap((folder) =>
-    readdirSync(folder).flatMap((name) => (name.endsWith('.md') ? join(folder, name) : [])),
+  ['docs', 'charts/mooring'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) =>
+      name.endsWith('.md') ? join(folder, name) : [],
+    ),
   ),
 );
 
 describe('documentation', () => {
   it('of the configuration is what the schema says; else run `npm run docs`', () => {
-    expect(readFileSync('docs/configuration.md', 'utf8')).toBe(helpMarkdown());
+    expect(readFileSync('docs/reference/configuration.md', 'utf8')).toBe(helpMarkdown());
   });
 
   it.each(pages)('%s links to nothing that is not there', (page) => {

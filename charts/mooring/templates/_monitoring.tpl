@@ -7,6 +7,6 @@
 
 {{/* The rule file, whose links go to where the runbooks are published. */}}
 {{- define "mooring.rules" -}}
-{{- $pages := .Values.monitoring.runbooks | default "docs/runbooks" -}}
-{{- .Files.Get "rules/mooring.yaml" | replace "runbook_url: docs/runbooks/" (printf "runbook_url: %s/" $pages) -}}
+{{- $pages := .Values.monitoring.runbooks | default "docs/operations/runbooks" -}}
+{{- .Files.Get "rules/mooring.yaml" | replace "runbook_url: docs/operations/runbooks/" (printf "runbook_url: %s/" $pages) -}}
 {{- end -}}

@@ -135,7 +135,7 @@ const advice = {
   },
   wrong_code: {
     cause: 'a bad token is refused with another code than the contract names.',
-    settings: mooring('check the version of the service against docs/contract.md'),
+    settings: mooring('check the version of the service against docs/reference/contract.md'),
   },
   message_refused: {
     cause: 'a message is not taken; unavailable means Redis is away, full or read-only.',

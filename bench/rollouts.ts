@@ -1,14 +1,14 @@
 // The table of docs/operations/rollouts.md, measured on this machine: nginx, replicas and Redis of
-// its own, hundreds of clients, and what a cluster goes through. `node service/cli/load/measure.ts [NAME]`
+// its own, hundreds of clients, and what a cluster goes through. `node bench/rollouts.ts [NAME]`
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { rollFleet } from '../../../ingress/nginx/fleet/roll.ts';
-import { newRelease } from '../../../ingress/nginx/fleet/start.ts';
-import { type ScratchFleet, startScratchFleet } from '../../../test/harness/scratch-fleet.ts';
-import { mintToken } from '../../auth/tokens.ts';
-import { type Load, type LoadReport, startLoad } from './load.ts';
-import { row, tableHead } from './summary.ts';
+import { rollFleet } from '../ingress/nginx/fleet/roll.ts';
+import { newRelease } from '../ingress/nginx/fleet/start.ts';
+import { mintToken } from '../service/auth/tokens.ts';
+import { type Load, type LoadReport, startLoad } from '../service/cli/load/load.ts';
+import { row, tableHead } from '../service/cli/load/summary.ts';
+import { type ScratchFleet, startScratchFleet } from '../test/harness/scratch-fleet.ts';
 
 interface Scene {
   /** What happens, while it is measured. */
