@@ -1,4 +1,4 @@
-// `make bench`: runs the scenarios, writes results.json and the table in docs/reference/performance.md.
+// `make bench`: runs the scenarios and writes results.json and the table in the docs.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describeMachine } from './machine.ts';
 import { type Results, type Scenario, withTable } from './report.ts';

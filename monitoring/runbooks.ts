@@ -1,4 +1,4 @@
-// The pages of docs/operations/runbooks, where whoever is on call looks: in Grafana, and in the alert itself.
+// The runbooks in docs/operations, as Grafana and the alerts show them to whoever is on call.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as grafana from '@grafana/grafana-foundation-sdk/dashboard';

@@ -7,7 +7,7 @@ import { goLive, type Packet, writeDirect } from './delivery/delivery.ts';
 import { type Flags, noId, type PacketEncoder, requireDefaultParser } from './delivery/envelope.ts';
 import * as handshakes from './session/connect-hook.ts';
 import { restore } from './session/restore.ts';
-import { newSession, type Session } from './session/session-store.ts';
+import { newSession, type Session } from './session/session.ts';
 import { createKeeper, type Keeper } from './session/session-writer.ts';
 import { type Channels, everyone, openChannels } from './stream/channels.ts';
 import { type Message, toMessage } from './stream/publisher.ts';

@@ -3,7 +3,8 @@ import type { Namespace } from 'socket.io';
 import { RecoveringAdapter } from './adapter.ts';
 import { createRequestClient, rememberOwnRequests } from './cluster-requests.ts';
 import { type AdapterOptions, defaultOptions, type Observer } from './options.ts';
-import { type Locator, locatorOf, type RedisClient } from './redis/locate.ts';
+import type { RedisClient } from './redis/client.ts';
+import { type Locator, locatorOf } from './redis/locate.ts';
 import { catchUp, checkPosition } from './stream/catch-up.ts';
 import { createEcho, type Echo } from './stream/loopback.ts';
 import {

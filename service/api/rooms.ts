@@ -1,7 +1,8 @@
 // GET /v1/rooms/{roomId}/presence and /history: what is known of a room.
 import { z } from 'zod';
-import type { History, Presence } from '../application/index.ts';
 import { nameSchema } from '../protocol/events.ts';
+import type { History } from '../stores/history.ts';
+import type { Presence } from '../stores/presence.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 const path = z.object({ roomId: nameSchema });

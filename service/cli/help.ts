@@ -24,7 +24,7 @@ const usage = `Mooring: Socket.IO that keeps its connections.
       --token-file FILE   or --token TOKEN, where JWT_SECRET is not at hand
       --room-prefix check-   what the names of the rooms that are used begin with
       --json              for programs; exit status 0: nothing fails, 1: something, 2: bad usage
-  node service/main.ts --help                 this text; with --markdown: docs/reference/configuration.md
+  node service/main.ts --help                 this text; with --markdown, as in docs/reference
 `;
 
 /** For the terminal. */

@@ -1,8 +1,41 @@
 // Recent messages of each room, in it exactly if they were published: both are one step.
 import { randomUUID } from 'node:crypto';
-import type { History, HistoryQuery } from '../application/index.ts';
 import type { Message } from '../protocol/events.ts';
 import type { Broadcast } from './broadcast.ts';
+
+/** Something with `emit`: the server, a namespace, or what `to()` and `except()` return. */
+export interface Target {
+  emit(event: string, ...args: unknown[]): unknown;
+}
+
+export interface Draft {
+  roomId: string;
+  userId: string;
+  text: string;
+  /** Chosen by the client: the same id from the same user is one message. */
+  id?: string | undefined;
+}
+
+/** Recent messages of each room. Rejects with `Unavailable`. */
+export interface History {
+  /**
+   * Emits the message to a target in the namespace `/` and keeps it, both or neither. `first` is
+   * false when the draft's id was published before: then nothing happens, and `message` is the
+   * first one. After `Unavailable` it may be published all the same: the same id finds out.
+   */
+  publish(
+    target: Target,
+    event: string,
+    draft: Draft,
+  ): Promise<{ message: Message; first: boolean }>;
+  /** Oldest first, the newest `limit` of those before a message's id or epoch milliseconds. */
+  read(roomId: string, query: HistoryQuery): Promise<{ messages: Message[]; more: boolean }>;
+}
+
+export interface HistoryQuery {
+  before?: string | number | undefined;
+  limit: number;
+}
 
 export interface HistoryLimits {
   /** Messages kept per room. */

@@ -1,23 +1,23 @@
 // What is kept outside the process, or in it when there is no Redis.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { History, Presence } from '../application/index.ts';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
 import type { Orders } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
-import { createHistory } from './history.ts';
+import { createHistory, type History } from './history.ts';
 import { memoryBroadcast } from './memory/broadcast.ts';
 import { createMemoryOrders } from './memory/commands.ts';
 import { createMemoryPresence } from './memory/presence.ts';
+import type { Presence } from './presence.ts';
 import { redisBroadcast } from './redis/broadcast.ts';
 import { createClock } from './redis/clock.ts';
 import { createRedisOrders, ordersNeeds } from './redis/commands.ts';
 import { openRedis, redisClient } from './redis/connection.ts';
 import { createRedisFleet, fleetNeeds } from './redis/fleet.ts';
 import { createRedisPresence, presenceNeeds } from './redis/presence.ts';
-import { watchFigures } from './redis/stats.ts';
+import { watchStats } from './redis/stats.ts';
 
 const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
 
@@ -64,7 +64,7 @@ export function openStores(
   const needs = [presenceNeeds, ordersNeeds, fleetNeeds];
   const redis = openRedis(client, needs, metrics, report, changed);
   const clock = createClock();
-  const figures = watchFigures(redis, clock, metrics);
+  const figures = watchStats(redis, clock, metrics);
   const joined = redisBroadcast(client, identify, metrics, clock, report, changed);
   const broadcast = measured(joined, metrics);
   const goneMs = Math.max(config.recoveryMsMax, goneMsMin);

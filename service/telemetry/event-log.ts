@@ -3,18 +3,6 @@
 import type { createLimitedLog, Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Whose event it was: for the log alone, no label is ever a socket. */
-export interface Who {
-  socketId: string;
-  event?: string;
-}
-
-/** Which message was delivered, and to how many: for its trace alone. */
-export interface Delivery {
-  context: string;
-  sockets: number;
-}
-
 type Tell = ReturnType<typeof createLimitedLog>;
 
 /** Metrics that count as `metrics` does, and tell. */

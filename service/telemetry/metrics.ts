@@ -3,10 +3,29 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/schema.ts';
 import { type RefusalCode, refusalCodes } from '../protocol/events.ts';
-import type { RedisFigures } from '../stores/redis/stats.ts';
-import type { Delivery, Who } from './event-log.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Whose event it was: for the log alone, no label is ever a socket. */
+export interface Who {
+  socketId: string;
+  event?: string;
+}
+
+/** Which message was delivered, and to how many: for its trace alone. */
+export interface Delivery {
+  context: string;
+  sockets: number;
+}
+
+/** What Redis reports about itself. */
+export interface RedisStats {
+  memoryBytes: number;
+  /** 0: unlimited. */
+  memoryBytesMax: number;
+  clients: number;
+  commandsPerSecond: number;
+}
 
 /** How an attempt to recover a connection ended. */
 export type RecoveryResult = (typeof recoveryResults)[number];
@@ -113,7 +132,7 @@ function createStates(registry: Registry, metrics: ReturnType<typeof register>) 
         metrics.clients.set(connections());
       };
     },
-    redisSays(figures: RedisFigures) {
+    redisSays(figures: RedisStats) {
       metrics.redisMemory.set(figures.memoryBytes);
       metrics.redisMemoryMax.set(figures.memoryBytesMax);
       metrics.redisClients.set(figures.clients);

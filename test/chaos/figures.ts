@@ -1,6 +1,6 @@
 // What a round came to for its clients, and the lines and the table that say it.
 import type { ClientRecord } from './history.ts';
-import type { Violation } from './model.ts';
+import type { Violation } from './violation.ts';
 
 export interface Figures {
   clients: number;

@@ -40,24 +40,7 @@ import { readLives, type Told } from './lives.ts';
 import { possiblyBetween, stateAt, throughout } from './membership.ts';
 import { disagreements, type Order, readOrder } from './order.ts';
 import { lostMessages } from './owed.ts';
-
-export const violationKinds = [
-  'lost',
-  'duplicated',
-  'reordered',
-  'leaked',
-  'replayed',
-  'wrongly recovered',
-  'wrongly not recovered',
-  'stuck',
-] as const;
-
-export interface Violation {
-  kind: (typeof violationKinds)[number];
-  client: string;
-  at: number;
-  text: string;
-}
+import type { Violation } from './violation.ts';
 
 export function judge(history: History): Violation[] {
   const { order, violations } = readOrder(history);

@@ -1,6 +1,6 @@
 // The one total order of the messages, by the offsets that clients saw.
 import { type History, nameOf } from './history.ts';
-import type { Violation } from './model.ts';
+import type { Violation } from './violation.ts';
 
 /** Offsets by number of the message. */
 export type Order = Map<number, string>;

@@ -1,6 +1,6 @@
 // What a client went through, as text: printed when a run has failed.
 import { type ClientEvent, type History, nameOf, whenOf } from './history.ts';
-import type { Violation } from './model.ts';
+import type { Violation } from './violation.ts';
 
 /** All violations, then everything that the first client with one asked and got. */
 export function timelineOf(history: History, violations: Violation[]): string {

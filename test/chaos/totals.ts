@@ -1,6 +1,6 @@
 // What many runs come to, and the one line that says it.
 import { existsSync, readFileSync } from 'node:fs';
-import { type Violation, violationKinds } from './model.ts';
+import { type Violation, violationKinds } from './violation.ts';
 
 export interface Totals {
   runs: number;

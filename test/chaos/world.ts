@@ -10,9 +10,10 @@ import {
   type History,
   hasReceived,
 } from './history.ts';
-import { judge, type Violation } from './model.ts';
+import { judge } from './model.ts';
 import { type Operation, type Plan, publisherCount, rooms } from './plan.ts';
 import { createPublishing, type Publishing } from './publishing.ts';
+import type { Violation } from './violation.ts';
 
 export interface Outcome {
   plan: Plan;

@@ -2,7 +2,7 @@
 import { Server } from 'socket.io';
 import { expect } from 'vitest';
 import { createAdapter } from '../../service/adapter/index.ts';
-import type { RedisClient } from '../../service/adapter/redis/locate.ts';
+import type { RedisClient } from '../../service/adapter/redis/client.ts';
 
 /** Publishes in two namespaces, through a client of any kind. */
 export async function expectAlone(client: RedisClient): Promise<void> {

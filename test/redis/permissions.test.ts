@@ -1,4 +1,4 @@
-// The user that docs/operations/redis.md names: with it everything works, and no rule of it can be missing.
+// The ACL user of docs/operations/redis.md: everything works with it, and it needs every rule.
 import { readFileSync } from 'node:fs';
 import { Server } from 'socket.io';
 import { describe, expect, it } from 'vitest';

@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../../tools/problem.ts';
-import type { Secrets } from './replica.ts';
 import { projectFolder, type Settings } from './settings.ts';
+import type { Secrets } from './state.ts';
 
 // Remembers that `up` took this way, so that `down` touches containers only then.
 const marker = (stateFolder: string) => join(stateFolder, 'compose');

@@ -4,16 +4,10 @@ import { promisify } from 'node:util';
 import type { Command } from '../../../tools/processes.ts';
 import { answersOk, createMember, type Member } from './member.ts';
 import { drainEnvironment, type FleetOptions, projectFolder } from './settings.ts';
-import type { Placement } from './state.ts';
+import type { Placement, Secrets } from './state.ts';
 
 const main = 'service/main.ts';
 const tokenSeconds = 86_400;
-
-/** What all replicas share and nobody else may know; made anew at each `up`. */
-export interface Secrets {
-  jwtSecret: string;
-  apiKey: string;
-}
 
 export interface Replica extends Member {
   /** Past nginx, straight to this replica. */

@@ -9,9 +9,9 @@ import { answersOk, createMember, type Member } from './member.ts';
 import { requireFreePorts } from './ports.ts';
 import { proxyCommand } from './proxy.ts';
 import { redisAnswers, redisCommand } from './redis.ts';
-import { createReplica, makeToken, type Replica, type Secrets } from './replica.ts';
+import { createReplica, makeToken, type Replica } from './replica.ts';
 import type { FleetOptions } from './settings.ts';
-import { type Placement, writeSecrets, writeState } from './state.ts';
+import { type Placement, type Secrets, writeSecrets, writeState } from './state.ts';
 import { stopFleet } from './stop.ts';
 
 export interface Fleet extends Secrets {

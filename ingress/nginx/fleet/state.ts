@@ -3,8 +3,13 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../../tools/problem.ts';
-import type { Secrets } from './replica.ts';
 import type { Ports } from './settings.ts';
+
+/** What all replicas share and nobody else may know; made anew at each `up`. */
+export interface Secrets {
+  jwtSecret: string;
+  apiKey: string;
+}
 
 /** A replica: its name is never used again, its ports are. */
 export interface Placement {

@@ -1,7 +1,7 @@
 // Writing entries to sockets: each at most once, in order, and never before its socket is ready.
 import type { Namespace, Socket } from 'socket.io';
 import type { AdapterOptions } from '../options.ts';
-import type { Session } from '../session/session-store.ts';
+import type { Session } from '../session/session.ts';
 import type { Target } from './batch.ts';
 import type { Entry, Flags } from './envelope.ts';
 import { createParcel, type Parcel, type Wire } from './socket-writer.ts';

@@ -1,8 +1,9 @@
 // A lasting tie to the server that takes writes: connections that are opened, examined and dropped
 // together. When one breaks, or the server is no master any more, it is looked for anew.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from './client.ts';
 import { within } from './evaluate.ts';
-import type { Client, Locator } from './locate.ts';
+import type { Locator } from './locate.ts';
 import type { Needs } from './permissions.ts';
 import { examine, RedisUnfit, refusal } from './requirements.ts';
 

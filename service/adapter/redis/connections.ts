@@ -2,9 +2,10 @@
 // reading logs, so that a long read delays no message.
 import { RESP_TYPES } from 'redis';
 import type { AdapterOptions } from '../options.ts';
+import type { Client } from './client.ts';
 import { openLink } from './connection.ts';
 import { evaluate } from './evaluate.ts';
-import type { Client, Locator } from './locate.ts';
+import type { Locator } from './locate.ts';
 import type { Script } from './scripts.ts';
 import * as scripts from './scripts.ts';
 

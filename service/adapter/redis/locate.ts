@@ -7,15 +7,9 @@ import {
   type RedisClusterOptions,
   type RedisSentinelOptions,
 } from 'redis';
+import type { Client, RedisClient } from './client.ts';
 import { within } from './evaluate.ts';
 import { RedisUnfit, refusal } from './requirements.ts';
-
-export type Client = ReturnType<typeof createClient>;
-
-/** What node-redis's `createClient`, `createSentinel` or `createCluster` returns. */
-export interface RedisClient {
-  duplicate(overrides?: object): unknown;
-}
 
 export interface Locator {
   /** Several masters: keys that belong together have to share a hash tag. */

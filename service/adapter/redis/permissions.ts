@@ -1,5 +1,5 @@
 // What the user of Redis may do, found out by trying: asking would take more permissions.
-import type { Client } from './locate.ts';
+import type { Client } from './client.ts';
 
 export interface Needs {
   /** Of all keys and channels; what lacks is granted for all of them. */

@@ -1,5 +1,5 @@
 // What a Redis must be and allow for the promises to hold, found out by trying at every connect.
-import type { Client } from './locate.ts';
+import type { Client } from './client.ts';
 import { missingPermissions, type Needs } from './permissions.ts';
 
 /** A Redis on which the promises cannot be kept; the message says what to do about it. */

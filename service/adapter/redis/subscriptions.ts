@@ -2,8 +2,8 @@
 // is subscribed anew on the new connection, which knows of none.
 
 import type { Id } from '../delivery/envelope.ts';
+import type { Client } from './client.ts';
 import { type Connections, RedisUnavailable } from './connections.ts';
-import type { Client } from './locate.ts';
 
 export interface Subscription {
   readonly channel: string;

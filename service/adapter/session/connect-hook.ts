@@ -3,15 +3,9 @@
 // before every middleware.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Namespace, Socket } from 'socket.io';
-import type { Session } from './session-store.ts';
+import type { Client, Session } from './session.ts';
 
 export type Auth = Record<string, unknown>;
-
-export interface Client {
-  conn: { readyState: string; close(): void };
-  close(): void;
-  onclose(reason: string): void;
-}
 
 /** One CONNECT packet on its way to a socket. */
 export interface Handshake {

@@ -1,6 +1,5 @@
 // Taking a session over from wherever it was: claim it, hold what arrives, read what was missed.
 
-import type { RecoveringAdapter } from '../adapter.ts';
 import { Entry, type Id, isId, noId } from '../delivery/envelope.ts';
 import type { RestoreResult } from '../options.ts';
 import { RedisUnavailable } from '../redis/connections.ts';
@@ -8,7 +7,19 @@ import { everyone } from '../stream/channels.ts';
 import { readLogs } from '../stream/log-reader.ts';
 import type { Hub } from '../stream/stream.ts';
 import type { Handshake } from './connect-hook.ts';
-import { claim, newSession, type Session } from './session-store.ts';
+import { newSession, type Session } from './session.ts';
+import { claim } from './session-store.ts';
+
+/** The part of an adapter that a restore needs. */
+export interface RestoreHost {
+  readonly hub: Hub;
+  readonly nsp: { readonly name: string };
+  readonly sessions: Map<string, Session>;
+  readonly channels: { logOf(room: string): string };
+  addAll(sid: string, rooms: Set<string>): Promise<void>;
+  retire(session: Session): void;
+  abandon(session: Session, useless: boolean): void;
+}
 
 /** What Socket.IO makes a recovered socket of. */
 export interface Restored {
@@ -24,7 +35,7 @@ export interface Restored {
  * the transport instead: a fresh session would make the client forget what it has missed.
  */
 export async function restore(
-  adapter: RecoveringAdapter,
+  adapter: RestoreHost,
   pid: string,
   offset: string,
   handshake: Handshake,
@@ -64,7 +75,7 @@ export async function restore(
 }
 
 async function attempt(
-  adapter: RecoveringAdapter,
+  adapter: RestoreHost,
   pid: string,
   offset: string,
   handshake: Handshake,

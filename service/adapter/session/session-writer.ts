@@ -2,7 +2,8 @@
 // once, and all of them again before their keys end.
 import { RedisUnavailable } from '../redis/connections.ts';
 import type { Hub } from '../stream/stream.ts';
-import { remove, type Session, write } from './session-store.ts';
+import type { Session } from './session.ts';
+import { remove, write } from './session-store.ts';
 
 const tooLate = () => new RedisUnavailable('the connection has gone');
 

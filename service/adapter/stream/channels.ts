@@ -2,7 +2,7 @@
 // in, and each member knows from which position on.
 import { type Members, targetOf } from '../delivery/delivery.ts';
 import { Entry, type Id, noId } from '../delivery/envelope.ts';
-import { notYet, type Session } from '../session/session-store.ts';
+import { notYet, type Session } from '../session/session.ts';
 import type { CatchUpSource } from './catch-up.ts';
 import type { Hub } from './stream.ts';
 

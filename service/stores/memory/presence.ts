@@ -1,6 +1,5 @@
 // Who is where, for one process.
-import type { Presence } from '../../application/index.ts';
-import { membersMax } from '../presence.ts';
+import { membersMax, type Presence } from '../presence.ts';
 
 export function createMemoryPresence(): Presence {
   const rooms = new Map<string, Map<string, number>>();

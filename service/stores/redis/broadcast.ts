@@ -1,8 +1,8 @@
 // Publishing through Redis, with the adapter that recovers connections.
 import type { ServerOptions } from 'socket.io';
 import { createAdapter } from '../../adapter/index.ts';
+import type { RedisClient } from '../../adapter/redis/client.ts';
 import { RedisUnavailable } from '../../adapter/redis/connections.ts';
-import type { RedisClient } from '../../adapter/redis/locate.ts';
 import { Unavailable } from '../../protocol/events.ts';
 import type { Metrics, RecoveryResult } from '../../telemetry/metrics.ts';
 import { type Broadcast, type Identify, onceMs, ownerOf } from '../broadcast.ts';

@@ -1,8 +1,9 @@
 // Redis for the stores: commands fail fast, and never end the process.
 import { createClient, createCluster, createSentinel } from 'redis';
+import type { Client, RedisClient } from '../../adapter/redis/client.ts';
 import { openLink } from '../../adapter/redis/connection.ts';
 import { evaluate } from '../../adapter/redis/evaluate.ts';
-import { type Client, locatorOf, type RedisClient } from '../../adapter/redis/locate.ts';
+import { locatorOf } from '../../adapter/redis/locate.ts';
 import type { Config } from '../../config/schema.ts';
 import { Unavailable } from '../../protocol/events.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';

@@ -1,7 +1,6 @@
 // Who is where, over all replicas: a sorted set per room counts each user's sockets, and a hash
 // per process remembers its share, so that others can take it back when the process is gone.
-import type { Presence } from '../../application/index.ts';
-import { membersMax } from '../presence.ts';
+import { membersMax, type Presence } from '../presence.ts';
 import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
 
 const prefix = keyOf('presence:');

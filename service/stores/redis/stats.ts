@@ -1,16 +1,14 @@
 // What Redis says of itself, and its time, read every few seconds.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '../../adapter/redis/locate.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Client } from '../../adapter/redis/client.ts';
+import type { Metrics, RedisStats } from '../../telemetry/metrics.ts';
 import type { Clock } from './clock.ts';
 import type { Redis } from './connection.ts';
 
-export type RedisFigures = ReturnType<typeof figuresOf>;
-
 const everyMs = 5_000;
 
-/** A Redis that permits no INFO has no figures; that it is away others say. */
-export function watchFigures(redis: Redis, clock: Clock, metrics: Metrics): { close(): void } {
+/** Reports nothing if ACLs deny INFO. Connectivity is reported elsewhere. */
+export function watchStats(redis: Redis, clock: Clock, metrics: Metrics): { close(): void } {
   const stop = new AbortController();
   const { signal } = stop;
   const watch = async () => {
@@ -18,7 +16,7 @@ export function watchFigures(redis: Redis, clock: Clock, metrics: Metrics): { cl
       await clock.set(() => redis.run(timeOf)).catch(() => {});
       await redis
         .run((client) => client.sendCommand(['INFO', 'memory', 'clients', 'stats']))
-        .then((text) => metrics.redisSays(figuresOf(String(text))))
+        .then((text) => metrics.redisSays(statsOf(String(text))))
         .catch(() => {});
       await sleep(everyMs, undefined, { signal, ref: false }).catch(() => {});
     }
@@ -32,12 +30,12 @@ async function timeOf(client: Client): Promise<number> {
   return Number(seconds) * 1000 + Number(microseconds) / 1000;
 }
 
-function figuresOf(info: string) {
-  const figure = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+function statsOf(info: string): RedisStats {
+  const stat = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
   return {
-    memoryBytes: figure('used_memory'),
-    memoryBytesMax: figure('maxmemory'),
-    clients: figure('connected_clients'),
-    commandsPerSecond: figure('instantaneous_ops_per_sec'),
+    memoryBytes: stat('used_memory'),
+    memoryBytesMax: stat('maxmemory'),
+    clients: stat('connected_clients'),
+    commandsPerSecond: stat('instantaneous_ops_per_sec'),
   };
 }

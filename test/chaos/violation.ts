@@ -1,0 +1,19 @@
+// What the model reports.
+
+export const violationKinds = [
+  'lost',
+  'duplicated',
+  'reordered',
+  'leaked',
+  'replayed',
+  'wrongly recovered',
+  'wrongly not recovered',
+  'stuck',
+] as const;
+
+export interface Violation {
+  kind: (typeof violationKinds)[number];
+  client: string;
+  at: number;
+  text: string;
+}
