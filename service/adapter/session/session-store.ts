@@ -1,5 +1,5 @@
 // What Redis knows of each socket, written while it lives, so that any process can take it over.
-import type { Entry, Id } from '../delivery/envelope.ts';
+import type { Id } from '../delivery/envelope.ts';
 import type { RestoreResult } from '../options.ts';
 import { RedisUnavailable } from '../redis/connections.ts';
 import { claimSession, deleteSession, saveSession } from '../redis/scripts.ts';
