@@ -1,14 +1,11 @@
 // What Redis knows of each socket, written while it lives, so that any process can take it over.
 import type { Socket } from 'socket.io';
-import { RedisUnavailable } from './connections.ts';
+import type { Clock } from './clock.ts';
 import type { Entry, Id } from './entry.ts';
 import type { Client } from './handshake.ts';
 import type { Hub } from './hub.ts';
 import type { RestoreResult } from './options.ts';
 import { claimSession, deleteSession, saveSession } from './scripts.ts';
-
-/** After every id: where a room was joined while nobody could tell the position. */
-export const notYet: Id = '9999999999999999';
 
 /** One socket of this process. */
 export interface Session {
@@ -20,6 +17,8 @@ export interface Session {
   epoch: number;
   /** The position at which each room was joined: nothing before it may be replayed. */
   joined: Map<string, Id>;
+  /** Of these Redis did not tell the position: its clock did. */
+  estimates: Map<string, Estimate>;
   /** The last message that was written; strictly rising. */
   cursor: Id;
   /** What has arrived while the socket is not connected yet; `undefined`: write at once. */
@@ -45,6 +44,7 @@ export function newSession(sid: string, user = ''): Session {
     user,
     epoch: 1,
     joined: new Map(),
+    estimates: new Map(),
     cursor: '',
     held: [],
     heldBytes: 0,
@@ -55,6 +55,34 @@ export function newSession(sid: string, user = ''): Session {
     written: Promise.resolve(),
     phase: 'open',
   };
+}
+
+export interface Estimate {
+  /** When the room was joined, by `performance.now()`. */
+  atMs: number;
+  /** What the process had seen then: a position that loses nothing, but may be old. */
+  seen: Id;
+}
+
+export function raise({ joined }: Session, room: string, id: Id): void {
+  const position = joined.get(room);
+  if (position !== undefined && position < id) joined.set(room, id);
+}
+
+/** The position of a join that Redis could not be asked for. */
+export function estimate(session: Session, room: string, made: Estimate, clock: Clock): void {
+  raise(session, room, clock.boundAt(made.atMs));
+  session.estimates.set(room, made);
+}
+
+/** Redis's clock, measured again, may be behind what it was taken for: after a failover, say. */
+export function correct({ joined, estimates }: Session, clock: Clock): void {
+  for (const [room, { atMs, seen }] of estimates) {
+    const position = joined.get(room);
+    if (position === undefined) continue;
+    const bound = clock.boundAt(atMs);
+    if (bound < position) joined.set(room, bound > seen ? bound : seen);
+  }
 }
 
 export type Claim =
@@ -95,9 +123,8 @@ async function writeNow(
   await Promise.all(session.underWay.splice(0));
   const { sid, joined, pid, epoch, user } = session;
   const { data } = session.socket ?? session; // an application may put another object there
-  const known = [...joined].filter(([, start]) => start !== notYet);
-  if (!gone && known.length < joined.size) throw new RedisUnavailable('Redis was away at a join');
-  const state = JSON.stringify({ sid, joined: known, data } satisfies State);
+  if (gone) correct(session, hub.clock); // nobody else does
+  const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
   const { sessionMsMax, sessionsPerUserMax, observer } = hub.options;
   const ms = gone ? hub.logMs : sessionMsMax; // past the window it is known as expired
   const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax];
