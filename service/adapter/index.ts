@@ -157,14 +157,15 @@ function hubFor(
     async catchUp() {
       const after = hub.lastSeen();
       const sources = all().flatMap(({ channels }) => channels.catchUpSources(after));
-      const upTo = await catchUp(hub, after, sources, () => {
+      return catchUp(hub, after, sources, () => {
         for (const adapter of all()) adapter.keeper.forgetAll();
       });
-      for (const adapter of all()) adapter.channels.caughtUp(upTo);
-      return upTo;
     },
     caughtUp() {
-      for (const adapter of all()) adapter.keeper.saveAll();
+      for (const { channels, keeper } of all()) {
+        channels.caughtUp();
+        keeper.saveAll();
+      }
     },
   });
   return hub;

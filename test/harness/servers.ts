@@ -7,9 +7,25 @@ import { onTestFinished } from 'vitest';
 import { createAdapter } from '../../service/adapter/index.ts';
 import { listen } from '../../service/api/router.ts';
 import { startRedis } from './redis.ts';
+import { startRelay } from './relay.ts';
 import { connected, until } from './service.ts';
 
 type Options = NonNullable<Parameters<typeof createAdapter>[1]>;
+
+const connectTo = (url: string) =>
+  connect(url, { forceNew: true, transports: ['websocket'], reconnectionDelay: 100 });
+
+async function startServer(redis: object, options: Options, further: Partial<ServerOptions>) {
+  const http = createServer();
+  const adapter = createAdapter(redis as never, options);
+  const io = new Server(http, {
+    connectionStateRecovery: { maxDisconnectionDuration: 10_000, skipMiddlewares: false },
+    adapter: adapter as never,
+    ...further,
+  });
+  const address = `http://127.0.0.1:${await listen(http, 0, '127.0.0.1')}`;
+  return { io, adapter, address };
+}
 
 export async function threeServers(
   options: Options = {},
@@ -22,24 +38,12 @@ export async function threeServers(
     .connect();
   const nodes = await Promise.all(
     Array.from({ length: 3 }, async () => {
-      const http = createServer();
-      const adapter = createAdapter(redis as never, options);
-      const io = new Server(http, {
-        connectionStateRecovery: { maxDisconnectionDuration: 10_000, skipMiddlewares: false },
-        adapter: adapter as never,
-        ...further,
-      });
-      const address = `http://127.0.0.1:${await listen(http, 0, '127.0.0.1')}`;
+      const node = await startServer(redis, options, further);
       const arrived = new Promise<ServerSocket>((resolve) => {
-        const parent = namespace === '/' ? io.of('/') : io.of(/^\/dynamic-\d+$/);
+        const parent = namespace === '/' ? node.io.of('/') : node.io.of(/^\/dynamic-\d+$/);
         parent.on('connection', resolve);
       });
-      const client = connect(address + namespace, {
-        forceNew: true,
-        transports: ['websocket'],
-        reconnectionDelay: 100,
-      });
-      return { io, adapter, address, arrived, client };
+      return { ...node, arrived, client: connectTo(node.address + namespace) };
     }),
   );
   onTestFinished(async () => {
@@ -65,3 +69,49 @@ export async function threeServers(
     nodes,
   };
 }
+
+/** Two servers on one Redis; what the second one says to it, and hears, goes through a relay. */
+export async function nearAndFar() {
+  const redis = await startRedis();
+  const relay = await startRelay(redis.port);
+  const urls = [redis.url, `redis://127.0.0.1:${relay.port}`];
+  const servers = urls.map((url) => startServer(createClient({ url }), {}, {}));
+  const [near, far] = (await Promise.all(servers)) as [Node, Node];
+  const clients: Socket[] = [];
+  onTestFinished(async () => {
+    for (const client of clients) client.disconnect();
+    await Promise.all([near, far].map(({ io }) => io.close()));
+  });
+  await Promise.all([near, far].map(({ adapter }) => adapter.ready()));
+  return {
+    redis,
+    relay,
+    near,
+    far,
+    /** Publishes through the near server, and awaits that Redis has it. */
+    publish: (rooms: string[], ...args: unknown[]) =>
+      near.adapter.publish(() => void near.io.to(rooms).emit('event', ...args)),
+    /** A client of the far server, its socket there, and the events it gets. */
+    async connect() {
+      const arrived = new Promise<ServerSocket>((resolve) => far.io.once('connection', resolve));
+      const client = connectTo(far.address);
+      clients.push(client);
+      const seen: unknown[] = [];
+      client.on('event', (value: unknown) => seen.push(value));
+      const [socket] = await Promise.all([arrived, connected(client)]);
+      return { client, socket, seen };
+    },
+    async cutOff() {
+      relay.cut();
+      await until('it is noticed', () => !far.adapter.isUp());
+    },
+    /** Resolves when the far server has caught up. */
+    async mend() {
+      relay.mend();
+      await until('it is back', () => far.adapter.isUp());
+      await far.adapter.ready();
+    },
+  };
+}
+
+type Node = Awaited<ReturnType<typeof startServer>>;

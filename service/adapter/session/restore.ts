@@ -98,6 +98,7 @@ async function attempt(
   sessions.set(session.sid, session);
   const position = isId(offset) ? offset : noId;
   if (position > sequence) return 'future';
+  if (!session.joined.has(everyone)) return 'unknown'; // it would miss what is for everybody
   void adapter.addAll(session.sid, roomsOf(session)); // from here on what arrives is held
 
   await Promise.all(session.underWay.splice(0));

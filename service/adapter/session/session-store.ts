@@ -1,10 +1,9 @@
 // What Redis knows of each socket, written while it lives, so that any process can take it over.
 import type { Id } from '../delivery/envelope.ts';
 import type { RestoreResult } from '../options.ts';
-import { RedisUnavailable } from '../redis/connections.ts';
 import { claimSession, deleteSession, saveSession } from '../redis/scripts.ts';
 import type { Hub } from '../stream/stream.ts';
-import { notYet, type Session } from './session.ts';
+import { correct, type Session } from './session.ts';
 
 export type Claim =
   | { ok: true; epoch: number; state: State; sequence: Id; floor: Id }
@@ -44,9 +43,8 @@ async function writeNow(
   await Promise.all(session.underWay.splice(0));
   const { sid, joined, pid, epoch, user } = session;
   const { data } = session.socket ?? session; // an application may put another object there
-  const known = [...joined].filter(([, start]) => start !== notYet);
-  if (!gone && known.length < joined.size) throw new RedisUnavailable('Redis was away at a join');
-  const state = JSON.stringify({ sid, joined: known, data } satisfies State);
+  if (gone) correct(session, hub.clock); // nobody else does
+  const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
   const { sessionMsMax, sessionsPerUserMax, observer } = hub.options;
   const ms = gone ? hub.logMs : sessionMsMax; // past the window it is known as expired
   const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax];

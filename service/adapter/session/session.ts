@@ -1,6 +1,7 @@
 // One socket of this process, from its CONNECT packet to its end.
 import type { Socket } from 'socket.io';
 import type { Entry, Id } from '../delivery/envelope.ts';
+import type { Clock } from '../stream/clock.ts';
 
 /** What is used of Socket.IO's client, the connection that several namespaces share. */
 export interface Client {
@@ -8,9 +9,6 @@ export interface Client {
   close(): void;
   onclose(reason: string): void;
 }
-
-/** After every id: where a room was joined while nobody could tell the position. */
-export const notYet: Id = '9999999999999999';
 
 /** One socket of this process. */
 export interface Session {
@@ -22,6 +20,8 @@ export interface Session {
   epoch: number;
   /** The position at which each room was joined: nothing before it may be replayed. */
   joined: Map<string, Id>;
+  /** Of these Redis did not tell the position: its clock did. */
+  estimates: Map<string, Estimate>;
   /** The last message that was written; strictly rising. */
   cursor: Id;
   /** What has arrived while the socket is not connected yet; `undefined`: write at once. */
@@ -47,6 +47,7 @@ export function newSession(sid: string, user = ''): Session {
     user,
     epoch: 1,
     joined: new Map(),
+    estimates: new Map(),
     cursor: '',
     held: [],
     heldBytes: 0,
@@ -57,4 +58,32 @@ export function newSession(sid: string, user = ''): Session {
     written: Promise.resolve(),
     phase: 'open',
   };
+}
+
+export interface Estimate {
+  /** When the room was joined, by `performance.now()`. */
+  atMs: number;
+  /** What the process had seen then: a position that loses nothing, but may be old. */
+  seen: Id;
+}
+
+export function raise({ joined }: Session, room: string, id: Id): void {
+  const position = joined.get(room);
+  if (position !== undefined && position < id) joined.set(room, id);
+}
+
+/** The position of a join that Redis could not be asked for. */
+export function estimate(session: Session, room: string, made: Estimate, clock: Clock): void {
+  raise(session, room, clock.boundAt(made.atMs));
+  session.estimates.set(room, made);
+}
+
+/** Redis's clock, measured again, may be behind what it was taken for: after a failover, say. */
+export function correct({ joined, estimates }: Session, clock: Clock): void {
+  for (const [room, { atMs, seen }] of estimates) {
+    const position = joined.get(room);
+    if (position === undefined) continue;
+    const bound = clock.boundAt(atMs);
+    if (bound < position) joined.set(room, bound > seen ? bound : seen);
+  }
 }

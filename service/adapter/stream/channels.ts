@@ -1,8 +1,8 @@
 // The rooms of one namespace as channels and logs: a process listens to the rooms it has members
 // in, and each member knows from which position on.
 import { type Members, targetOf } from '../delivery/delivery.ts';
-import { Entry, type Id, noId } from '../delivery/envelope.ts';
-import { notYet, type Session } from '../session/session.ts';
+import { Entry, type Id, noId, unknown } from '../delivery/envelope.ts';
+import { correct, type Estimate, estimate, raise, type Session } from '../session/session.ts';
 import type { CatchUpSource } from './catch-up.ts';
 import type { Hub } from './stream.ts';
 
@@ -40,12 +40,12 @@ export function openChannels(hub: Hub, members: Members) {
     /** Resolves when what is published to the whole namespace or to a socket arrives here. */
     listening: () => Promise.all([channelOf(everyone), direct].map(subscriptions.ready)),
     /** What is for everybody starts, for a session, with it. */
-    start: (session: Session) => start(hub, members, session, everyone, true),
+    start: (session: Session) => start(hub, session, everyone, true),
     /** Listens, if nobody here did; a room that is joined starts where it is joined. */
     enter(session: Session, room: string): void {
       const listens = subscriptions.isActive(channelOf(room));
       const restoring = session.phase === 'restoring'; // its positions come from its session
-      if (!restoring) start(hub, members, session, room, listens);
+      if (!restoring) start(hub, session, room, listens);
       if (listens) return;
       session.underWay.push(subscriptions.add(channelOf(room), logOf(room), receive(room)));
     },
@@ -55,14 +55,15 @@ export function openChannels(hub: Hub, members: Members) {
       setTimeout(leave, options.unsubscribeMs).unref();
     },
     /** What to read after Redis was away, after a position. */
-    catchUpSources: (after: Id): CatchUpSource[] =>
-      [everyone, ...members.rooms.keys()].map((room) => {
+    catchUpSources(after: Id): CatchUpSource[] {
+      for (const session of members.sessions.values()) correct(session, hub.clock);
+      return [everyone, ...members.rooms.keys()].map((room) => {
         const log = logOf(room);
         return sourceOf(hub, members, { room, log, read, sids: () => sidsOf(room) }, after);
-      }),
-    /** Who has joined while nobody could tell the position starts after what was read. */
-    caughtUp(upTo: Id): void {
-      for (const { joined } of members.sessions.values()) startAfter(joined, upTo);
+      });
+    },
+    caughtUp(): void {
+      for (const { estimates } of members.sessions.values()) estimates.clear();
     },
     close(): void {
       for (const room of [everyone, ...members.rooms.keys()]) subscriptions.remove(channelOf(room));
@@ -78,10 +79,6 @@ function namesOf(prefix: string) {
   return { direct, logOf, channelOf };
 }
 
-function startAfter(joined: Session['joined'], upTo: Id): void {
-  for (const [room, start] of joined) if (start === notYet) joined.set(room, upTo);
-}
-
 interface Room {
   room: string;
   log: string;
@@ -89,19 +86,18 @@ interface Room {
   sids(): Iterable<string>;
 }
 
-/** Its members get what came after they joined; who joins later gets nothing of it. */
+/** Its members get what came after they joined, be it after what was read. */
 function sourceOf(
   hub: Hub,
   members: Members,
   { room, log, read, sids }: Room,
   after: Id,
 ): CatchUpSource {
-  const here = new Set(sids());
-  const startOf = (sid: string) => members.sessions.get(sid)?.joined.get(room) ?? notYet;
+  const startOf = (sid: string) => members.sessions.get(sid)?.joined.get(room) ?? unknown;
   const those = (wanted: (start: Id) => boolean) =>
-    [...sids()].filter((sid) => here.has(sid) && wanted(startOf(sid)));
+    [...sids()].filter((sid) => wanted(startOf(sid)));
   const target = targetOf(members, () => those((start) => start <= after), hub);
-  let later: string[] | undefined; // have joined meanwhile
+  let later: string[] | undefined; // have joined after that position
   return {
     log,
     receive(id, payload) {
@@ -118,20 +114,20 @@ function sourceOf(
   };
 }
 
-function start(hub: Hub, members: Members, session: Session, room: string, listens: boolean): void {
-  if (listens && hub.isLive()) session.joined.set(room, hub.lastSeen());
+/** A room starts after what has arrived, if the process listens to it; else where Redis is. */
+function start(hub: Hub, session: Session, room: string, listens: boolean): void {
+  const made = { atMs: performance.now(), seen: hub.lastSeen() };
+  session.joined.set(room, made.seen);
+  session.estimates.delete(room); // of an earlier join
+  if (!hub.isLive()) estimate(session, room, made, hub.clock);
   // On one connection this is answered before the subscription: nothing falls between.
-  else session.underWay.push(readPosition(hub, members, session, room));
+  else if (!listens) session.underWay.push(readPosition(hub, session, room, made));
 }
 
-async function readPosition(hub: Hub, members: Members, session: Session, room: string) {
-  const { main, opened, get } = hub.connections;
-  const read = () =>
-    get(hub.keys.sequence).then(
-      (id) => id ?? noId,
-      () => null,
-    );
-  const position = await (main() ? read() : opened.then(read));
-  if (room !== everyone && !members.sids.get(session.sid)?.has(room)) return;
-  session.joined.set(room, position ?? (hub.isLive() ? hub.lastSeen() : notYet));
+async function readPosition(hub: Hub, session: Session, room: string, made: Estimate) {
+  try {
+    raise(session, room, (await hub.connections.get(hub.keys.sequence)) ?? noId);
+  } catch {
+    estimate(session, room, made, hub.clock);
+  }
 }

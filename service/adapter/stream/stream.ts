@@ -10,6 +10,7 @@ import type { Locator } from '../redis/locate.ts';
 import { createSubscriptions, type Subscription } from '../redis/subscriptions.ts';
 import { createLine } from '../session/limiter.ts';
 import { createGate, type Gate, type Held } from './catch-up-buffer.ts';
+import { type Clock, createClock } from './clock.ts';
 
 export type Hub = ReturnType<typeof createHub>;
 
@@ -49,7 +50,9 @@ export function createHub(place: Place, options: AdapterOptions, windowMs: numbe
     (subscription, message) => gate.hold(subscription, message) || receive(subscription, message),
     failed('subscribe'),
   );
-  const heart = beat(connections, keys.processes + processId, windowMs, gate, failed('heartbeat'));
+  const clock = createClock();
+  const key = keys.processes + processId;
+  const heart = beat(connections, { key, windowMs, clock, gate, failed: failed('heartbeat') });
   function resume(): void {
     catcher?.check().catch(() => {}); // sent at once: what is published comes after it
     const attempt = () => reopen({ gate, subscriptions, heart, receive }, catcher);
@@ -70,6 +73,7 @@ export function createHub(place: Place, options: AdapterOptions, windowMs: numbe
     subscriptions,
     restoring: createLine(options.restoresAtOnceMax),
     ...position,
+    clock,
     live: gate.whenOpen, // pending while messages are held back: nobody is restored then
     isLive: gate.isOpen,
     /** Milliseconds since Redis was last known to be there, and messages to arrive. */
@@ -165,20 +169,30 @@ function createPosition(malformed: (error: unknown) => void) {
 const beatsPerWindow = 8;
 const beatMsMax = 2_000;
 
-/** A key that outlives the process by the window: its sessions are valid that long. */
-function beat(
-  { main, use }: Connections,
-  key: string,
-  windowMs: number,
-  gate: Gate,
-  failed: (error: unknown) => void,
-) {
+interface Heart {
+  key: string;
+  windowMs: number;
+  clock: Clock;
+  gate: Gate;
+  failed(error: unknown): void;
+}
+
+/**
+ * A key that outlives the process by the window: its sessions are valid that long. Each beat
+ * measures Redis's clock, too.
+ */
+function beat({ main, use }: Connections, { key, windowMs, clock, gate, failed }: Heart) {
   let liveAt = Date.now();
   const live = () => {
     if (gate.isOpen()) liveAt = Date.now();
   };
   const expiration = { type: 'PX' as const, value: windowMs };
-  const once = () => use((client) => client.set(key, '1', { expiration }));
+  const once = async () => {
+    const [[seconds, us]] = await use((client) =>
+      Promise.all([client.time(), client.set(key, '1', { expiration })]),
+    );
+    clock.measure(Number(seconds) * 1_000_000 + Number(us));
+  };
   const every = Math.min(beatMsMax, windowMs / beatsPerWindow);
   const timer = setInterval(() => main() && void once().then(live, failed), every);
   return { beat: once, live, awayMs: () => Date.now() - liveAt, stop: () => clearInterval(timer) };

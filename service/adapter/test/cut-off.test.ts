@@ -1,0 +1,79 @@
+// A process that loses its connection to Redis in the worst moment, while others publish.
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { nearAndFar } from '../../../test/harness/servers.ts';
+import { next, until } from '../../../test/harness/service.ts';
+
+describe('who connects while the process is cut off from Redis', () => {
+  it('gets what is published from then on, and nothing from before', async () => {
+    const { near, publish, connect, cutOff, mend } = await nearAndFar();
+    await cutOff();
+    await publish([], 'before');
+    const { socket, seen } = await connect();
+    await expect(socket.join('room')).rejects.toThrow('away');
+    await publish([], 1);
+    await publish(['room'], 2);
+    await publish([socket.id], 3);
+    await mend();
+    near.io.emit('event', 'last');
+    await until('the last one arrives', () => seen.includes('last'));
+    expect(seen).toEqual([1, 2, 3, 'last']);
+  });
+
+  it('and breaks before that is over, comes back with all rooms and all messages', async () => {
+    const { publish, connect, cutOff, mend } = await nearAndFar();
+    await cutOff();
+    const { client, socket, seen } = await connect();
+    await expect(socket.join('room')).rejects.toThrow('away');
+    const gone = next(client, 'disconnect');
+    client.io.reconnection(false);
+    client.io.engine.close();
+    await gone;
+    await publish([], 1);
+    await publish(['room'], 2);
+    await mend();
+    client.connect();
+    await next(client, 'connect');
+    expect(client.recovered).toBe(true);
+    await publish([], 3);
+    await publish(['room'], 4);
+    await until('the last one arrives', () => seen.includes(4));
+    expect(seen).toEqual([1, 2, 3, 4]);
+  });
+
+  it("loses nothing when Redis's clock turns out to be behind", async () => {
+    const { publish, connect, cutOff, mend } = await nearAndFar();
+    await cutOff();
+    const { now } = performance;
+    const ahead = vi
+      .spyOn(performance, 'now')
+      .mockImplementation(() => now.call(performance) + 9e3);
+    onTestFinished(() => ahead.mockRestore());
+    const { socket, seen } = await connect();
+    await expect(socket.join('room')).rejects.toThrow('away');
+    await publish([], 1);
+    await publish(['room'], 2);
+    await mend();
+    await publish([], 'last');
+    await until('the last one arrives', () => seen.includes('last'));
+    expect(seen).toEqual([1, 2, 'last']);
+  });
+});
+
+describe('a session', () => {
+  it('without the room of all is not restored', async () => {
+    const { redis, publish, connect } = await nearAndFar();
+    const { client, socket } = await connect();
+    await socket.join('room');
+    const key = `socket.io:/:session:${Reflect.get(client, '_pid')}`;
+    const state = JSON.parse(`${await redis.command('HGET', key, 'state')}`);
+    const joined = state.joined.filter(([room]: [string]) => room !== '*');
+    await publish([], 1);
+    client.io.reconnection(false);
+    client.io.engine.close();
+    await until('it is gone', async () => `${await redis.command('HGET', key, 'gone')}` !== '');
+    await redis.command('HSET', key, 'state', JSON.stringify({ ...state, joined }));
+    client.connect();
+    await next(client, 'connect');
+    expect(client.recovered).toBe(false);
+  });
+});
