@@ -1,16 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { helpMarkdown, helpText } from '../../service/cli/help.ts';
 import { startProcess } from '../harness/service.ts';
+import { trackedFiles } from './words.ts';
 
-const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].concat(
-  ['docs', 'charts/mooring'].flatMap((folder) =>
-    readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) =>
-      name.endsWith('.md') ? join(folder, name) : [],
-    ),
-  ),
-);
+const pages = trackedFiles().filter((path) => path.endsWith('.md') && existsSync(path));
 
 describe('documentation', () => {
   it('of the configuration is what the schema says; else run `npm run docs`', () => {
@@ -23,7 +18,75 @@ describe('documentation', () => {
     const local = targets.filter((target) => !/^https?:/.test(target));
     expect(local.filter((target) => !existsSync(join(dirname(page), target)))).toEqual([]);
   });
+
+  it.each(pages)('%s links to no heading that is not there', (page) => {
+    const text = readFileSync(page, 'utf8');
+    const targets = [...text.matchAll(/\]\(([^)#\s]*)#([^)\s]+)\)/g)];
+    const broken = targets.filter(([, file = '', anchor = '']) => {
+      if (/^https?:/.test(file)) return false;
+      const target = file === '' ? page : join(dirname(page), file);
+      return target.endsWith('.md') && !anchorsOf(target).includes(anchor);
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
+  });
+
+  it('gives every page of docs/ a line in the index', () => {
+    const index = readFileSync('docs/README.md', 'utf8');
+    const indexed = [...index.matchAll(/\]\(([^)#\s]+)/g)].map(([, target]) =>
+      join('docs', target as string),
+    );
+    const listed = (page: string) =>
+      indexed.includes(page) || indexed.includes(join(dirname(page), 'README.md'));
+    const unlisted = pages.filter((page) => page.startsWith('docs/') && !listed(page));
+    expect(unlisted.filter((page) => page !== 'docs/README.md')).toEqual([]);
+  });
 });
+
+describe('the code map of ARCHITECTURE.md', () => {
+  const rows = readFileSync('ARCHITECTURE.md', 'utf8').matchAll(/^\| `([\w./-]+)` \| (.+) \|$/gm);
+  const places = [...rows].map(([, place = '', purpose = '']) => ({ place, purpose }));
+
+  it('has exactly one line for every folder of the service, one and two levels deep', () => {
+    const mapped = places.flatMap(({ place }) => (/^service\/.+\/$/.test(place) ? place : []));
+    expect(mapped.toSorted()).toEqual(serviceFolders().toSorted());
+  });
+
+  it('names nothing that is not there', () => {
+    expect(places.map(({ place }) => place).filter((place) => !existsSync(place))).toEqual([]);
+  });
+
+  it('states a purpose on each line', () => {
+    for (const { purpose } of places) expect(purpose.length).toBeGreaterThan(10);
+  });
+});
+
+/** The folders of `service/` and of its rooms, without those that hold tests. */
+function serviceFolders(): string[] {
+  const folders = trackedFiles()
+    .filter((path) => existsSync(path))
+    .flatMap((path) => {
+      const [, room, inner] = /^service\/(\w+)\/(?:(\w+)\/)?/.exec(path) ?? [];
+      if (!room) return [];
+      return inner && inner !== 'test' ? [`${room}/`, `${room}/${inner}/`] : [`${room}/`];
+    });
+  return [...new Set(folders)].map((folder) => `service/${folder}`);
+}
+
+/** The anchors that GitHub gives to the headings of a page. */
+function anchorsOf(page: string): string[] {
+  if (!existsSync(page)) return [];
+  const text = readFileSync(page, 'utf8').replace(/^```.*?^```/gms, '');
+  const seen = new Map<string, number>();
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => {
+    const slug = heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-');
+    const before = seen.get(slug) ?? 0;
+    seen.set(slug, before + 1);
+    return before === 0 ? slug : `${slug}-${before}`;
+  });
+}
 
 describe('the command line', () => {
   it('shows every variable with --help', async () => {
