@@ -11,7 +11,7 @@ export interface BannedWord {
 }
 
 /** Globs of the files that are checked. */
-export const places = ['**/*.md'];
+export const places = ['**/*.md', '**/*.conf', 'compose.yaml'];
 
 /** Globs of files that are not checked. */
 export const exceptions = [
