@@ -42,6 +42,40 @@ describe('documentation', () => {
   });
 });
 
+describe('what the pages name', () => {
+  const code = pages.flatMap((page) => {
+    const text = readFileSync(page, 'utf8');
+    return [...text.matchAll(/^ *```.*?^ *```|`[^`\n]+`/gms)].map(([part]) => ({ page, part }));
+  });
+  const named = (pattern: RegExp) =>
+    code.flatMap(({ page, part }) =>
+      [...part.matchAll(pattern)].map(([, name = '']) => ({ page, name })),
+    );
+
+  it('as a make target is in the Makefile', () => {
+    const targets = [...readFileSync('Makefile', 'utf8').matchAll(/^([a-z0-9-]+):/gm)];
+    const known = targets.map(([, target]) => target);
+    const uses = named(/(?:^|[`\s(])make ([a-z][a-z0-9-]*)/gm);
+    expect(uses.length).toBeGreaterThan(20);
+    expect(uses.filter(({ name }) => !known.includes(name))).toEqual([]);
+  });
+
+  it('as an npm script is in package.json', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const uses = named(/\bnpm run (?:-s |--silent )?([a-z0-9:-]+)/g);
+    expect(uses.length).toBeGreaterThan(3);
+    expect(uses.filter(({ name }) => !(name in scripts))).toEqual([]);
+  });
+
+  it('as a metric is in the contract', () => {
+    const contract = readFileSync('docs/reference/contract.md', 'utf8');
+    const uses = named(/\bmooring_([a-z_]+[a-z])\b/g);
+    expect(uses.length).toBeGreaterThan(20);
+    const base = (name: string) => name.replace(/_(bucket|sum|count)$/, '');
+    expect(uses.filter(({ name }) => !contract.includes(`\`${base(name)}\``))).toEqual([]);
+  });
+});
+
 describe('the code map of ARCHITECTURE.md', () => {
   const rows = readFileSync('ARCHITECTURE.md', 'utf8').matchAll(/^\| `([\w./-]+)` \| (.+) \|$/gm);
   const places = [...rows].map(([, place = '', purpose = '']) => ({ place, purpose }));
