@@ -6,7 +6,13 @@ import { cpus, loadavg, release, totalmem } from 'node:os';
 import { requirePrograms } from '../tools/programs.ts';
 
 const require = createRequire(import.meta.url);
-const packages = ['socket.io', 'socket.io-adapter', '@socket.io/redis-adapter', 'redis', 'ws'];
+const packages = [
+  'socket.io',
+  'socket.io-adapter',
+  '@socket.io/redis-adapter',
+  '@redis/client',
+  'ws',
+];
 
 export async function describeMachine() {
   const redis = (await requirePrograms(['redis-server'], true))['redis-server'];

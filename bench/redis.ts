@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 import { requirePrograms } from '../tools/programs.ts';
 
 export type Redis = Awaited<ReturnType<typeof startRedis>>;

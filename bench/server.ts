@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createClient } from '@redis/client';
 import { createAdapter as createStockAdapter } from '@socket.io/redis-adapter';
-import { createClient } from 'redis';
 import { Server, type ServerOptions } from 'socket.io';
 import { createAdapter } from '../service/adapter/index.ts';
 import { answerCalls } from './child.ts';

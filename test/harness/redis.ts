@@ -1,5 +1,5 @@
 // A real Redis of the test's own, with append-only file, that can be killed and started again.
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 import { onTestFinished } from 'vitest';
 import { launchRedis } from './processes.ts';
 

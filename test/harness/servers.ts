@@ -1,6 +1,6 @@
 // Three plain Socket.IO servers that share nothing but the adapter and a Redis.
 import { createServer } from 'node:http';
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 import { Server, type ServerOptions, type Socket as ServerSocket } from 'socket.io';
 import { connect, type Socket } from 'socket.io-client';
 import { onTestFinished } from 'vitest';

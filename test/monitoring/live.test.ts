@@ -137,7 +137,7 @@ describe('a fault', () => {
   });
 
   it('of a Redis that is full', async () => {
-    const { createClient } = await import('redis');
+    const { createClient } = await import('@redis/client');
     const redis = await createClient({ url: fleet.redis.url })
       .on('error', () => {})
       .connect();

@@ -1,6 +1,6 @@
 // Redis Cluster, three real masters: each namespace has a stream of its own on one of them.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createCluster } from 'redis';
+import { createCluster } from '@redis/client';
 import { describe, expect, it } from 'vitest';
 import { expectAlone } from '../harness/alone.ts';
 import { startCluster } from '../harness/cluster.ts';

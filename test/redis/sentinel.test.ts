@@ -1,6 +1,6 @@
 // Fail-over by real Sentinels: what is promised while a replica takes the place of the master.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createSentinel } from 'redis';
+import { createSentinel } from '@redis/client';
 import { describe, expect, it } from 'vitest';
 import { expectAlone } from '../harness/alone.ts';
 import { clean, joined, judge, sendTo, startStream } from '../harness/moving.ts';

@@ -4,9 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { startProcess, untilReady } from '../harness/service.ts';
 
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
-  packages: Record<string, { version: string; dev?: boolean; devOptional?: boolean }>;
+  packages: Record<string, { version: string; dev?: boolean; devOptional?: boolean; link?: true }>;
 };
-const installed = Object.entries(lock.packages).filter(([path]) => path !== '');
+const installed = Object.entries(lock.packages).filter(
+  ([path, { link }]) => path.startsWith('node_modules/') && !link, // not the workspaces
+);
 const nameOf = (path: string) => path.split('node_modules/').at(-1) as string;
 
 const atLeast = (version: string, floor: string) =>

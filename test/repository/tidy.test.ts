@@ -57,7 +57,7 @@ describe('imports', () => {
   });
 
   it.each([
-    ['redis', /^service\/(stores|adapter)\//],
+    ['@redis/client', /^service\/(stores|adapter)\//],
     ['@socket.io/redis-adapter', /^service\/adapter\//],
     ['jsonwebtoken', /^service\/auth\/tokens\.ts$/],
     ['jose', /^service\/auth\/tokens\.ts$/],

@@ -1,5 +1,5 @@
 // What the log says of a busy hostile run, and what it never says.
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createLimitedLog, createLog } from '../../service/telemetry/log.ts';
 import { launchRedis } from '../harness/processes.ts';

@@ -1,5 +1,5 @@
 // The clients of node-redis: those that the adapter opens, and the one that it is given.
-import type { createClient } from 'redis';
+import type { createClient } from '@redis/client';
 
 /** One connection. */
 export type Client = ReturnType<typeof createClient>;

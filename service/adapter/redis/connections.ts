@@ -1,6 +1,6 @@
 // The adapter's own connections to Redis: one for publishing, subscribing and sessions, one for
 // reading logs, so that a long read delays no message.
-import { RESP_TYPES } from 'redis';
+import { RESP_TYPES } from '@redis/client';
 import type { AdapterOptions } from '../options.ts';
 import type { Client } from './client.ts';
 import { openLink } from './connection.ts';

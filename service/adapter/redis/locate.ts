@@ -6,7 +6,7 @@ import {
   type RedisClientOptions,
   type RedisClusterOptions,
   type RedisSentinelOptions,
-} from 'redis';
+} from '@redis/client';
 import type { Client, RedisClient } from './client.ts';
 import { within } from './evaluate.ts';
 import { RedisUnfit, refusal } from './requirements.ts';

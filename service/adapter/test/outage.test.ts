@@ -1,7 +1,7 @@
 // While Redis is away: nothing ends the process, waits for ever, or grows.
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 import { Server } from 'socket.io';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';

@@ -1,5 +1,5 @@
 // Redis for the stores: commands fail fast, and never end the process.
-import { createClient, createCluster, createSentinel } from 'redis';
+import { createClient, createCluster, createSentinel } from '@redis/client';
 import type { Client, RedisClient } from '../../adapter/redis/client.ts';
 import { openLink } from '../../adapter/redis/connection.ts';
 import { evaluate } from '../../adapter/redis/evaluate.ts';
