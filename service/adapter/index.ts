@@ -3,7 +3,8 @@ import type { Namespace } from 'socket.io';
 import { RecoveringAdapter } from './adapter.ts';
 import { createRequestClient, rememberOwnRequests } from './cluster-requests.ts';
 import { type AdapterOptions, defaultOptions, type Observer } from './options.ts';
-import type { RedisClient } from './redis/client.ts';
+import type { RedisClient, SentinelOptions } from './redis/client.ts';
+import { requireOptions } from './redis/client-options.ts';
 import { type Locator, locatorOf } from './redis/locate.ts';
 import { catchUp, checkPosition } from './stream/catch-up.ts';
 import { createEcho, type Echo } from './stream/loopback.ts';
@@ -58,7 +59,11 @@ interface Shared {
  * `createSentinel` or `createCluster`, connected or not: it is only asked for its options. In a
  * cluster every namespace has a stream of its own, on the master of its hash tag.
  */
-export function createAdapter(client: RedisClient, given: Given = {}): AdapterFactory {
+export function createAdapter(
+  client: RedisClient | SentinelOptions,
+  given: Given = {},
+): AdapterFactory {
+  requireOptions(given);
   const observer = { ...defaultOptions.observer, ...given.observer };
   const options: AdapterOptions = { ...defaultOptions, ...given, observer };
   const locator = locatorOf(client);

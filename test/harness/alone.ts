@@ -2,10 +2,9 @@
 import { Server } from 'socket.io';
 import { expect } from 'vitest';
 import { createAdapter } from '../../service/adapter/index.ts';
-import type { RedisClient } from '../../service/adapter/redis/client.ts';
 
 /** Publishes in two namespaces, through a client of any kind. */
-export async function expectAlone(client: RedisClient): Promise<void> {
+export async function expectAlone(client: Parameters<typeof createAdapter>[0]): Promise<void> {
   const adapter = createAdapter(client);
   const io = new Server({ adapter: adapter as never });
   const namespaces = [io.of('/'), io.of('/other')];

@@ -1,6 +1,7 @@
 // Redis Cluster, three real masters: each namespace has a stream of its own on one of them.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCluster } from '@redis/client';
+import { createCluster as createCluster5 } from 'redis-5';
 import { describe, expect, it } from 'vitest';
 import { expectAlone } from '../harness/alone.ts';
 import { startCluster } from '../harness/cluster.ts';
@@ -73,6 +74,7 @@ describe('Redis Cluster', () => {
     await expectTogether(load);
     const rootNodes = redis.env.REDIS_URL.split(',').map((url) => ({ url }));
     await expectAlone(createCluster({ rootNodes }));
+    await expectAlone(createCluster5({ rootNodes, RESP: 2 }));
 
     first.child.kill('SIGKILL');
     const ofFirst = clients.filter((_, i) => i % 2 === 1);

@@ -88,6 +88,8 @@ describe('Redis with Sentinel', () => {
     const refused = await startApp({ ...redis.env, REDIS_SENTINEL_PASSWORD: 'wrong' });
     await expect(refused.app.started).rejects.toThrow(/refuses the user default or the password/);
     await expectAlone(createSentinel(redis.options));
+    await expectAlone(createSentinel({ ...redis.options, RESP: 2 }));
+    await expectAlone(redis.options); // createSentinel of redis 5 does not show them
     const [stays, away] = clients as [(typeof clients)[0], (typeof clients)[0]];
     away.client.io.reconnection(false);
     away.client.io.engine.close();

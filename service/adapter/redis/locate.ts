@@ -7,7 +7,8 @@ import {
   type RedisClusterOptions,
   type RedisSentinelOptions,
 } from '@redis/client';
-import type { Client, RedisClient } from './client.ts';
+import type { Client, RedisClient, SentinelOptions } from './client.ts';
+import { optionsOf } from './client-options.ts';
 import { within } from './evaluate.ts';
 import { RedisUnfit, refusal } from './requirements.ts';
 
@@ -27,29 +28,28 @@ const connectMsMax = 2_000;
 const silenceMsMax = 10_000; // without an answer to a ping either: a peer that is gone, or frozen
 const pingMs = 3_000; // node-redis sends nothing when idle
 
-export function locatorOf(client: RedisClient): Locator {
+export function locatorOf(client: RedisClient | SentinelOptions): Locator {
   const options = optionsOf(client);
   if ('sentinelRootNodes' in options) return bySentinels(options);
   if ('rootNodes' in options) return bySlots(options);
-  const locate = async () => client.duplicate(once(options)) as Client;
+  const locate = async () => createClient(once(options));
   return { sharded: false, locate };
 }
 
-type Options = RedisClientOptions | RedisSentinelOptions | RedisClusterOptions;
+/** What a connection takes over from the options that were given: where, and as whom. */
+const inherited: readonly string[] = [
+  'username',
+  'password',
+  'credentialsProvider',
+  'name',
+  'database',
+  'commandsQueueMaxLength',
+];
 
-/** Only a duplicate gets to know them, so one is made of another class, which keeps them. */
-function optionsOf(client: RedisClient): Options {
-  class Kept {
-    readonly options: Options;
-    constructor(options: Options) {
-      this.options = options;
-    }
-  }
-  const self = { _self: { value: Reflect.get(client, '_self') } };
-  return (client.duplicate.call(Object.create(Kept.prototype, self)) as Kept).options;
-}
-
-/** Options of a connection that is used until it breaks. */
+/**
+ * Options of a connection that is used until it breaks. Nothing that changes what commands do or
+ * answer is taken over: RESP, type mappings, caches and modules are for the given client.
+ */
 function once(options: object, address?: Address): RedisClientOptions {
   const socket = {
     connectTimeout: connectMsMax,
@@ -63,7 +63,10 @@ function once(options: object, address?: Address): RedisClientOptions {
   const commandOptions = { timeout: 0 };
   const quiet = { disableOfflineQueue: true, disableClientInfo: true, pingInterval: pingMs };
   // A server that moves its clients is met anew like any other; subscriptions must not be split.
-  return { ...options, ...quiet, commandOptions, RESP: 3, maintNotifications: 'disabled', socket };
+  const names = address ? inherited : [...inherited, 'url'];
+  const kept = Object.entries(options).filter(([name]) => names.includes(name));
+  const fixed = { ...quiet, commandOptions, RESP: 3, maintNotifications: 'disabled' } as const;
+  return { ...Object.fromEntries(kept), ...fixed, socket };
 }
 
 function bySentinels(options: RedisSentinelOptions): Locator {
