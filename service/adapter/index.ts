@@ -17,6 +17,7 @@ import {
   type Publisher,
 } from './stream/publisher.ts';
 import { createHub, type Hub } from './stream/stream.ts';
+import { createWarnings } from './warnings.ts';
 
 type Given = Partial<Omit<AdapterOptions, 'observer'>> & { observer?: Partial<Observer> };
 
@@ -64,7 +65,9 @@ export function createAdapter(
   given: Given = {},
 ): AdapterFactory {
   requireOptions(given);
-  const observer = { ...defaultOptions.observer, ...given.observer };
+  const observer = given.observer
+    ? { ...defaultOptions.observer, ...given.observer }
+    : createWarnings();
   const options: AdapterOptions = { ...defaultOptions, ...given, observer };
   const locator = locatorOf(client);
   const streams = new Map<string, Shared>(); // by prefix

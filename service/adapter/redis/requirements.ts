@@ -53,8 +53,11 @@ export function refusal(error: unknown, { options }: Client): unknown {
   return error;
 }
 
+const creators: Record<string, string> = { cluster: 'createCluster', sentinel: 'createSentinel' };
+
 const otherMode = (mode: string) =>
-  `This Redis runs in ${mode} mode: connect to it as such (REDIS_MODE of Mooring)`;
+  `This Redis runs in ${mode} mode: connect to it as such, with ` +
+  `${creators[mode] ?? 'createClient'} (in Mooring: REDIS_MODE)`;
 
 const grantOf = (user = 'default', rules: string[]) =>
   `Redis does not permit what is needed: ACL SETUSER ${user} ${rules.join(' ')}`;
