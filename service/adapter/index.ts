@@ -1,11 +1,20 @@
 // `createAdapter(redisClient, options)`, the form of the ecosystem's adapters.
 import type { Namespace } from 'socket.io';
+import type { Adapter } from 'socket.io-adapter';
 import { RecoveringAdapter } from './adapter.ts';
 import { createRequestClient, rememberOwnRequests } from './cluster-requests.ts';
-import { type AdapterOptions, defaultOptions, type Observer } from './options.ts';
+import {
+  type AdapterOptions,
+  defaultOptions,
+  type Limit,
+  type Observer,
+  type RestoreResult,
+} from './options.ts';
 import type { RedisClient, SentinelOptions } from './redis/client.ts';
 import { requireOptions } from './redis/client-options.ts';
+import { RedisUnavailable } from './redis/connection.ts';
 import { type Locator, locatorOf } from './redis/locate.ts';
+import { RedisUnfit } from './redis/requirements.ts';
 import { catchUp, checkPosition } from './stream/catch-up.ts';
 import { createEcho, type Echo } from './stream/loopback.ts';
 import {
@@ -19,10 +28,22 @@ import {
 import { createHub, type Hub } from './stream/stream.ts';
 import { createWarnings } from './warnings.ts';
 
+export type {
+  AdapterOptions,
+  Extras,
+  Limit,
+  Observer,
+  Published,
+  RedisClient,
+  RestoreResult,
+  SentinelOptions,
+};
+export { RedisUnavailable, RedisUnfit };
+
 type Given = Partial<Omit<AdapterOptions, 'observer'>> & { observer?: Partial<Observer> };
 
 export interface AdapterFactory {
-  (namespace: Namespace): RecoveringAdapter;
+  (namespace: Namespace): Adapter;
   /**
    * Runs `emit`, synchronously, and resolves when Redis has what it published, with an outcome for
    * each message; with extras it is to be one. Rejects with `RedisUnavailable`.
