@@ -15,7 +15,6 @@ export const places = ['**/*.md', '**/*.conf', 'compose.yaml'];
 
 /** Globs of files that are not checked. */
 export const exceptions = [
-  'service/adapter/README.md',
   'docs/reference/configuration.md', // generated from service/config/schema.ts
   'docs/reference/values.md', // generated from charts/mooring/values.yaml
 ];

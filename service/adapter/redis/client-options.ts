@@ -1,12 +1,12 @@
-// The options of the client that the adapter is given, and a TypeError for everything that is not
-// a client of redis 5 or 6: used all the same, it would connect elsewhere, crash or hang.
+// Reads the options of the client that is passed to createAdapter. Anything but a client of redis 5
+// or 6 is a TypeError: such a client would connect somewhere else, crash the process or hang.
 import type { RedisClientOptions, RedisClusterOptions, RedisSentinelOptions } from '@redis/client';
 import type { RedisClient, SentinelOptions } from './client.ts';
 
 export type ClientOptions = RedisClientOptions | RedisSentinelOptions | RedisClusterOptions;
 
 const wanted =
-  'Give it a client made by createClient, createSentinel or createCluster of the package redis, ' +
+  'Pass a client from createClient, createSentinel or createCluster of the package redis, ' +
   'version 5 or 6: createAdapter(createClient({ url }))';
 
 /** Throws a `TypeError` that says what to give instead. */
@@ -15,8 +15,8 @@ export function optionsOf(given: RedisClient | SentinelOptions): ClientOptions {
   if (!isNodeRedis(given)) throw new TypeError(`createAdapter got ${nameOf(given)}. ${wanted}`);
   if (has(given, 'getSentinelNode') && !has(given, 'duplicate')) {
     throw new TypeError(
-      'createAdapter got a Sentinel client of redis 5, which does not show its options. ' +
-        'Give createAdapter the options of createSentinel in its place, or upgrade redis to 6',
+      'createAdapter got a Sentinel client of redis 5, which does not expose its options. ' +
+        'Pass the options of createSentinel instead of the client, or upgrade redis to 6',
     );
   }
   const options = Reflect.get(given, 'options') ?? fromDuplicate(given);
@@ -26,16 +26,16 @@ export function optionsOf(given: RedisClient | SentinelOptions): ClientOptions {
   return withoutPrefix(options);
 }
 
-/** The adapter of Socket.IO takes a second client there, for subscriptions. */
+/** The stock adapter takes a second client, for subscriptions, in the place of the options. */
 export function requireOptions(given: unknown): void {
   if (!has(given, 'connect') && !has(given, 'duplicate')) return;
   throw new TypeError(
-    'createAdapter takes one client, and opens connections of its own for subscriptions. ' +
-      'Leave the second client away: createAdapter(client, options)',
+    'createAdapter takes one client and opens its own connections for subscriptions. ' +
+      'Remove the second client: createAdapter(client, options)',
   );
 }
 
-/** Sentinel and cluster clients show their options only to a duplicate, so this makes one. */
+/** Sentinel and cluster clients pass their options only to a duplicate, so this creates one. */
 function fromDuplicate(client: RedisClient): ClientOptions | undefined {
   class Kept {
     readonly options: ClientOptions;
@@ -49,14 +49,14 @@ function fromDuplicate(client: RedisClient): ClientOptions | undefined {
   return duplicate.call(Object.create(Kept.prototype, self)).options;
 }
 
-/** A prefix of node-redis is put before keys and not before channels, so it would do harm here. */
+/** node-redis prefixes keys but not channels, which would tear them apart. */
 function withoutPrefix(options: ClientOptions): ClientOptions {
   const { nodeClientOptions, defaults } = options as Record<string, object | undefined>;
   for (const part of [options, nodeClientOptions, defaults]) {
     if (part && Reflect.get(part, 'keyPrefix')) {
       throw new TypeError(
         'createAdapter got a client with a keyPrefix, which does not reach channels. ' +
-          'Give a client without one, and the prefix as the option `key` of createAdapter',
+          'Pass a client without one, and the prefix as the option `key` of createAdapter',
       );
     }
   }

@@ -36,7 +36,7 @@ export function locatorOf(client: RedisClient | SentinelOptions): Locator {
   return { sharded: false, locate };
 }
 
-/** What a connection takes over from the options that were given: where, and as whom. */
+/** The options that a connection takes over: whom to connect as, and to which database. */
 const inherited: readonly string[] = [
   'username',
   'password',
@@ -47,8 +47,8 @@ const inherited: readonly string[] = [
 ];
 
 /**
- * Options of a connection that is used until it breaks. Nothing that changes what commands do or
- * answer is taken over: RESP, type mappings, caches and modules are for the given client.
+ * Options of a connection that is used until it breaks. Options that change what commands do or
+ * answer (RESP, type mappings, caches, modules) apply to the given client only.
  */
 function once(options: object, address?: Address): RedisClientOptions {
   const socket = {

@@ -37,24 +37,28 @@ describe('a client of node-redis', () => {
   });
 });
 
-describe('createAdapter refuses, with a TypeError that says what to give,', () => {
+describe('createAdapter refuses, with a TypeError that says what to pass,', () => {
   it.each<[name: string, given: unknown, sentence: RegExp]>([
-    ['nothing', undefined, /got undefined\. Give it a client made by createClient/],
-    ['null', null, /got null\. Give it/],
+    ['nothing', undefined, /got undefined\. Pass a client from createClient/],
+    ['null', null, /got null\. Pass a client/],
     ['an address', 'redis://localhost', /got an address\. .*createAdapter\(createClient\(\{ url/],
     [
       'options of createClient',
       { url: 'redis://localhost' },
-      /got an object that is no Redis client\. Give it/,
+      /got an object that is no Redis client\. Pass a client/,
     ],
     [
       'a pair of clients',
       [redis6.createClient(), redis6.createClient()],
-      /got an array\. Give it a client/,
+      /got an array\. Pass a client/,
     ],
     ['a promise', Promise.resolve(redis6.createClient()), /a promise: await it first/],
     ['a client of redis 4', createClient4(), /got a client of redis 4 or older/],
-    ['a Sentinel client of redis 5', redis5.createSentinel(sentinel), /Give createAdapter the opt/],
+    [
+      'a Sentinel client of redis 5',
+      redis5.createSentinel(sentinel),
+      /Pass the options of createSentinel/,
+    ],
     ['a pool', redis6.createClientPool(), /got a pool or another part of a client/],
     ['a legacy client', redis6.createClient().legacy(), /got an object that is no Redis client/],
     [
@@ -73,7 +77,7 @@ describe('createAdapter refuses, with a TypeError that says what to give,', () =
   });
 
   it.each<[name: string, open: (port: number) => unknown, sentence: RegExp]>([
-    ['ioredis', (port) => new IoRedis(port), /got a client of ioredis\. Give it a client/],
+    ['ioredis', (port) => new IoRedis(port), /got a client of ioredis\. Pass a client/],
     ['redis 3', (port) => redis3.createClient(port), /got a client of redis 4 or older/],
   ])('a client of %s, without a connection to anywhere', async (_, open, sentence) => {
     const { port } = await startRedis();
