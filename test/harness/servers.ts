@@ -10,17 +10,18 @@ import { startRedis } from './redis.ts';
 import { startRelay } from './relay.ts';
 import { connected, until } from './service.ts';
 
+type Redis = Parameters<typeof createAdapter>[0];
 type Options = NonNullable<Parameters<typeof createAdapter>[1]>;
 
 const connectTo = (url: string) =>
   connect(url, { forceNew: true, transports: ['websocket'], reconnectionDelay: 100 });
 
-async function startServer(redis: object, options: Options, further: Partial<ServerOptions>) {
+async function startServer(redis: Redis, options: Options, further: Partial<ServerOptions>) {
   const http = createServer();
-  const adapter = createAdapter(redis as never, options);
+  const adapter = createAdapter(redis, { observer: {}, ...options });
   const io = new Server(http, {
     connectionStateRecovery: { maxDisconnectionDuration: 10_000, skipMiddlewares: false },
-    adapter: adapter as never,
+    adapter,
     ...further,
   });
   const address = `http://127.0.0.1:${await listen(http, 0, '127.0.0.1')}`;

@@ -62,6 +62,7 @@ const clientsToCheck = `
 import { createAdapter } from 'mooring-adapter';
 import { createClient, createCluster, createSentinel } from 'redis';
 createAdapter(createClient());
+createAdapter(await createClient().on('error', console.error).connect());
 createAdapter(createClient({ RESP: 2 }));
 createAdapter(createClient({ RESP: 3 }));
 createAdapter(createCluster({ rootNodes: [] }));
