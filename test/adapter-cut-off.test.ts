@@ -59,6 +59,43 @@ describe('who connects while the process is cut off from Redis', () => {
   });
 });
 
+describe('a room', () => {
+  it('that was being joined is read from the join on, whatever came of other rooms', async () => {
+    const { relay, publish, connect, cutOff, mend } = await nearAndFar();
+    const [one, other] = [await connect(), await connect()];
+    await one.socket.join('a');
+    relay.hold(); // Redis will not be asked to send what comes to the room
+    const joining = other.socket.join('b');
+    await publish(['b'], 1);
+    await publish(['a'], 2);
+    await until('the later one arrives', () => one.seen.includes(2));
+    await cutOff();
+    await expect(joining).rejects.toThrow();
+    await mend();
+    await publish(['a', 'b'], 'last');
+    await until('the last one arrives', () => other.seen.includes('last'));
+    expect([one.seen, other.seen]).toEqual([
+      [2, 'last'],
+      [1, 'last'],
+    ]);
+  });
+
+  it('starts, for all who join, after what was published before anybody did', async () => {
+    const { publish, connect } = await nearAndFar();
+    const [one, other] = [await connect(), await connect()];
+    await publish(['room'], 'before');
+    await one.socket.join('room');
+    await other.socket.join('room');
+    const back = next(other.client, 'connect');
+    other.client.io.engine.close();
+    await back;
+    expect(other.client.recovered).toBe(true);
+    await publish(['room'], 'last');
+    await until('the last one arrives', () => other.seen.includes('last'));
+    expect(other.seen).toEqual(['last']);
+  });
+});
+
 describe('a session', () => {
   it('without the room of all is not restored', async () => {
     const { redis, publish, connect } = await nearAndFar();

@@ -1,7 +1,7 @@
 // The rooms of one namespace as channels and logs: a process listens to the rooms it has members
 // in, and each member knows from which position on.
 import { type Members, targetOf } from './delivery.ts';
-import { Entry, type Id, noId, unknown } from './entry.ts';
+import { Entry, type Id, noId } from './entry.ts';
 import type { Hub } from './hub.ts';
 import type { CatchUpSource } from './resync.ts';
 import { correct, type Estimate, estimate, raise, type Session } from './sessions.ts';
@@ -33,33 +33,35 @@ export function openChannels(hub: Hub, members: Members) {
     const target = targetOf(members, () => sids, hub);
     hub.turn.add(target, entry);
   });
+  const always = [channelOf(everyone), direct];
+  const listened = Promise.all(always.map((channel) => readSequence(hub, channel)));
 
   return {
     logOf,
     channelOf,
     /** Resolves when what is published to the whole namespace or to a socket arrives here. */
-    listening: () => Promise.all([channelOf(everyone), direct].map(subscriptions.ready)),
+    listening: () => Promise.all([listened, ...always.map(subscriptions.ready)]),
     /** What is for everybody starts, for a session, with it. */
-    start: (session: Session) => start(hub, session, everyone, true),
+    start: (session: Session) => start(hub, session, everyone, channelOf(everyone)),
     /** Listens, if nobody here did; a room that is joined starts where it is joined. */
     enter(session: Session, room: string): void {
-      const listens = subscriptions.isActive(channelOf(room));
-      const restoring = session.phase === 'restoring'; // its positions come from its session
-      if (!restoring) start(hub, session, room, listens);
-      if (listens) return;
-      session.underWay.push(subscriptions.add(channelOf(room), logOf(room), receive(room)));
+      const channel = channelOf(room);
+      if (!subscriptions.listens(channel, hub.latest())) {
+        session.underWay.push(subscriptions.add(channel, logOf(room), receive(room)));
+      }
+      if (session.phase !== 'restoring') start(hub, session, room, channel); // else it knows
     },
     left(room: string): void {
       if (members.rooms.has(room) || isDirect(room)) return;
       const leave = () => members.rooms.has(room) || subscriptions.remove(channelOf(room));
       setTimeout(leave, options.unsubscribeMs).unref();
     },
-    /** What to read after Redis was away, after a position. */
-    catchUpSources(after: Id): CatchUpSource[] {
+    /** What to read after Redis was away. */
+    catchUpSources(): CatchUpSource[] {
       for (const session of members.sessions.values()) correct(session, hub.clock);
       return [everyone, ...members.rooms.keys()].map((room) => {
-        const log = logOf(room);
-        return sourceOf(hub, members, { room, log, read, sids: () => sidsOf(room) }, after);
+        const names = { room, log: logOf(room), channel: channelOf(room) };
+        return sourceOf(hub, members, { ...names, read, sids: () => sidsOf(room) });
       });
     },
     caughtUp(): void {
@@ -82,24 +84,33 @@ function namesOf(prefix: string) {
 interface Room {
   room: string;
   log: string;
+  channel: string;
   read(id: Id, payload: Buffer): Entry;
   sids(): Iterable<string>;
 }
 
-/** Its members get what came after they joined, be it after what was read. */
+const least = (one: Id, other: Id) => (other < one ? other : one);
+
+/**
+ * Its members get what came after they joined. What came before the process listened to the room it
+ * has not got, though it has seen later messages, of others.
+ */
 function sourceOf(
   hub: Hub,
   members: Members,
-  { room, log, read, sids }: Room,
-  after: Id,
+  { room, log, channel, read, sids }: Room,
 ): CatchUpSource {
-  const startOf = (sid: string) => members.sessions.get(sid)?.joined.get(room) ?? unknown;
+  const position = hub.lastSeen();
+  const startOf = (sid: string) => members.sessions.get(sid)?.joined.get(room) ?? position;
+  const earliest = () => [...sids()].map(startOf).reduce(least, position);
+  const after = hub.subscriptions.listens(channel, hub.latest()) ? position : earliest();
   const those = (wanted: (start: Id) => boolean) =>
     [...sids()].filter((sid) => wanted(startOf(sid)));
   const target = targetOf(members, () => those((start) => start <= after), hub);
   let later: string[] | undefined; // have joined after that position
   return {
     log,
+    after,
     receive(id, payload) {
       const entry = read(id, payload);
       hub.turn.add(target, entry);
@@ -115,19 +126,37 @@ function sourceOf(
 }
 
 /** A room starts after what has arrived, if the process listens to it; else where Redis is. */
-function start(hub: Hub, session: Session, room: string, listens: boolean): void {
+function start(hub: Hub, session: Session, room: string, channel: string): void {
   const made = { atMs: performance.now(), seen: hub.lastSeen() };
   session.joined.set(room, made.seen);
   session.estimates.delete(room); // of an earlier join
-  if (!hub.isLive()) estimate(session, room, made, hub.clock);
-  // On one connection this is answered before the subscription: nothing falls between.
-  else if (!listens) session.underWay.push(readPosition(hub, session, room, made));
+  const isLive = hub.isLive();
+  if (!isLive) estimate(session, room, made, hub.clock);
+  if (hub.subscriptions.listens(channel, made.seen)) return;
+  session.underWay.push(readPosition(hub, session, room, channel, isLive ? made : undefined));
 }
 
-async function readPosition(hub: Hub, session: Session, room: string, made: Estimate) {
+/** @param made nothing: the position is known */
+async function readPosition(
+  hub: Hub,
+  session: Session,
+  room: string,
+  channel: string,
+  made: Estimate | undefined,
+) {
+  const id = await readSequence(hub, channel);
+  if (!made) return;
+  if (id !== undefined) raise(session, room, id);
+  else estimate(session, room, made, hub.clock);
+}
+
+/** From it on what is published to a channel, whose SUBSCRIBE has been sent, arrives here. */
+async function readSequence(hub: Hub, channel: string): Promise<Id | undefined> {
   try {
-    raise(session, room, (await hub.connections.get(hub.keys.sequence)) ?? noId);
+    const [id] = await Promise.all([hub.sequence(), hub.subscriptions.ready(channel)]);
+    hub.subscriptions.listensSince(channel, id);
+    return id;
   } catch {
-    estimate(session, room, made, hub.clock);
+    return undefined;
   }
 }

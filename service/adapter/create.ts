@@ -154,9 +154,8 @@ function hubFor(
   hub.catchWith({
     check: () => checkPosition(hub),
     async catchUp() {
-      const after = hub.lastSeen();
-      const sources = all().flatMap(({ channels }) => channels.catchUpSources(after));
-      return catchUp(hub, after, sources, () => {
+      const sources = all().flatMap(({ channels }) => channels.catchUpSources());
+      return catchUp(hub, sources, () => {
         for (const adapter of all()) adapter.keeper.forgetAll();
       });
     },

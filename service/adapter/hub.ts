@@ -3,14 +3,13 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, createClock } from './clock.ts';
 import { type Connections, openConnections } from './connections.ts';
-import { fromChannel, type Id, idLength, noId, unbundle, unknown } from './entry.ts';
+import { type Id, idLength, noId } from './entry.ts';
 import { createGate, type Gate, type Held } from './gate.ts';
 import { createLine } from './line.ts';
 import type { Locator } from './locate.ts';
 import type { AdapterOptions } from './options.ts';
-import { createSubscriptions, type Subscription } from './subscriptions.ts';
-import { createTurn } from './turn.ts';
-import { createWire } from './wire.ts';
+import { createPosition } from './position.ts';
+import { createSubscriptions } from './subscriptions.ts';
 
 export type Hub = ReturnType<typeof createHub>;
 
@@ -73,6 +72,7 @@ export function createHub(place: Place, options: AdapterOptions, windowMs: numbe
     subscriptions,
     restoring: createLine(options.restoresAtOnceMax),
     ...position,
+    sequence: sequenceOf(connections, keys.sequence, gate, position.seen),
     clock,
     live: gate.whenOpen, // pending while messages are held back: nobody is restored then
     isLive: gate.isOpen,
@@ -105,11 +105,12 @@ async function reopen(
   catcher: Catcher | undefined,
 ): Promise<void> {
   gate.shut();
-  await subscriptions.renew();
+  const renewed = await subscriptions.renew();
   await heart.beat();
   let upTo = noId;
   do upTo = (await catcher?.catchUp()) ?? upTo;
   while (gate.overflowed());
+  for (const subscription of renewed) subscription.since = upTo;
   for (const [subscription, message] of gate.open()) {
     const id = message.toString('latin1', 0, idLength);
     if (id === noId || id > upTo) receive(subscription, message);
@@ -125,46 +126,14 @@ const keysOf = (key: string) => ({
   processes: `${key}:process:`,
 });
 
-/** How far this process is in the stream of messages. */
-function createPosition(malformed: (error: unknown) => void) {
-  const wire = createWire();
-  const turn = createTurn(wire.end);
-  let lastSeen: Id = unknown;
-  let lastLogged = { id: noId, log: '' };
-  const logged = (id: Id, log: string) => {
-    if (id > lastLogged.id) lastLogged = { id, log };
+/** How far Redis is; while live everything up to it has arrived before this answer. */
+const sequenceOf =
+  ({ get }: Connections, key: string, { isOpen }: Gate, seen: (id: Id) => void) =>
+  async (): Promise<Id> => {
+    const id = (await get(key)) ?? noId;
+    if (isOpen()) seen(id);
+    return id;
   };
-  const seen = (id: Id, log: string | undefined) => {
-    if (id > lastSeen) lastSeen = id;
-    if (log) logged(id, log);
-  };
-  return {
-    seen,
-    /** Of what was published here: nobody may listen to it. */
-    logged,
-    receive(subscription: Subscription, message: Buffer): void {
-      try {
-        const { id, payload } = fromChannel(message);
-        const parts = unbundle(id, payload);
-        if (id !== noId) seen(id, subscription.log);
-        for (const one of parts) subscription.receive(one.id, one.payload);
-      } catch (error) {
-        malformed(error);
-      }
-    },
-    wire,
-    turn,
-    /** The position of what has arrived. */
-    latest: () => lastSeen,
-    /** The same, and by then it is written to the sockets. */
-    lastSeen(): Id {
-      turn.flush();
-      return lastSeen;
-    },
-    /** The last message that is in a log known here. */
-    lastLogged: () => lastLogged,
-  };
-}
 
 const beatsPerWindow = 8;
 const beatMsMax = 2_000;

@@ -91,9 +91,11 @@ async function attempt(
   void adapter.addAll(session.sid, roomsOf(session)); // from here on what arrives is held
 
   await Promise.all(session.underWay.splice(0));
-  session.cut = (await hub.connections.get(hub.keys.sequence)) ?? noId; // after every SUBSCRIBE
+  session.cut = await hub.sequence(); // after every SUBSCRIBE; nothing has a smaller offset now
   if (!hub.isLive()) throw new RedisUnavailable('Redis went away meanwhile');
-  hub.seen(session.cut, undefined); // no message that it is shown now may have a smaller offset
+  for (const room of session.joined.keys()) {
+    hub.subscriptions.listensSince(adapter.channels.channelOf(room), session.cut);
+  }
   const after = (joinedAt: Id) => (joinedAt > position ? joinedAt : position);
   const joined = [...session.joined];
   if (joined.some(([, joinedAt]) => after(joinedAt) < floor)) return 'trimmed';

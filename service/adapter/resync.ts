@@ -10,6 +10,7 @@ const bytesMax = 64 * 1024 * 1024; // of one room
 
 export interface CatchUpSource {
   log: string;
+  after: Id;
   receive(id: Id, payload: Buffer): void;
   /** Its log has lost a part: its sockets must come back as not recovered. */
   broken(): void;
@@ -30,19 +31,15 @@ export async function checkPosition(hub: Hub): Promise<Id> {
  * Resolves to the id up to which everything was delivered.
  * @param forget called when what was missed may be in no log any more
  */
-export async function catchUp(
-  hub: Hub,
-  after: Id,
-  sources: CatchUpSource[],
-  forget: () => void,
-): Promise<Id> {
+export async function catchUp(hub: Hub, sources: CatchUpSource[], forget: () => void): Promise<Id> {
+  const isFirst = hub.latest() === unknown;
   const upTo = await checkPosition(hub);
   if (hub.awayMs() > hub.logMs) forget();
-  else if (after !== unknown && upTo > after) {
-    const byLog = new Map(sources.map((source) => [source.log, source]));
-    const positions = [...byLog.keys()].map((log) => ({ log, after }));
+  else if (!isFirst) {
+    const due = sources.filter(({ after }) => after < upTo);
+    const byLog = new Map(due.map((source) => [source.log, source]));
     const limits = { messagesMax, bytesMax };
-    const { entries, failed } = await readLogs(hub.connections, positions, upTo, limits);
+    const { entries, failed } = await readLogs(hub.connections, due, upTo, limits);
     for (const { log } of failed) byLog.get(log)?.broken();
     for (const { id, payload, log } of entries) {
       hub.seen(id, log);
@@ -50,6 +47,6 @@ export async function catchUp(
     }
     hub.options.observer.caughtUp(entries.length);
   }
-  hub.seen(upTo, undefined);
+  hub.seen(upTo);
   return upTo;
 }

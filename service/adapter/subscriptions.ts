@@ -8,14 +8,14 @@ export interface Subscription {
   readonly channel: string;
   /** The log behind the channel; `undefined`: it has none of its own. */
   readonly log: string | undefined;
-  /**
-   * `active`: messages arrive, or are read when Redis is back, and a join from now on starts at
-   * `hub.lastSeen()`.
-   */
   state: 'attaching' | 'active' | 'failed';
+  /** What is published after it arrives here, or is read when Redis is back. */
+  since: Id;
   ready: Promise<void>;
   receive(id: Id, payload: Buffer): void;
 }
+
+const notYet: Id = '9999999999999999'; // after every id
 
 type Listener = (message: Buffer, channel: Buffer) => void;
 
@@ -54,7 +54,12 @@ export function createSubscriptions(
   };
 
   return {
-    isActive: (channel: string) => known.get(channel)?.state === 'active',
+    /** Whether all that is published after the position arrives, or is read. */
+    listens: (channel: string, position: Id) => (known.get(channel)?.since ?? notYet) <= position,
+    listensSince(channel: string, id: Id): void {
+      const one = known.get(channel);
+      if (one && id < one.since) one.since = id;
+    },
     add(channel: string, log: string | undefined, receive: Subscription['receive']): Promise<void> {
       let subscription = known.get(channel);
       if (!subscription) {
@@ -72,14 +77,15 @@ export function createSubscriptions(
       if (subscription?.state === 'active') detach(subscription);
     },
     ...foreign,
-    /** Resolves when all are active; to be called after each connect. */
-    async renew(): Promise<void> {
+    /** Resolves to all when they are active; to be called after each connect. */
+    async renew(): Promise<Subscription[]> {
       foreign.attachAll();
       const subscriptions = [...known.values()];
       for (const subscription of subscriptions) {
         if (subscription.on?.client !== main()) begin(subscription);
       }
       await Promise.all(subscriptions.map(({ ready }) => ready));
+      return subscriptions;
     },
   };
 }
@@ -114,6 +120,7 @@ function created(
     channel,
     log,
     state: 'attaching',
+    since: notYet,
     ready: Promise.resolve(),
     receive,
     pattern: false,
