@@ -96,6 +96,57 @@ describe('a room', () => {
   });
 });
 
+describe('a message to two rooms that has arrived for one of them', () => {
+  /** A member of each room; the second has not got the message, and Redis is out of reach. */
+  async function half(count: number) {
+    const parts = await nearAndFar();
+    const { relay, near, publish, connect } = parts;
+    const [one, other] = [await connect(), await connect()];
+    await one.socket.join('a');
+    await other.socket.join('b');
+    await publish(['a', 'b'], 0);
+    await until('it arrives', () => other.seen.includes(0));
+    const stopped = relay.stopAt('room:b');
+    for (let n = 1; n <= count; n += 1) near.io.to(['a', 'b']).emit('event', n);
+    await stopped;
+    await until('one has it', () => one.seen.includes(count));
+    return { ...parts, one, other };
+  }
+
+  it.each([1, 3])('reaches the other, too, be it %i in a bundle', async (count) => {
+    const { publish, cutOff, mend, one, other } = await half(count);
+    await cutOff();
+    await mend();
+    await publish(['a', 'b'], 'last');
+    const all = [0, 1, 2, 3].slice(0, count + 1);
+    for (const { seen } of [one, other]) {
+      await until('the last one arrives', () => seen.includes('last'));
+      expect(seen).toEqual([...all, 'last']);
+    }
+  });
+
+  it('is replayed to who was shown a direct one before it', async () => {
+    const { publish, cutOff, mend, one, other } = await half(1);
+    const clients = [one, other];
+    const shown = clients.map(({ client }) => next(client, 'direct'));
+    for (const { socket } of clients) socket.emit('direct');
+    await Promise.all(shown);
+    for (const { client } of clients) {
+      client.io.reconnection(false);
+      client.io.engine.close();
+    }
+    await cutOff();
+    await mend();
+    for (const { client } of clients) client.connect();
+    await Promise.all(clients.map(({ client }) => next(client, 'connect')));
+    await publish(['a', 'b'], 'last');
+    for (const { client, seen } of clients) {
+      await until('the last one arrives', () => seen.includes('last'));
+      expect([client.recovered, ...seen]).toEqual([true, 0, 1, 'last']);
+    }
+  });
+});
+
 describe('a session', () => {
   it('without the room of all is not restored', async () => {
     const { redis, publish, connect } = await nearAndFar();

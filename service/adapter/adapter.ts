@@ -3,7 +3,7 @@ import { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import { type Channels, everyone, openChannels } from './channels.ts';
-import { goLive, type Packet, writeDirect } from './delivery.ts';
+import { goLive, isWritable, offsetFor, type Packet, writeDirect } from './delivery.ts';
 import { type Flags, noId, type PacketEncoder, requireDefaultParser } from './entry.ts';
 import * as handshakes from './handshake.ts';
 import type { Hub } from './hub.ts';
@@ -167,10 +167,11 @@ export class RecoveringAdapter extends RedisAdapter {
     const rooms = [...opts.rooms];
     const except = [...(opts.except ?? [])]; // numbers stay numbers, as in `socket.rooms`
     const target = rooms.length === 1 && except.length === 0 ? rooms[0] : undefined;
-    const socket = target === undefined ? undefined : this.sessions.get(target)?.socket;
-    const isWritable = socket?.connected && socket.conn.readyState === 'open';
-    if (isWritable) writeDirect(socket, packet, this.#withOffset(packet), flags);
-    else if (flags.local) Adapter.prototype.broadcast.call(this, packet as never, opts);
+    const session = target === undefined ? undefined : this.sessions.get(target);
+    if (session && isWritable(session.socket)) {
+      const withOffset = this.#withOffset(packet, offsetFor(session, this.hub.complete()));
+      writeDirect(session.socket, packet, withOffset, flags);
+    } else if (flags.local) Adapter.prototype.broadcast.call(this, packet as never, opts);
     else if (packet.id === undefined) {
       const encoded = this.#encoder.encode(this.#withOffset(packet, noId));
       this.#post(toMessage(encoded, this.channels, { rooms, except, flags }));

@@ -90,6 +90,7 @@ interface Room {
 }
 
 const least = (one: Id, other: Id) => (other < one ? other : one);
+const most = (one: Id, other: Id) => (other > one ? other : one);
 
 /**
  * Its members get what came after they joined. What came before the process listened to the room it
@@ -100,10 +101,12 @@ function sourceOf(
   members: Members,
   { room, log, channel, read, sids }: Room,
 ): CatchUpSource {
-  const position = hub.lastSeen();
-  const startOf = (sid: string) => members.sessions.get(sid)?.joined.get(room) ?? position;
-  const earliest = () => [...sids()].map(startOf).reduce(least, position);
-  const after = hub.subscriptions.listens(channel, hub.latest()) ? position : earliest();
+  const complete = hub.complete();
+  const startOf = (sid: string) => members.sessions.get(sid)?.joined.get(room) ?? complete;
+  const seenBy = (sid: string) => members.sessions.get(sid)?.cursor ?? complete;
+  const neededBy = (sid: string) => most(startOf(sid), seenBy(sid));
+  const earliest = () => [...sids()].map(neededBy).reduce(least, complete);
+  const after = hub.subscriptions.listens(channel, hub.latest()) ? complete : earliest();
   const those = (wanted: (start: Id) => boolean) =>
     [...sids()].filter((sid) => wanted(startOf(sid)));
   const target = targetOf(members, () => those((start) => start <= after), hub);

@@ -1,6 +1,6 @@
 // Writing entries to sockets: each at most once, in order, and never before its socket is ready.
 import type { Namespace, Socket } from 'socket.io';
-import type { Entry, Flags } from './entry.ts';
+import type { Entry, Flags, Id } from './entry.ts';
 import type { AdapterOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 import type { Target } from './turn.ts';
@@ -119,6 +119,16 @@ function accept(members: Members, session: Session, { header, id }: Entry): bool
   const own = members.sids.get(session.sid);
   return !header.except.some((room) => own?.has(room));
 }
+
+export const isWritable = (socket: Socket | undefined): socket is Socket =>
+  socket?.connected === true && socket.conn.readyState === 'open';
+
+/**
+ * What a direct packet shows as its offset: a message that has arrived for some of its rooms may be
+ * still to come for this socket, or it has been written to it.
+ */
+export const offsetFor = ({ cursor }: Session, complete: Id): Id =>
+  cursor > complete ? cursor : complete;
 
 /** To one live socket of this process: no need for Redis. */
 export function writeDirect(
