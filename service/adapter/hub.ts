@@ -157,10 +157,11 @@ function beat({ main, use }: Connections, { key, windowMs, clock, gate, failed }
   };
   const expiration = { type: 'PX' as const, value: windowMs };
   const once = async () => {
+    const sentMs = performance.now();
     const [[seconds, us]] = await use((client) =>
       Promise.all([client.time(), client.set(key, '1', { expiration })]),
     );
-    clock.measure(Number(seconds) * 1_000_000 + Number(us));
+    clock.measure(Number(seconds) * 1_000_000 + Number(us), sentMs);
   };
   const every = Math.min(beatMsMax, windowMs / beatsPerWindow);
   const timer = setInterval(() => main() && void once().then(live, failed), every);

@@ -71,7 +71,7 @@ export function raise({ joined }: Session, room: string, id: Id): void {
 
 /** The position of a join that Redis could not be asked for. */
 export function estimate(session: Session, room: string, made: Estimate, clock: Clock): void {
-  raise(session, room, clock.boundAt(made.atMs));
+  raise(session, room, clock.before(made.atMs));
   session.estimates.set(room, made);
 }
 
@@ -79,9 +79,7 @@ export function estimate(session: Session, room: string, made: Estimate, clock: 
 export function correct({ joined, estimates }: Session, clock: Clock): void {
   for (const [room, { atMs, seen }] of estimates) {
     const position = joined.get(room);
-    if (position === undefined) continue;
-    const bound = clock.boundAt(atMs);
-    if (bound < position) joined.set(room, bound > seen ? bound : seen);
+    if (position !== undefined && clock.isBehind(position, atMs)) joined.set(room, seen);
   }
 }
 
