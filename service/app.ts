@@ -42,7 +42,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { metrics, report, tracing } = observed(config, log, given.counted);
   const verify = refuseRevoked(createTokenVerifier(config), (user) => orders.revokedBefore(user));
   const verifyAuth = verifyOnce(verify);
-  const stores = openStores(config, verifyAuth, metrics, report);
+  const stores = openStores({ config, identify: verifyAuth, metrics, report });
   const { broadcast, history, presence, orders } = stores;
   const httpServer = createPageServer(config, given.tokens, report);
   const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
@@ -62,7 +62,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     history,
     presence,
     access: createAccess(config, report),
-    publish: createPublish(broadcast.publish),
+    publish: createPublish(broadcast),
     handle: createHandle(metrics),
     log,
     metrics,
@@ -74,7 +74,12 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { order, ...obedience } = obeyOrders(io, orders, report);
   const own = { io, order, traced: tracing.publishing };
   const ready = Promise.all([stores.ready(), obedience.begun]);
-  const background = startBackground({ ...common, after: ready, send: stores.echo, lifecycle });
+  const background = startBackground({
+    ...common,
+    after: ready,
+    send: broadcast.loopback,
+    lifecycle,
+  });
 
   return {
     io,

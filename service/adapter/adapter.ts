@@ -1,19 +1,39 @@
-// An adapter for Socket.IO 4.8 on Redis with connection state recovery on any process.
+// The adapter of one namespace: what Socket.IO calls, over an engine that may be Redis or memory.
 import { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Namespace, Socket } from 'socket.io';
-import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
-import { answerFailures, beforeRequests } from './cluster-requests.ts';
-import { goLive, type Packet, writeDirect } from './delivery/delivery.ts';
-import { type Flags, noId, type PacketEncoder, requireDefaultParser } from './delivery/envelope.ts';
-import * as handshakes from './session/connect-hook.ts';
-import { restore } from './session/restore.ts';
-import { newSession, type Session } from './session/session.ts';
-import { createKeeper, type Keeper } from './session/session-writer.ts';
-import { type Channels, everyone, openChannels } from './stream/channels.ts';
-import { type Message, toMessage } from './stream/publisher.ts';
-import type { Hub } from './stream/stream.ts';
+import type { BroadcastOptions } from 'socket.io-adapter';
+import { answerFailures, beforeRequests, rememberOwnRequests } from './cluster-requests.ts';
+import { type Flags, noId, requireDefaultParser } from './delivery/envelope.ts';
+import type { Outcome } from './engine.ts';
+import { everyone, namesOf } from './names.ts';
+import { type Connect, currentConnect, hookConnect } from './session/connect-hook.ts';
+import { goLive, writeDirect } from './session/delivery.ts';
+import { closed, connected, createSession, isOver, lost, type Session } from './session/session.ts';
+import { createSessionStore, type SessionStore } from './session/session-store.ts';
+import { createSessionWriter, type SessionWriter } from './session/session-writer.ts';
+import {
+  broadcastLocally,
+  clientOf,
+  encoderOf,
+  endConnection,
+  forgetUnconnected,
+  mapEncoded,
+  type Packet,
+  type PacketEncoder,
+  privateIdOf,
+} from './socketio-internals.ts';
+import { type Channels, openChannels } from './stream/channels.ts';
+import { correctPositions } from './stream/clock.ts';
+import {
+  type Extras,
+  extend,
+  type Message,
+  type Publisher,
+  toMessage,
+} from './stream/publisher.ts';
+import { restore } from './stream/restore.ts';
+import type { Stream } from './stream/stream.ts';
 
-type Post = (message: Message) => void;
 type BaseClient = ConstructorParameters<typeof RedisAdapter>[1];
 
 /**
@@ -22,64 +42,65 @@ type BaseClient = ConstructorParameters<typeof RedisAdapter>[1];
  */
 export class RecoveringAdapter extends RedisAdapter {
   readonly sessions = new Map<string, Session>();
-  readonly hub: Hub;
+  readonly stream: Stream;
   readonly channels: Channels;
-  readonly #post: Post;
-  readonly keeper: Keeper;
+  readonly store: SessionStore;
+  readonly writer: SessionWriter;
+  readonly #publisher: Publisher;
   readonly #encoder: PacketEncoder;
   readonly #users = new WeakMap<Socket, string>();
   #closed = false;
 
-  constructor(nsp: Namespace, hub: Hub, base: BaseClient, post: Post) {
-    super(nsp, base, base, { key: hub.options.key });
-    this.#encoder = Reflect.get(nsp.server, 'encoder');
+  constructor(nsp: Namespace, stream: Stream, base: BaseClient, publisher: Publisher) {
+    const { options } = stream;
+    super(nsp, base, base, { key: options.key });
+    this.#encoder = encoderOf(nsp.server);
     requireDefaultParser(this.#encoder);
-    this.hub = hub;
-    this.#post = post;
-    this.keeper = createKeeper(hub, nsp.name, this.sessions, (session) => this.retire(session));
-    this.channels = openChannels(hub, this);
-    const encodeBase = Reflect.get(Adapter.prototype, '_encode'); // of local and emitters' messages
-    Reflect.set(this, '_encode', (packet: Packet, options: object) =>
-      encodeBase.call(this, this.#withOffset(packet), options),
+    this.stream = stream;
+    this.#publisher = publisher;
+    this.store = createSessionStore(stream.engine, nsp.name);
+    this.writer = createSessionWriter(this.store, this.sessions, options, (session) =>
+      this.retire(session),
     );
-    beforeRequests(this, hub);
+    this.channels = openChannels(stream, this, namesOf(stream.prefix, nsp.name));
+    mapEncoded(this, (packet) => this.#withOffset(packet));
+    beforeRequests(this, stream);
     answerFailures(this);
+    rememberOwnRequests(this);
     const identify = async (auth: Record<string, unknown>) => {
-      await Promise.all([hub.started, this.channels.listening()]); // else it would miss messages
-      return hub.options.identify(auth, nsp.name);
+      await Promise.all([stream.started, this.channels.listening()]); // else it misses messages
+      return options.identify(auth, nsp.name);
     };
-    handshakes.hookHandshake(nsp, identify, (socket, handshake) =>
-      this.#created(socket, handshake),
-    );
+    hookConnect(nsp, identify, (socket, connect) => this.#created(socket, connect));
     nsp.on('connect', (socket) => this.#connected(socket)); // before any listener of the user's
   }
 
   /** Resolves when the session knows of the rooms: an acknowledged join survives this process. */
   override addAll(sid: string, rooms: Set<string>): Promise<void> {
-    this.hub.turn.flush(); // what has arrived is not for those who join now
+    this.stream.arrivals.flush(); // what has arrived is not for those who join now
     rooms.delete(everyone); // everybody is in it, and stays there
     let session = this.sessions.get(sid);
     if (!session) {
-      session = newSession(sid);
+      session = createSession(sid);
       this.channels.start(session);
       this.sessions.set(sid, session);
     }
     const fresh = [...rooms].filter((room) => !this.sids.get(sid)?.has(room));
     super.addAll(sid, rooms);
     for (const room of fresh) this.channels.enter(session, room);
-    // Also of a room that it is in: whoever repeats a join was not told that it is saved.
-    return session.socket ? this.keeper.save(session) : Promise.resolve();
+    // Also of a room that it is in: a repeated join was not acknowledged.
+    return session.socket ? this.writer.save(session) : Promise.resolve();
   }
 
-  /** Resolves when the session has forgotten the room: an acknowledged leave survives too. */
+  /** Resolves when the session has forgotten the room: an acknowledged leave survives, too. */
   override del(sid: string, room: string): Promise<void> {
-    this.hub.turn.flush(); // what has arrived is for those who leave now
+    this.stream.arrivals.flush(); // what has arrived is for those who leave now
     if (room === everyone) return Promise.resolve();
     super.del(sid, room);
     const session = this.sessions.get(sid);
     session?.joined.delete(room);
     this.channels.left(room);
-    return session?.socket ? this.keeper.save(session) : Promise.resolve();
+    return session?.socket ? this.writer.save(session) : Promise.resolve();
   }
 
   override delAll(sid: string): void {
@@ -90,11 +111,12 @@ export class RecoveringAdapter extends RedisAdapter {
     for (const room of rooms) this.channels.left(room);
   }
 
-  #created(socket: Socket, { user = '', session }: handshakes.Handshake): boolean {
+  /** False: the socket must not live. */
+  #created(socket: Socket, { user = '', session }: Connect): boolean {
     this.#users.set(socket, user);
     if (this.#closed) {
       if (session) this.abandon(session, false);
-      return false; // the namespace was made anew meanwhile: the client is to come there
+      return false; // the namespace was made again meanwhile: the client has to come there
     }
     if (!session || !socket.recovered) return true;
     if (this.sessions.get(socket.id) !== session) return false; // claimed again meanwhile
@@ -103,90 +125,114 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   #connected(socket: Socket): void {
-    const session = this.sessions.get(socket.id);
     if (this.#closed) socket.conn.close();
+    const session = this.sessions.get(socket.id);
     if (!session) return;
-    Object.assign(session, { socket, client: socket.client, data: socket.data, phase: 'open' });
-    session.user = this.#users.get(socket) ?? '';
-    const pid = Reflect.get(socket, 'pid');
-    if (typeof pid === 'string') session.pid = pid;
-    goLive(this, session, this.hub.wire);
-    void this.keeper.save(session);
+    const [client, user] = [clientOf(socket), this.#users.get(socket) ?? ''];
+    connected(session, { socket, client, user, data: socket.data, pid: privateIdOf(socket) });
+    goLive(this, session, this.stream.writer);
+    void this.writer.save(session);
   }
 
   override persistSession({ sid, data }: { sid: string; data: unknown }): void {
     const session = this.sessions.get(sid);
-    if (!session || session.phase === 'lost') return;
-    session.phase = 'closed';
-    session.data = data;
-    this.keeper.release(session);
+    if (!session || isOver(session)) return;
+    closed(session, data);
+    this.#release(session);
   }
 
   override restoreSession(pid: string, offset: string): Promise<never> {
-    const handshake = handshakes.currentHandshake();
-    if (!handshake) return Promise.resolve(null as never);
-    return restore(this, pid, offset, handshake) as Promise<unknown> as Promise<never>;
+    const connect = currentConnect();
+    if (!connect) return Promise.resolve(null as never);
+    return restore(this, pid, offset, connect) as Promise<unknown> as Promise<never>;
   }
 
   /** A newer connection has the session: this one goes, without a DISCONNECT, which is final. */
   retire(session: Session): void {
     const { socket, client, phase } = session;
     if (phase === 'lost') return;
-    session.phase = 'lost';
+    lost(session);
     if (socket?.connected) {
-      handshakes.endConnection(socket);
+      endConnection(socket);
       return;
     }
     this.delAll(session.sid);
-    if (socket) handshakes.forgetUnconnected(this.nsp, socket);
+    if (socket) forgetUnconnected(this.nsp, socket);
     client?.conn.close();
   }
 
-  /** Undoes a restore that failed; a `useless` session is deleted, others wait for a next try. */
   abandon(session: Session, useless: boolean): void {
     if (this.sessions.get(session.sid) !== session) return;
-    session.phase = useless ? 'open' : 'restoring';
+    if (!isOver(session)) {
+      closed(session);
+      if (useless) this.writer.remove(session);
+      else this.#release(session);
+    }
     this.delAll(session.sid);
   }
 
   #ended(session: Session): void {
-    const { phase, socket } = session;
     this.sessions.delete(session.sid);
-    if (phase === 'closed' || phase === 'lost') return;
-    // Restored, and its transport closed or a middleware refused before it was connected.
-    const unconnected = socket !== undefined && !socket.connected;
-    if (phase === 'restoring' || unconnected) this.keeper.release(session);
-    else {
-      session.phase = 'closed'; // what waits to be saved would bring it back
-      this.keeper.remove(session);
-    }
+    if (isOver(session)) return;
+    // A restored one whose transport closed, or that a middleware refused, was never connected.
+    const unconnected = session.socket !== undefined && !session.socket.connected;
+    const returns = session.phase === 'restoring' || unconnected;
+    closed(session); // what waits to be saved would bring it back
+    if (returns) this.#release(session);
+    else this.writer.remove(session);
   }
 
-  override broadcast(packet: Packet, opts: BroadcastOptions): void {
-    const flags: Flags = opts.flags ?? {};
-    const rooms = [...opts.rooms];
-    const except = [...(opts.except ?? [])]; // numbers stay numbers, as in `socket.rooms`
+  #release(session: Session): void {
+    correctPositions(session, this.stream.clock); // no catch-up will
+    this.writer.release(session);
+  }
+
+  override broadcast(packet: Packet, to: BroadcastOptions): void {
+    const message = this.#route(packet, to);
+    if (message) this.#publisher.post(message);
+  }
+
+  /**
+   * Broadcasts and resolves when the engine has the message; to nothing if it only went to sockets
+   * of this process. Rejects with `EngineUnavailable`: then it may have been published all the
+   * same.
+   */
+  async publish(
+    packet: Packet,
+    to: BroadcastOptions,
+    extras: Extras,
+  ): Promise<Outcome | undefined> {
+    const message = this.#route(packet, to);
+    return message && this.#publisher.publish(extend(message, extras));
+  }
+
+  /** The message to publish, unless the packet is for sockets of this process and was written. */
+  #route(packet: Packet, to: BroadcastOptions): Message | undefined {
+    const flags: Flags = to.flags ?? {};
+    const rooms = [...to.rooms];
+    const except = [...(to.except ?? [])]; // numbers stay numbers, as in `socket.rooms`
     const target = rooms.length === 1 && except.length === 0 ? rooms[0] : undefined;
     const socket = target === undefined ? undefined : this.sessions.get(target)?.socket;
     const isWritable = socket?.connected && socket.conn.readyState === 'open';
     if (isWritable) writeDirect(socket, packet, this.#withOffset(packet), flags);
-    else if (flags.local) Adapter.prototype.broadcast.call(this, packet as never, opts);
+    else if (flags.local) broadcastLocally(this, packet, to);
     else if (packet.id === undefined) {
       const encoded = this.#encoder.encode(this.#withOffset(packet, noId));
-      this.#post(toMessage(encoded, this.channels, { rooms, except, flags }));
+      return toMessage(encoded, this.channels, { rooms, except, flags });
     } // else an acknowledgement is awaited from a socket that is not here
+    return undefined;
   }
 
   /** A copy: others share the packet. Without an offset a trailing text would be taken for one. */
-  #withOffset(packet: Packet, offset = this.hub.lastSeen()): Packet {
+  #withOffset(packet: Packet, offset = this.stream.delivered()): Packet {
     const data = packet.id === undefined ? [...packet.data, offset] : packet.data;
     return { ...packet, nsp: this.nsp.name, data };
   }
 
   override async close(): Promise<void> {
     this.#closed = true;
-    this.channels.close(); // at once: a namespace of this name may be made anew meanwhile
+    this.channels.close(); // at once: a namespace of this name may be made again meanwhile
     super.close();
-    await this.keeper.close();
+    await this.writer.close();
   }
 }

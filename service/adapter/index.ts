@@ -1,78 +1,61 @@
-// `createAdapter(redisClient, options)`, the form of the ecosystem's adapters.
+// The package's entry: `createAdapter(redisClient, options)`, the form of the ecosystem's adapters.
 import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { RecoveringAdapter } from './adapter.ts';
-import { createRequestClient, rememberOwnRequests } from './cluster-requests.ts';
-import {
-  type AdapterOptions,
-  defaultOptions,
-  type Limit,
-  type Observer,
-  type RestoreResult,
-} from './options.ts';
+import { createRequestClient } from './cluster-requests.ts';
+import type { EngineSource, Outcome } from './engine.ts';
+import { type MemoryStore, memorySource } from './memory/engine.ts';
+import { type AdapterOptions, defaultOptions, type GivenOptions } from './options.ts';
 import type { RedisClient, SentinelOptions } from './redis/client.ts';
 import { requireOptions } from './redis/client-options.ts';
-import { RedisUnavailable } from './redis/connection.ts';
-import { type Locator, locatorOf } from './redis/locate.ts';
-import { RedisUnfit } from './redis/requirements.ts';
-import { catchUp, checkPosition } from './stream/catch-up.ts';
-import { createEcho, type Echo } from './stream/loopback.ts';
-import {
-  createPublisher,
-  type Extras,
-  extend,
-  type Message,
-  type Published,
-  type Publisher,
-} from './stream/publisher.ts';
-import { createHub, type Hub } from './stream/stream.ts';
+import { redisSource } from './redis/engine.ts';
+import { locatorOf } from './redis/locate.ts';
+import { destinationsOf, eventType, recoveryMsOf } from './socketio-internals.ts';
+import { createLoopback } from './stream/loopback.ts';
+import { createPublisher, type Extras, type Publisher } from './stream/publisher.ts';
+import { createStream, type Stream } from './stream/stream.ts';
 import { createWarnings } from './warnings.ts';
 
-export type {
-  AdapterOptions,
-  Extras,
-  Limit,
-  Observer,
-  Published,
-  RedisClient,
-  RestoreResult,
-  SentinelOptions,
-};
-export { RedisUnavailable, RedisUnfit };
-
-type Given = Partial<Omit<AdapterOptions, 'observer'>> & { observer?: Partial<Observer> };
+export { EngineUnavailable, type Outcome } from './engine.ts';
+export { createMemoryStore, type MemoryStore } from './memory/engine.ts';
+export type { AdapterOptions, GivenOptions, Limit, Observer, RestoreResult } from './options.ts';
+export type { RedisClient, SentinelOptions } from './redis/client.ts';
+export { RedisUnfit } from './redis/requirements.ts';
+export type { Extras } from './stream/publisher.ts';
 
 export interface AdapterFactory {
   (namespace: Namespace): Adapter;
   /**
-   * Runs `emit`, synchronously, and resolves when Redis has what it published, with an outcome for
-   * each message; with extras it is to be one. Rejects with `RedisUnavailable`.
+   * Emits an event to a server, a namespace, or what `to()` or `except()` returns, and resolves
+   * when the engine has it; to nothing if it only went to sockets of this process. Rejects with
+   * `EngineUnavailable`: then it may have been published all the same.
    */
-  publish(emit: () => void, extras?: Extras): Promise<Published[]>;
+  publish(
+    target: object,
+    event: string,
+    args: unknown[],
+    extras?: Extras,
+  ): Promise<Outcome | undefined>;
   /** The full name of a key for the extras of a message in the namespace `/`. */
   key(name: string): string;
-  /** The newest `count` values recorded under such a key before an entry, with their entries. */
+  /** The newest `count` values recorded under such a key before an id or `+`, newest first. */
   recorded(key: string, before: string, count: number): Promise<{ id: string; value: string }[]>;
   /**
-   * Resolves when sessions can be restored: Redis is there, and nothing is left to catch up.
+   * Resolves when sessions can be restored: the engine is up, and nothing is left to catch up.
    * Rejects with `RedisUnfit`, which says why a Redis is refused; it is tried again all the same.
    */
   ready(): Promise<void>;
-  /** Sends a message to this process itself; resolves when it has come back through Redis. */
-  echo(): Promise<void>;
+  /** Sends a message to this process itself; resolves when it has come back through the engine. */
+  loopback(): Promise<void>;
   /** Whether there is a connection to Redis, in a cluster to every master that is needed. */
   isUp(): boolean;
 }
 
-const windowMsDefault = 120_000;
-
-/** What namespaces that see one stream of messages share. */
+/** What the namespaces on one stream share. */
 interface Shared {
-  hub: Hub;
-  post: Publisher['post'];
-  /** Sends what waits to be published. */
-  flush(): void;
-  echo: Echo;
+  stream: Stream;
+  publisher: Publisher;
+  loopback(): Promise<void>;
   adapters: Map<string, RecoveringAdapter>;
 }
 
@@ -83,131 +66,124 @@ interface Shared {
  */
 export function createAdapter(
   client: RedisClient | SentinelOptions,
-  given: Given = {},
+  given: GivenOptions = {},
+): AdapterFactory {
+  const locator = locatorOf(client); // refuses at once what it cannot use
+  return adapterOn((options) => redisSource(locator, options), given);
+}
+
+/** The same for a server that is alone: the engine is the memory of this process. */
+export function createMemoryAdapter(given: GivenOptions = {}, store?: MemoryStore): AdapterFactory {
+  return adapterOn((options) => memorySource(options, store), given);
+}
+
+function adapterOn(
+  open: (options: AdapterOptions) => EngineSource,
+  given: GivenOptions,
 ): AdapterFactory {
   requireOptions(given);
   const observer = given.observer
     ? { ...defaultOptions.observer, ...given.observer }
     : createWarnings();
-  const options: AdapterOptions = { ...defaultOptions, ...given, observer };
-  const locator = locatorOf(client);
+  let known: { options: AdapterOptions; source: EngineSource } | undefined;
   const streams = new Map<string, Shared>(); // by prefix
-  const collector = createCollector();
 
-  const prefixOf = (namespace: string) =>
-    locator.sharded ? `${options.key}:{${namespace}}` : options.key;
-  const open = (prefix: string, namespace: Namespace): Shared => {
-    const adapters: Shared['adapters'] = new Map();
-    const hub = hubFor(namespace, locator, prefix, options, adapters);
-    const publisher = createPublisher(hub);
-    const { flush, publish } = publisher;
-    const echo = createEcho(hub, publish);
-    const shared = { hub, post: collector.through(publisher), flush, echo, adapters };
-    streams.set(prefix, shared);
-    return shared;
+  /** Only the server knows the recovery window, if it is not given. */
+  const opened = ({ server }: Namespace) => {
+    if (known) return known;
+    const own = recoveryMsOf(server);
+    const recoveryMsMax = given.recoveryMsMax ?? own;
+    if (own > 0 && recoveryMsMax !== own) {
+      throw new TypeError(
+        `recoveryMsMax is ${recoveryMsMax}, but the server's maxDisconnectionDuration is ${own}: ` +
+          'give both the same number of milliseconds',
+      );
+    }
+    const options = { ...defaultOptions, ...given, observer, recoveryMsMax };
+    known = { options, source: open(options) };
+    return known;
+  };
+  const prefixOf = (namespace: string) => {
+    const key = given.key ?? defaultOptions.key;
+    return known?.source.sharded ? `${key}:{${namespace}}` : key;
   };
 
   // A function, not an arrow: Socket.IO calls it with `new`.
   function factory(namespace: Namespace): RecoveringAdapter {
+    const { options, source } = opened(namespace);
     const prefix = prefixOf(namespace.name);
-    const { hub, post, flush, adapters } = streams.get(prefix) ?? open(prefix, namespace);
-    const requests = createRequestClient(hub, flush) as never;
-    const adapter = new RecoveringAdapter(namespace, hub, requests, post);
-    rememberOwnRequests(adapter);
+    const shared = streams.get(prefix) ?? share(source, prefix, options);
+    streams.set(prefix, shared);
+    const { stream, publisher, adapters } = shared;
+    const requests = createRequestClient(stream, publisher.flush) as never;
+    const adapter = new RecoveringAdapter(namespace, stream, requests, publisher);
     adapters.set(namespace.name, adapter);
     const { close } = adapter;
     adapter.close = async () => {
       // At once: a namespace of the same name may be made while this one is closed.
       if (adapters.get(namespace.name) === adapter) adapters.delete(namespace.name);
-      const last = adapters.size === 0 && streams.get(prefix)?.hub === hub;
+      const last = adapters.size === 0 && streams.get(prefix)?.stream === stream;
       if (last) streams.delete(prefix);
       await close.call(adapter);
-      if (last) await hub.close();
+      if (last) await stream.close();
     };
     return adapter;
   }
   const main = () => streams.get(prefixOf('/')) as Shared; // every server has this namespace
-  const hubs = () => [...streams.values()].map(({ hub }) => hub);
+  const all = () => [...streams.values()].map(({ stream }) => stream);
   return Object.assign(factory, {
-    publish: collector.collect,
+    publish,
     key: (name: string) => `${prefixOf('/')}:${name}`,
-    async recorded(key: string, before: string, count: number) {
-      return main().hub.connections.newest(key, before, count);
-    },
-    echo: () => main().echo(),
-    ready: async () => void (await Promise.all(hubs().map((hub) => hub.ready()))),
-    isUp: () => hubs().every(({ connections }) => connections.main() !== undefined),
+    recorded: async (key: string, before: string, count: number) =>
+      main().stream.engine.readRecord(key, before, count),
+    loopback: () => main().loopback(),
+    ready: async () => void (await Promise.all(all().map((stream) => stream.ready()))),
+    isUp: () => all().every((stream) => stream.isUp()),
   });
 }
 
-/** Knows what an `emit` has published, though Socket.IO's methods do not say. */
-function createCollector() {
-  let collecting: { published: Promise<Published>[]; extras: Extras } | undefined;
-  return {
-    through:
-      ({ post, publish }: Publisher) =>
-      (message: Message) => {
-        if (!collecting) return post(message);
-        const { published, extras } = collecting;
-        if (published.length > 0 && Object.keys(extras).length > 0) {
-          throw new Error('extras are for one message: emit once, in one namespace');
-        }
-        const outcome = publish(extend(message, extras));
-        outcome.catch(() => {}); // whoever collects hears of it, unless `emit` throws
-        published.push(outcome);
-      },
-    collect(emit: () => void, extras: Extras = {}): Promise<Published[]> {
-      collecting = { published: [], extras };
-      const { published } = collecting;
-      try {
-        emit();
-      } finally {
-        collecting = undefined;
-      }
-      return Promise.all(published);
-    },
-  };
-}
-
-function hubFor(
-  { server }: Namespace,
-  locator: Locator,
-  prefix: string,
-  options: AdapterOptions,
-  adapters: Map<string, RecoveringAdapter>,
-): Hub {
-  const recovery = Reflect.get(server, 'opts').connectionStateRecovery;
-  const windowMs = recovery?.maxDisconnectionDuration ?? windowMsDefault;
-  const hub = createHub({ locator, prefix }, options, windowMs);
+function share(source: EngineSource, prefix: string, options: AdapterOptions): Shared {
+  const adapters: Shared['adapters'] = new Map();
   const all = () => [...adapters.values()];
-  watchNotices(hub, adapters);
-  hub.catchWith({
-    check: () => checkPosition(hub),
-    async catchUp() {
-      const after = hub.lastSeen();
-      const sources = all().flatMap(({ channels }) => channels.catchUpSources(after));
-      return catchUp(hub, after, sources, () => {
-        for (const adapter of all()) adapter.keeper.forgetAll();
-      });
+  const stream = createStream(source, prefix, options, {
+    sources: () => all().flatMap(({ channels }) => channels.catchUpSources()),
+    forgetAll() {
+      for (const { writer } of all()) writer.forgetAll();
     },
-    caughtUp() {
-      for (const { channels, keeper } of all()) {
-        channels.caughtUp();
-        keeper.saveAll();
+    caughtUp(upTo) {
+      for (const { channels, writer } of all()) {
+        channels.caughtUp(upTo);
+        writer.saveAll();
+      }
+    },
+    claimed({ namespace, pid }, epoch) {
+      const adapter = adapters.get(namespace);
+      for (const session of adapter?.sessions.values() ?? []) {
+        if (session.pid === pid && session.epoch < epoch) adapter?.retire(session);
       }
     },
   });
-  return hub;
+  const publisher = createPublisher(stream.engine, options);
+  return { stream, publisher, loopback: createLoopback(stream, publisher.publish), adapters };
 }
 
-/** Told by a claim that another process has a session now. */
-function watchNotices(hub: Hub, adapters: Map<string, RecoveringAdapter>): void {
-  void hub.subscriptions.add(hub.keys.processes + hub.processId, undefined, (_, payload) => {
-    const [epoch = '', ...rest] = payload.toString().split(' ');
-    const { namespace, pid } = JSON.parse(rest.join(' '));
-    const adapter = adapters.get(namespace);
-    for (const session of adapter?.sessions.values() ?? []) {
-      if (session.pid === pid && session.epoch < Number(epoch)) adapter?.retire(session);
-    }
-  });
+async function publish(
+  target: object,
+  event: string,
+  args: unknown[],
+  extras: Extras = {},
+): Promise<Outcome | undefined> {
+  const destinations = destinationsOf(target);
+  if (destinations.length > 1 && Object.keys(extras).length > 0) {
+    throw new TypeError('Extras are for one message: publish to one namespace');
+  }
+  const outcomes = await Promise.all(
+    destinations.map(({ adapter, to }) => {
+      if (!(adapter instanceof RecoveringAdapter)) {
+        throw new TypeError('Publish to a namespace of a server that has this adapter');
+      }
+      return adapter.publish({ type: eventType, data: [event, ...args] }, to, extras);
+    }),
+  );
+  return outcomes[0];
 }

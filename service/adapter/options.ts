@@ -1,6 +1,11 @@
 // Every limit of the adapter, with its unit in the name, and what a server may be told.
 
 export interface AdapterOptions {
+  /**
+   * Milliseconds within which a lost connection can be recovered: what the server has as
+   * `connectionStateRecovery.maxDisconnectionDuration`. 0: it cannot.
+   */
+  recoveryMsMax: number;
   /** Prefix of all keys and channels; servers with the same one are one cluster. */
   key: string;
   /** Entries and bytes that the log of one room keeps, about. */
@@ -42,6 +47,11 @@ export interface AdapterOptions {
   observer: Observer;
 }
 
+/** What a server gives; the rest are defaults. */
+export type GivenOptions = Partial<Omit<AdapterOptions, 'observer'>> & {
+  observer?: Partial<Observer>;
+};
+
 /** Told what happens inside, for metrics and logs. */
 export interface Observer {
   restoreEnded(result: RestoreResult): void;
@@ -82,7 +92,13 @@ export type RestoreResult =
 
 const ignore = () => {};
 
+/** Milliseconds a log outlives its last message, and a session its socket. */
+export const keepMsOf = ({ recoveryMsMax }: AdapterOptions) => 2 * recoveryMsMax + noticeMsMax;
+
+const noticeMsMax = 60_000; // a break may be noticed late
+
 export const defaultOptions: AdapterOptions = {
+  recoveryMsMax: 120_000,
   key: 'socket.io',
   logEntriesMax: 1_000,
   logBytesMax: 16_777_216,

@@ -1,6 +1,7 @@
 // The observer used when none is given: emits a Node.js warning once per distinct reason.
+import { EngineUnavailable } from './engine.ts';
 import { defaultOptions, type Limit, type Observer } from './options.ts';
-import { RedisUnavailable } from './redis/connection.ts';
+
 import { RedisUnfit } from './redis/requirements.ts';
 
 const limits: Record<Limit, string> = {
@@ -67,7 +68,7 @@ export function createWarnings(): Observer {
         );
       } else if (stage === 'redis_settings') {
         warn(reason, reason);
-      } else if (!(error instanceof RedisUnavailable) || error.cause) {
+      } else if (!(error instanceof EngineUnavailable) || error.cause) {
         const [word = ''] = /^[A-Z]{2,}/.exec(reason) ?? []; // NOPERM, OOM, ...
         const text = failures[stage] ?? `${stage} failed`;
         warn(`${stage} ${word}`, `${text} (${reason})`, stackOf(stage, error));
@@ -81,7 +82,7 @@ function reasonOf(error: unknown): string {
     return [...new Set(error.errors.map(reasonOf))].join(', ');
   }
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof RedisUnavailable && error.cause) return reasonOf(error.cause);
+  if (error instanceof EngineUnavailable && error.cause) return reasonOf(error.cause);
   return error.message || String(Reflect.get(error, 'code') ?? error.name);
 }
 

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { type MooringServer, publishSchema, roomName, userRoom } from '../protocol/events.ts';
+import type { Broadcast } from '../stores/broadcast.ts';
 import type { Traced } from '../telemetry/tracing/tracing.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
@@ -16,8 +17,7 @@ export const publishEndpoint = {
 
 export interface PublishParts {
   io: MooringServer;
-  /** Runs the emit; resolves when Redis has it, or had it before by the same `once` key. */
-  publish(emit: () => void, extras?: { once?: string; context?: string }): Promise<unknown>;
+  publish: Broadcast['publish'];
   traced: Traced;
 }
 
@@ -27,7 +27,7 @@ export const publishRoute = ({ io, publish, traced }: PublishParts) =>
     const target = io.to([...rooms.map(roomName), ...users.map(userRoom)]);
     const once = id === undefined ? {} : { once: `publish:${id}` };
     await traced(headers.traceparent, (context) =>
-      publish(() => target.emit(event, data), { ...once, ...(context && { context }) }),
+      publish(target, event, [data], { ...once, ...(context && { context }) }),
     );
     return { id: id ?? randomUUID() };
   });

@@ -1,8 +1,9 @@
 // The interface of an application: what the built-in one and a user's own module are given.
 import type { z } from 'zod';
 import type { MooringServer, MooringSocket, Refusal, Reply, User } from '../protocol/events.ts';
+import type { Target } from '../stores/broadcast.ts';
 import type { Pod } from '../stores/fleet.ts';
-import type { History, Target } from '../stores/history.ts';
+import type { History } from '../stores/history.ts';
 import type { Presence } from '../stores/presence.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';

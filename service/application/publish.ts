@@ -1,9 +1,9 @@
-// Emitting with a promise: resolves when Redis has what was emitted.
+// Emitting with a promise, for applications.
+import type { Broadcast } from '../stores/broadcast.ts';
 import type { Publish } from './index.ts';
 
-/** @param through runs the emit and waits until the adapter's publishes are done */
-export function createPublish(through: (emit: () => void) => Promise<unknown>): Publish {
+export function createPublish({ publish }: Pick<Broadcast, 'publish'>): Publish {
   return async (target, event, ...args) => {
-    await through(() => target.emit(event, ...args));
+    await publish(target, event, args);
   };
 }

@@ -1,12 +1,7 @@
 // Recent messages of each room, in it exactly if they were published: both are one step.
 import { randomUUID } from 'node:crypto';
 import type { Message } from '../protocol/events.ts';
-import type { Broadcast } from './broadcast.ts';
-
-/** Something with `emit`: the server, a namespace, or what `to()` and `except()` return. */
-export interface Target {
-  emit(event: string, ...args: unknown[]): unknown;
-}
+import type { Broadcast, Target } from './broadcast.ts';
 
 export interface Draft {
   roomId: string;
@@ -55,7 +50,7 @@ export function createHistory(
     async publish(target, event, { roomId, userId, text, id }) {
       const message: Message = { id: id ?? randomUUID(), roomId, userId, text, at: Date.now() };
       const value = JSON.stringify(message);
-      const outcome = await publish(() => target.emit(event, message), {
+      const outcome = await publish(target, event, [message], {
         record: { key: keyOf(roomId), value, entriesMax: messagesMax, ms: msMax },
         // The length keeps `a:b` + `c` apart from `a` + `b:c`.
         ...(id !== undefined && { once: `sent:${userId.length}:${userId}:${id}` }),

@@ -1,17 +1,14 @@
 // What is kept outside the process, or in it when there is no Redis.
 import { randomUUID } from 'node:crypto';
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Broadcast, Identify } from './broadcast.ts';
+import { type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
 import type { Orders } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory, type History } from './history.ts';
-import { memoryBroadcast } from './memory/broadcast.ts';
 import { createMemoryOrders } from './memory/commands.ts';
 import { createMemoryPresence } from './memory/presence.ts';
 import type { Presence } from './presence.ts';
-import { redisBroadcast } from './redis/broadcast.ts';
 import { createClock } from './redis/clock.ts';
 import { createRedisOrders, ordersNeeds } from './redis/commands.ts';
 import { openRedis, redisClient } from './redis/connection.ts';
@@ -27,8 +24,6 @@ export interface Stores {
   orders: Orders;
   broadcast: Broadcast;
   fleet: Fleet;
-  /** A message to this process itself; resolves when it is back. */
-  echo(): Promise<void>;
   /**
    * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
    * is one on which they must not.
@@ -37,60 +32,62 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-export function openStores(
-  config: Config,
-  identify: Identify,
-  metrics: Metrics,
-  report: (stage: string, error: unknown) => void,
-): Stores {
-  const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
-  if (!config.redisUrl) {
-    metrics.redisUp(true); // there is none to be away
-    const recovers = config.recoveryMsMax > 0;
-    const broadcast = measured(memoryBroadcast(identify, metrics, recovers), metrics);
-    return {
-      history: createHistory(broadcast, limits),
-      presence: createMemoryPresence(),
-      orders: createMemoryOrders(),
-      broadcast,
-      fleet: memoryFleet,
-      echo: turn, // a turn of the event loop is all that a message takes
-      ready: async () => {},
-      close: async () => {},
-    };
-  }
-  const client = redisClient(config.redisUrl, config);
-  const changed = () => metrics.redisUp(redis.isUp() && joined.isUp());
+interface Parts {
+  config: Config;
+  identify: Identify;
+  metrics: Metrics;
+  report(stage: string, error: unknown): void;
+}
+
+export function openStores(parts: Parts): Stores {
+  const { redisUrl } = parts.config;
+  return redisUrl ? openRedisStores(parts, redisUrl) : openMemoryStores(parts);
+}
+
+function openMemoryStores({ config, identify, metrics, report }: Parts): Stores {
+  const { recoveryMsMax } = config;
+  metrics.redisUp(true); // there is none that could be down
+  const clock = { now: Date.now };
+  const changed = () => {};
+  const broadcast = createBroadcast({ recoveryMsMax, identify, metrics, clock, report, changed });
+  return {
+    history: createHistory(broadcast, limitsOf(config)),
+    presence: createMemoryPresence(),
+    orders: createMemoryOrders(),
+    broadcast,
+    fleet: memoryFleet,
+    ready: broadcast.ready,
+    close: async () => {},
+  };
+}
+
+function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>): Stores {
+  const { config, identify, metrics, report } = parts;
+  const { recoveryMsMax } = config;
+  const client = redisClient(redisUrl, config);
+  const changed = () => metrics.redisUp(redis.isUp() && broadcast.isUp());
   const needs = [presenceNeeds, ordersNeeds, fleetNeeds];
   const redis = openRedis(client, needs, metrics, report, changed);
   const clock = createClock();
-  const figures = watchStats(redis, clock, metrics);
-  const joined = redisBroadcast(client, identify, metrics, clock, report, changed);
-  const broadcast = measured(joined, metrics);
-  const goneMs = Math.max(config.recoveryMsMax, goneMsMin);
+  const stats = watchStats(redis, clock, metrics);
+  const common = { recoveryMsMax, identify, metrics, report };
+  const broadcast = createBroadcast({ ...common, client, clock, changed });
+  const goneMs = Math.max(recoveryMsMax, goneMsMin);
   return {
-    history: createHistory(broadcast, limits),
+    history: createHistory(broadcast, limitsOf(config)),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
     orders: createRedisOrders(redis),
     broadcast,
     fleet: createRedisFleet(redis),
-    echo: joined.echo,
     ready: () => Promise.all([redis.ready(), broadcast.ready()]),
     close() {
-      figures.close();
+      stats.close();
       return redis.close();
     },
   };
 }
 
-function measured(broadcast: Broadcast, metrics: Metrics): Broadcast {
-  return {
-    ...broadcast,
-    async publish(emit, extras) {
-      const startedAt = performance.now();
-      const outcome = await broadcast.publish(emit, extras);
-      if (outcome.first) metrics.messagePublished((performance.now() - startedAt) / 1000);
-      return outcome;
-    },
-  };
-}
+const limitsOf = (config: Config) => ({
+  messagesMax: config.historyMessagesMax,
+  msMax: config.historyMsMax,
+});

@@ -13,12 +13,8 @@ import { secret } from '../harness/service.ts';
 /** The stores of a server that listens nowhere, in memory or in a Redis. */
 async function history(variables: Record<string, string>) {
   const config = parseConfig({ JWT_SECRET: secret, ...variables });
-  const stores = openStores(
-    config,
-    async () => ({ ok: false }),
-    createMetrics(),
-    () => {},
-  );
+  const identify = async () => ({ ok: false }) as const;
+  const stores = openStores({ config, identify, metrics: createMetrics(), report() {} });
   const connectionStateRecovery = {};
   const io = new Server(createServer(), {
     adapter: stores.broadcast.adapter,

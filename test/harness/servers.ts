@@ -91,7 +91,7 @@ export async function nearAndFar() {
     far,
     /** Publishes through the near server, and awaits that Redis has it. */
     publish: (rooms: string[], ...args: unknown[]) =>
-      near.adapter.publish(() => void near.io.to(rooms).emit('event', ...args)),
+      near.adapter.publish(near.io.to(rooms), 'event', args),
     /** A client of the far server, its socket there, and the events it gets. */
     async connect() {
       const arrived = new Promise<ServerSocket>((resolve) => far.io.once('connection', resolve));

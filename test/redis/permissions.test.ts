@@ -60,7 +60,7 @@ describe('the documented user', () => {
     for (const rule of needed) {
       const others = rules.filter((other) => other !== rule);
       await redis.command('ACL', 'SETUSER', user, 'reset', ...others);
-      const stores = openStores(config, identify, metrics, () => {});
+      const stores = openStores({ config, identify, metrics, report() {} });
       const io = new Server({ adapter: stores.broadcast.adapter as never });
       await expect(stores.ready(), rule).rejects.toThrow(
         `Redis does not permit what is needed: ACL SETUSER ${user} ${rule}`,

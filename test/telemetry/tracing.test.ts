@@ -1,7 +1,7 @@
 // Traces of what back ends publish, as a collector gets them from real replicas.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { Entry, encode, withContext } from '../../service/adapter/delivery/envelope.ts';
+import { Envelope, encode, withContext } from '../../service/adapter/delivery/envelope.ts';
 import { openExporter, type Sent } from '../../service/telemetry/tracing/exporter.ts';
 import type { Span } from '../../service/telemetry/tracing/otlp.ts';
 import { formatTraceparent } from '../../service/telemetry/tracing/traceparent.ts';
@@ -122,7 +122,10 @@ describe('a message that a back end publishes', () => {
     const { status } = await publish(service.operationsUrl, { everyone: true }, traceparent);
     expect(status).toBe(503);
     await until('the span is there', () => collector.of(traceId).length === 1);
-    expect(collector.of(traceId)[0]?.span.status).toEqual({ code: 2, message: 'Redis is away' });
+    expect(collector.of(traceId)[0]?.span.status).toEqual({
+      code: 2,
+      message: 'Redis is unavailable',
+    });
   });
 
   it('has its trace in the log, with a collector or without', async () => {
@@ -138,8 +141,8 @@ describe('a context on the wire', () => {
     const id = '0000000000000007';
     const text = `51-["x",{"_placeholder":true,"num":0},"${id}"]`;
     const payload = encode([text, Buffer.from('abc')], { except: ['room'] });
-    const plain = new Entry(id, payload, id);
-    const traced = new Entry(id, withContext(payload, 'context'), id);
+    const plain = new Envelope(id, payload, id);
+    const traced = new Envelope(id, withContext(payload, 'context'), id);
     expect(plain.header).toEqual({ except: ['room'], attachments: [3] });
     expect(traced.header).toEqual({ ...plain.header, context: 'context' });
     expect(traced.packets).toEqual(plain.packets);

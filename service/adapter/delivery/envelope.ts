@@ -1,16 +1,18 @@
 // A message as it travels: encoded once by the publisher, relayed unread, framed once per process.
 //
-//   id (16 digits) | header length (2 bytes) | header (JSON) | packet | attachments
+//   header length (2 bytes) | header (JSON) | packet | attachments
 //
-// Messages to the same target that one turn publishes travel as one, a bundle: a header length of
-// zero, then each of them after its length (4 bytes); their ids end with the bundle's.
+// Messages to the same target that one turn of the event loop publishes travel as one, a bundle: a
+// header length of zero, then each message after its length (4 bytes). Their ids end with the
+// bundle's.
 //
 // A stock client takes the last argument of an event for its offset. The packet is encoded with
 // zeros there, which every process overwrites with the id.
 
+import type { PacketEncoder } from '../socketio-internals.ts';
 import { frameOf } from './websocket-frame.ts';
 
-/** Microseconds by Redis's clock, as 16 digits: ordered as text. */
+/** Microseconds by the engine's clock, as 16 digits: ordered as text. */
 export type Id = string;
 export const noId: Id = '0000000000000000';
 /** Before every id: the position of a process that does not know the stream yet. */
@@ -28,8 +30,6 @@ export const isId = (value: unknown): value is Id =>
 interface Header {
   /** Rooms whose members do not get it. */
   except?: string[];
-  /** Rooms that are socket ids, on the channel that all of those share. */
-  to?: string[];
   volatile?: true;
   compress?: false;
   /** A text of the publisher's that travels along; processes of an older version pass over it. */
@@ -45,8 +45,8 @@ interface WriteOptions {
   wsPreEncodedFrame?: object;
 }
 
-/** A message as every socket of this process gets it; what few need is made when it is needed. */
-export class Entry {
+/** A message as every socket of this process gets it; what few need is made on demand. */
+export class Envelope {
   readonly id: Id;
   readonly header: Header;
   readonly bytes: number;
@@ -88,10 +88,6 @@ export class Entry {
   get engine(): object {
     return { type: 'message', data: this.packets[0], options: this.options };
   }
-}
-
-export interface PacketEncoder {
-  encode(packet: object): (string | Buffer)[];
 }
 
 export interface Flags {
@@ -182,13 +178,6 @@ export function withContext(payload: Buffer, context: string): Buffer {
   const { payload: extended, bodyStart } = headed(header, body.length);
   body.copy(extended, bodyStart);
   return extended;
-}
-
-/** From a channel, where the id comes first; a volatile message has none. */
-export function fromChannel(message: Buffer): { id: Id; payload: Buffer } {
-  const id = message.toString('latin1', 0, idLength);
-  if (!isId(id)) throw new Error('a message that is not of this adapter');
-  return { id, payload: message.subarray(idLength) };
 }
 
 /** Throws where the server's parser does not write the last argument last, as text. */

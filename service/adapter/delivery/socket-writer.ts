@@ -2,11 +2,11 @@
 // before them; everywhere else Engine.IO queues the packets.
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
-import type { Entry } from './envelope.ts';
+import type { Envelope } from './envelope.ts';
 
 interface Client {
   conn: Connection;
-  writeToEngine(packets: Entry['packets'], options: Entry['options']): void;
+  writeToEngine(packets: Envelope['packets'], options: Envelope['options']): void;
 }
 
 /** What is used of Engine.IO's socket, most of it internal. */
@@ -27,63 +27,64 @@ const webSocketOpen = 1;
 const joinedBytesMax = 65_536; // of frames that are copied into one buffer
 
 /** Entries for several sockets, whose bytes are put together once. */
-export interface Parcel {
-  entries: Entry[];
-  /** For everybody in turn: none is volatile or leaves a room out, and their ids rise. */
+export interface Batch {
+  envelopes: Envelope[];
+  /** Every socket gets all of them: none is volatile or excepts a room, and their ids rise. */
   plain: boolean;
-  /** Of all entries; nothing when some have none, or are large. */
+  /** Of all envelopes; nothing when some have none, or are large. */
   frame(): Buffer | undefined;
   /** As Engine.IO would make packets of them. */
   engine(): object[];
 }
 
-export function createParcel(entries: Entry[]): Parcel {
+export function createBatch(envelopes: Envelope[]): Batch {
   let joined: Buffer | undefined | null = null;
   let engine: object[] | undefined;
   return {
-    entries,
-    plain: entries.every(isPlain),
+    envelopes,
+    plain: envelopes.every(isPlain),
     frame() {
-      if (joined === null) joined = join(entries);
+      if (joined === null) joined = join(envelopes);
       return joined;
     },
     engine() {
-      engine ??= entries.map((entry) => entry.engine);
+      engine ??= envelopes.map((envelope) => envelope.engine);
       return engine;
     },
   };
 }
 
-const isPlain = ({ header, id }: Entry, i: number, entries: Entry[]) =>
-  !header.volatile && !header.except && (i === 0 || (entries[i - 1] as Entry).id < id);
+const isPlain = ({ header, id }: Envelope, i: number, envelopes: Envelope[]) =>
+  !header.volatile && !header.except && (i === 0 || (envelopes[i - 1] as Envelope).id < id);
 
-function join(entries: Entry[]): Buffer | undefined {
-  if (entries.length === 1) return entries[0]?.frame;
-  const frames = entries.flatMap(({ frame }) => frame ?? []);
+function join(envelopes: Envelope[]): Buffer | undefined {
+  if (envelopes.length === 1) return envelopes[0]?.frame;
+  const frames = envelopes.flatMap(({ frame }) => frame ?? []);
   const bytes = frames.reduce((sum, { length }) => sum + length, 0);
-  const fits = frames.length === entries.length && bytes <= joinedBytesMax;
+  const fits = frames.length === envelopes.length && bytes <= joinedBytesMax;
   return fits ? Buffer.concat(frames, bytes) : undefined;
 }
 
-export type Wire = ReturnType<typeof createWire>;
+export type SocketWriter = ReturnType<typeof createSocketWriter>;
 
-export function createWire() {
-  // Of this turn: those that were written to, and those whose further writes wait for its end.
+export function createSocketWriter() {
+  // Of this turn of the event loop: those that were written to, and those whose further writes wait
+  // for its end.
   const written = new Set<Duplex>();
   const corked = new Set<Duplex>();
 
   return {
-    send(client: object, parcel: Parcel): void {
+    send(client: object, batch: Batch): void {
       const { conn } = client as Client;
       const stream = directStream(conn, corked);
-      const frame = stream && parcel.frame();
+      const frame = stream && batch.frame();
       if (!stream || !frame) {
-        for (const { packets, options } of parcel.entries) {
+        for (const { packets, options } of batch.envelopes) {
           (client as Client).writeToEngine(packets, options);
         }
         return;
       }
-      announce(conn, parcel);
+      announce(conn, batch);
       if (written.has(stream) && !corked.has(stream)) {
         stream.cork();
         corked.add(stream);
@@ -91,7 +92,7 @@ export function createWire() {
       written.add(stream);
       stream.write(frame);
     },
-    /** The turn is over: one more write for each that got more than one. */
+    /** The turn of the event loop is over: one more write for each that got more than one. */
     end(): void {
       for (const stream of corked) stream.uncork();
       corked.clear();
@@ -100,7 +101,10 @@ export function createWire() {
   };
 }
 
-/** The TCP connection, when the kernel has all that was written before this turn. */
+/**
+ * The TCP connection, when the kernel has everything that was written before this turn of the event
+ * loop.
+ */
 function directStream(conn: Connection, corked: Set<Duplex>): Duplex | undefined {
   const { readyState, upgrading, writeBuffer, transport } = conn;
   if (readyState !== 'open' || upgrading || writeBuffer.length > 0) return;
@@ -111,7 +115,7 @@ function directStream(conn: Connection, corked: Set<Duplex>): Duplex | undefined
 }
 
 /** The events of Engine.IO by which others count and measure, if they do. */
-function announce(conn: Connection, { engine }: Parcel): void {
+function announce(conn: Connection, { engine }: Batch): void {
   const { server } = conn;
   if (conn.listenerCount('packetCreate') > 0) {
     for (const packet of engine()) conn.emit('packetCreate', packet);

@@ -1,16 +1,12 @@
 // A lasting tie to the server that takes writes: connections that are opened, examined and dropped
 // together. When one breaks, or the server is no master any more, it is looked for anew.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { EngineUnavailable } from '../engine.ts';
 import type { Client } from './client.ts';
 import { within } from './evaluate.ts';
 import type { Locator } from './locate.ts';
 import type { Needs } from './permissions.ts';
 import { examine, RedisUnfit, refusal } from './requirements.ts';
-
-/** Thrown for every command that Redis did not do, or may not have done. */
-export class RedisUnavailable extends Error {
-  override name = 'RedisUnavailable';
-}
 
 interface Events {
   /** There are new connections, without a subscription. */
@@ -71,11 +67,11 @@ export function openLink<N extends Client[]>(
     /** The connections, while there are any. */
     now: (): N | undefined => clients,
     /**
-     * Sends a command. Rejects with `RedisUnavailable`, at once while Redis is away.
+     * Sends a command. Rejects with `EngineUnavailable`, at once while Redis is away.
      * @param late told when there is no answer in time; the command may be done all the same
      */
     async use<T>(send: (clients: N) => Promise<T>, msMax: number, late?: () => void): Promise<T> {
-      if (!clients) throw new RedisUnavailable('Redis is away');
+      if (!clients) throw new EngineUnavailable('Redis is unavailable');
       return within(send(clients), msMax, late).catch(unavailable(drop));
     },
     /** Rejects with `RedisUnfit` when a server is refused from now on; never resolves. */
@@ -94,7 +90,7 @@ export function openLink<N extends Client[]>(
 /** @param leave told when the server is no longer the one that takes writes */
 const unavailable = (leave: (error: unknown) => void) => (cause: Error) => {
   if (/^(READONLY|MOVED) /.test(cause.message)) leave(cause);
-  throw new RedisUnavailable('Redis did not do it', { cause });
+  throw new EngineUnavailable(`Redis command failed: ${cause.message}`, { cause });
 };
 
 /** One attempt; `broken` rejects when a connection fails, then or later. */

@@ -1,6 +1,7 @@
 // The adapter's own connections to Redis: one for publishing, subscribing and sessions, one for
 // reading logs, so that a long read delays no message.
 import { RESP_TYPES } from '@redis/client';
+import { idLength } from '../delivery/envelope.ts';
 import type { AdapterOptions } from '../options.ts';
 import type { Client } from './client.ts';
 import { openLink } from './connection.ts';
@@ -8,8 +9,6 @@ import { evaluate } from './evaluate.ts';
 import type { Locator } from './locate.ts';
 import type { Script } from './scripts.ts';
 import * as scripts from './scripts.ts';
-
-export { RedisUnavailable } from './connection.ts';
 
 export type Connections = ReturnType<typeof openConnections>;
 export type Argument = string | Buffer;
@@ -68,11 +67,14 @@ export function openConnections(
     get: (name: string) => use((main) => main.get(name)),
     /** The newest entries of a stream that `publish` has recorded, before an id or `+`. */
     async newest(stream: string, before: string, count: number) {
-      const end = before === '+' ? '+' : `(${before}`;
+      const end = before === '+' ? '+' : `(${before}-0`;
       const read = ([, reader]: [Client, Client]) =>
         reader.xRevRange(stream, end, '-', { COUNT: count });
       const entries = (await link.use(read, commandMsMax)) ?? [];
-      return entries.map(({ id, message }) => ({ id, value: String(message.d) }));
+      return entries.map(({ id, message }) => ({
+        id: id.slice(0, idLength),
+        value: String(message.d),
+      }));
     },
   };
 }

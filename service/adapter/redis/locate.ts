@@ -43,7 +43,6 @@ const inherited: readonly string[] = [
   'credentialsProvider',
   'name',
   'database',
-  'commandsQueueMaxLength',
 ];
 
 /**

@@ -9,9 +9,10 @@ export interface Script {
  * each of its rooms, and the message on each of its channels.
  * KEYS: sequence, then the messages' keys in turn: logs, then record, then once.
  * ARGV: entries max, bytes max, log ms, messages, then for each message: payload, ids, logs,
- * channels, record max, record ms, record value, once ms, then the channels' names; '' means none.
- * Answers the last id of each message, or what its `once` key holds; last, how many logs lost
- * entries because of their bytes.
+ * channels, record max, record ms, record value, once ms, rooms as on the channel, then the
+ * channels' names; '' means none.
+ * Answers the last id of each message, or `=` and what its `once` key holds; last, how many logs
+ * lost entries because of their bytes.
  */
 export const publish: Script = {
   lua: `
@@ -25,12 +26,12 @@ for message = 1, tonumber(ARGV[4]) do
   local payload, ids = ARGV[arg], ARGV[arg + 1]
   local logs, channels = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
   local recordMax, recordMs, record = ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6]
-  local onceMs = ARGV[arg + 7]
-  arg = arg + 8
+  local onceMs, rooms = ARGV[arg + 7], ARGV[arg + 8]
+  arg = arg + 9
   local recordKey, onceKey = key + logs, key + logs + (recordMax ~= '' and 1 or 0)
   local before = onceMs ~= '' and redis.call('GET', KEYS[onceKey])
   if before then
-    out[message] = before
+    out[message] = '=' .. before
   else
     local id = '0000000000000000'
     if logs > 0 or recordMax ~= '' then
@@ -53,7 +54,7 @@ for message = 1, tonumber(ARGV[4]) do
     end
     if onceMs ~= '' then redis.call('SET', KEYS[onceKey], id .. record, 'PX', onceMs) end
     for channel = arg, arg + channels - 1 do
-      redis.call('PUBLISH', ARGV[channel], id .. payload)
+      redis.call('PUBLISH', ARGV[channel], id .. rooms .. payload)
     end
     out[message] = id
   end
@@ -126,7 +127,8 @@ end
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
 redis.call('HSET', KEYS[1], 'process', ARGV[2], 'gone', '')
 if held[2] ~= ARGV[2] then
-  redis.call('PUBLISH', ARGV[4] .. held[2], '0000000000000000' .. epoch .. ' ' .. ARGV[5])
+  local noId, noRooms = '0000000000000000', '\\0\\0\\0\\0'
+  redis.call('PUBLISH', ARGV[4] .. held[2], noId .. noRooms .. epoch .. ' ' .. ARGV[5])
 end
 local none = '0000000000000000'
 return {'ok', tostring(epoch), held[4], redis.call('GET', KEYS[2]) or none,
@@ -134,33 +136,68 @@ return {'ok', tostring(epoch), held[4], redis.call('GET', KEYS[2]) or none,
 };
 
 /**
- * Reads a room's log after an id.
- * KEYS: log. ARGV: after, messages max, bytes max.
- * Answers 'ok' with ids and payloads in turn, 'trimmed' or 'too_much'.
+ * Reads logs in turn, each after an id, until so many entries or bytes are read.
+ * KEYS: logs. ARGV: entries, bytes, then the id for each log.
+ * Answers how many logs it has finished, then for each that has something an array: its place from
+ * 1, and 'trimmed', or 'ok' or 'more' with ids and payloads in turn. The log with 'more' is not
+ * finished.
  */
-export const readLog: Script = {
+export const readLogs: Script = {
   lua: `
-if redis.call('EXISTS', KEYS[1]) == 0 then return {'ok'} end
-local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-if not first or string.sub(first[1], 1, 16) > ARGV[1] then
+local function idOf(entry) return string.sub(entry[1], 1, 16) end
+local function lost(log, after, first)
+  if first and idOf(first) <= after then return false end
   local info = {}
-  local reply = redis.call('XINFO', 'STREAM', KEYS[1])
+  local reply = redis.call('XINFO', 'STREAM', log)
   for i = 1, #reply, 2 do info[reply[i]] = reply[i + 1] end
   local last = string.sub(info['last-generated-id'], 1, 16)
-  if last > ARGV[1] and info['entries-added'] ~= info['length'] then return {'trimmed'} end
+  return last > after and info['entries-added'] ~= info['length']
 end
-local out, after, bytes, count = {'ok'}, ARGV[1], 0, 0
-while true do
-  local entries = redis.call('XRANGE', KEYS[1], '(' .. after .. '-0', '+', 'COUNT', 64)
-  for _, entry in ipairs(entries) do
-    count, bytes = count + 1, bytes + #entry[2][2]
-    if count > tonumber(ARGV[2]) or bytes > tonumber(ARGV[3]) then return {'too_much'} end
-    after = string.sub(entry[1], 1, 16)
-    out[#out + 1] = after
-    out[#out + 1] = entry[2][2]
+local entriesLeft, bytesLeft = tonumber(ARGV[1]), tonumber(ARGV[2])
+local out = {0}
+for i, log in ipairs(KEYS) do
+  local after = ARGV[i + 2]
+  local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  if newest and idOf(newest) <= after then
+    out[1] = i
+  elseif not newest and redis.call('EXISTS', log) == 0 then
+    out[1] = i
+  elseif lost(log, after, newest and redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]) then
+    out[#out + 1] = {i, 'trimmed'}
+    out[1] = i
+  elseif not newest then
+    out[1] = i
+  else
+    local part = {i, 'ok'}
+    out[#out + 1] = part
+    repeat
+      local entries = redis.call('XRANGE', log, '(' .. after .. '-0', '+', 'COUNT', 64)
+      for _, entry in ipairs(entries) do
+        if entriesLeft <= 0 or bytesLeft <= 0 then
+          part[2] = 'more'
+          return out
+        end
+        after = idOf(entry)
+        entriesLeft, bytesLeft = entriesLeft - 1, bytesLeft - #entry[2][2]
+        part[#part + 1] = after
+        part[#part + 1] = entry[2][2]
+      end
+    until #entries < 64
+    out[1] = i
   end
-  if #entries < 64 then return out end
-end`,
+end
+return out`,
+};
+
+/**
+ * Keeps the key of a process alive. KEYS: process. ARGV: ms to live.
+ * Answers the time in microseconds.
+ */
+export const heartbeat: Script = {
+  lua: `
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+local time = redis.call('TIME')
+return string.format('%.0f', time[1] * 1000000 + time[2])`,
 };
 
 /**

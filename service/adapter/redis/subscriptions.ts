@@ -1,140 +1,114 @@
-// The channels this process listens to. What becomes of them when Redis goes and comes back: each
-// is subscribed anew on the new connection, which knows of none.
-
+// The channels that this process listens to. Each is subscribed again on every new connection, many
+// at once in one command: a process may listen to a hundred thousand rooms.
 import type { Id } from '../delivery/envelope.ts';
+import { type BusListener, EngineUnavailable, type Receive, type Subscription } from '../engine.ts';
 import type { Client } from './client.ts';
-import { type Connections, RedisUnavailable } from './connections.ts';
+import type { Connections } from './connections.ts';
 
-export interface Subscription {
-  readonly channel: string;
-  /** The log behind the channel; `undefined`: it has none of its own. */
-  readonly log: string | undefined;
-  /**
-   * `active`: messages arrive, or are read when Redis is back, and a join from now on starts at
-   * `hub.lastSeen()`.
-   */
-  state: 'attaching' | 'active' | 'failed';
-  ready: Promise<void>;
-  receive(id: Id, payload: Buffer): void;
-}
+const channelsAtOnce = 500; // in one SUBSCRIBE
 
-type Listener = (message: Buffer, channel: Buffer) => void;
-
-/** Something to be subscribed on every connection. */
-interface Attachable {
+interface Known {
   channel: string;
-  pattern: boolean;
-  listener: Listener;
-  /** Where it is subscribed, or about to be. */
-  on?: { client: Client; done: Promise<void> } | undefined;
+  receive: Receive;
+  log: string | undefined;
+  ready: Promise<Id>;
 }
 
-/** @param arrive told every message, in the order in which Redis sent them */
-export function createSubscriptions(
-  { main, opened }: Connections,
-  arrive: (subscription: Subscription, message: Buffer) => void,
-  failed: (error: unknown) => void,
-) {
-  const known = new Map<string, Subscription & Attachable>();
-  const attach = async (attachable: Attachable) => {
-    if (!main()) await opened; // else at once: before what is published from now on
-    await subscribe(attachable, main());
+interface Parts {
+  /** Reads the newest id. */
+  position(client: Client): Promise<Id>;
+  /** Takes a raw message of a channel apart. */
+  arrived(known: Pick<Known, 'receive' | 'log'>, message: Buffer): void;
+  failed(error: unknown): void;
+}
+
+export function createSubscriptions({ main, opened }: Connections, parts: Parts) {
+  const known = new Map<string, Known>();
+  const leaving = new Set<string>();
+  // One for all channels, so that many can be subscribed in one command.
+  const listener: BusListener = (message, channel) => {
+    const subscription = known.get(String(channel));
+    if (subscription) parts.arrived(subscription, message);
   };
-  const detach = (attachable: Attachable) => unsubscribe(attachable).catch(failed);
-  const foreign = createForeign((attachable) => attach(attachable).catch(failed), detach);
-  const begin = (subscription: Subscription & Attachable) => {
-    subscription.ready = attach(subscription).then(() => {
-      subscription.state = 'active';
-      if (known.get(subscription.channel) !== subscription) detach(subscription); // left meanwhile
-    });
-    subscription.ready.catch((error) => {
-      if (subscription.state !== 'active') subscription.state = 'failed';
-      subscription.on = undefined;
-      failed(error);
-    });
+  const attach = async (channels: string[]): Promise<Id> => {
+    const client = main();
+    if (!client) throw new EngineUnavailable('Redis is unavailable');
+    // In this order: everything after the position arrives.
+    const subscribed = client.subscribe(channels, listener, true);
+    const [position] = await Promise.all([parts.position(client), subscribed]);
+    return position;
+  };
+  const attaching = coalesce(attach);
+  const begin = (subscription: Known, attempt: Promise<Id>) => {
+    subscription.ready = attempt;
+    attempt.catch(() => {}); // whoever waits for it hears of it
+  };
+  const detach = () => {
+    const channels = [...leaving].filter((channel) => !known.has(channel));
+    leaving.clear();
+    const client = main();
+    if (!client) return; // nothing is subscribed on the next connection
+    for (const some of chunks(channels)) {
+      client.unsubscribe(some, listener, true).catch(parts.failed);
+    }
   };
 
   return {
-    isActive: (channel: string) => known.get(channel)?.state === 'active',
-    add(channel: string, log: string | undefined, receive: Subscription['receive']): Promise<void> {
-      let subscription = known.get(channel);
-      if (!subscription) {
-        subscription = created(channel, log, receive, arrive);
-        known.set(channel, subscription);
-        begin(subscription);
-      }
-      return subscription.ready;
+    subscribe(channel: string, log: string | undefined, receive: Receive): Subscription {
+      const subscription: Known = { channel, receive, log, ready: Promise.resolve('') };
+      known.set(channel, subscription);
+      const attempt = main() ? attaching.add(channel) : opened.then(() => attaching.add(channel));
+      begin(subscription, attempt);
+      attempt.catch(parts.failed);
+      return {
+        get ready() {
+          return subscription.ready;
+        },
+        close() {
+          if (known.get(channel) !== subscription) return;
+          known.delete(channel);
+          if (leaving.size === 0) setImmediate(detach);
+          leaving.add(channel);
+        },
+      };
     },
-    /** Of the attempt that is under way or was the last. */
-    ready: async (channel: string) => known.get(channel)?.ready,
-    remove(channel: string): void {
-      const subscription = known.get(channel);
-      known.delete(channel);
-      if (subscription?.state === 'active') detach(subscription);
-    },
-    ...foreign,
-    /** Resolves when all are active; to be called after each connect. */
+    /** Subscribes what waits, before something that must come after it. */
+    flush: attaching.flush,
+    /** Resolves when all are active on a new connection. */
     async renew(): Promise<void> {
-      foreign.attachAll();
-      const subscriptions = [...known.values()];
-      for (const subscription of subscriptions) {
-        if (subscription.on?.client !== main()) begin(subscription);
-      }
-      await Promise.all(subscriptions.map(({ ready }) => ready));
-    },
-  };
-}
-
-/** What the base class listens to: messages as they come, past everything else. */
-function createForeign(attach: (one: Attachable) => void, detach: (one: Attachable) => void) {
-  const listeners = new Set<Attachable>();
-  return {
-    attachAll: () => listeners.forEach(attach),
-    listen(channel: string, listener: Listener, pattern: boolean): void {
-      const one = { channel, listener, pattern };
-      listeners.add(one);
-      attach(one);
-    },
-    unlisten(channel: string, listener: Listener): void {
-      for (const one of listeners) {
-        if (one.channel !== channel || one.listener !== listener) continue;
-        listeners.delete(one);
-        detach(one);
+      for (const some of chunks([...known.keys()])) {
+        const attempt = attach(some);
+        for (const channel of some) begin(known.get(channel) as Known, attempt);
+        await attempt;
       }
     },
   };
 }
 
-function created(
-  channel: string,
-  log: string | undefined,
-  receive: Subscription['receive'],
-  arrive: (subscription: Subscription, message: Buffer) => void,
-): Subscription & Attachable {
-  const subscription: Subscription & Attachable = {
-    channel,
-    log,
-    state: 'attaching',
-    ready: Promise.resolve(),
-    receive,
-    pattern: false,
-    listener: (message) => arrive(subscription, message),
+export const chunks = <T>(items: T[]): T[][] =>
+  Array.from({ length: Math.ceil(items.length / channelsAtOnce) }, (_, i) =>
+    items.slice(i * channelsAtOnce, (i + 1) * channelsAtOnce),
+  );
+
+/** Makes one call of those that come in one step. */
+function coalesce(act: (channels: string[]) => Promise<Id>) {
+  let waiting: { channels: string[]; result: PromiseWithResolvers<Id> } | undefined;
+  const flush = () => {
+    if (!waiting) return;
+    const { channels, result } = waiting;
+    waiting = undefined;
+    Promise.all(chunks(channels).map(act)).then(
+      ([first]) => result.resolve(first as Id),
+      result.reject,
+    );
   };
-  return subscription;
-}
-
-async function subscribe(attachable: Attachable, client: Client | undefined): Promise<void> {
-  if (!client) throw new RedisUnavailable('Redis is away');
-  const { pattern, channel, listener } = attachable;
-  if (attachable.on?.client !== client) {
-    const send = client[pattern ? 'pSubscribe' : 'subscribe'].bind(client);
-    attachable.on = { client, done: send(channel, listener as never, true) };
-  }
-  await attachable.on.done;
-}
-
-async function unsubscribe({ channel, pattern, listener, on }: Attachable): Promise<void> {
-  if (!on?.client.isOpen) return; // nothing is subscribed on the next one
-  const send = on.client[pattern ? 'pUnsubscribe' : 'unsubscribe'].bind(on.client);
-  await send(channel, listener as never, true);
+  const add = (channel: string): Promise<Id> => {
+    if (!waiting) {
+      waiting = { channels: [], result: Promise.withResolvers() };
+      queueMicrotask(flush);
+    }
+    waiting.channels.push(channel);
+    return waiting.result.promise;
+  };
+  return { add, flush };
 }

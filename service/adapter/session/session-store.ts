@@ -1,13 +1,8 @@
-// What Redis knows of each socket, written while it lives, so that any process can take it over.
+// Sessions as the engine keeps them, written while their sockets live, so that any process can
+// take them over.
 import type { Id } from '../delivery/envelope.ts';
-import type { RestoreResult } from '../options.ts';
-import { claimSession, deleteSession, saveSession } from '../redis/scripts.ts';
-import type { Hub } from '../stream/stream.ts';
-import { correct, type Session } from './session.ts';
-
-export type Claim =
-  | { ok: true; epoch: number; state: State; sequence: Id; floor: Id }
-  | { ok: false; why: Extract<RestoreResult, 'unknown' | 'expired' | 'refused' | 'limited'> };
+import type { ClaimOutcome, Engine, SessionKey } from '../engine.ts';
+import type { Session } from './session.ts';
 
 interface State {
   sid: string;
@@ -15,63 +10,43 @@ interface State {
   data: unknown;
 }
 
-/** A session, and the set of all sessions of its user. */
-function keysOf(hub: Hub, namespace: string, pid: string, user: string): string[] {
-  const prefix = `${hub.prefix}:${namespace}:`;
-  return [`${prefix}session:${pid}`, `${prefix}sessions:${user}`];
+export type Claim =
+  | (Omit<Extract<ClaimOutcome, { ok: true }>, 'state'> & { state: State })
+  | Extract<ClaimOutcome, { ok: false }>;
+
+export type SessionStore = ReturnType<typeof createSessionStore>;
+
+export function createSessionStore(engine: Engine, namespace: string) {
+  const saveNow = async (session: Session, gone: boolean): Promise<boolean> => {
+    const { sid, joined, pid, epoch, user } = session;
+    if (pid === undefined) return true;
+    await Promise.all(session.pending.splice(0));
+    const { data } = session.socket ?? session; // an application may put another object there
+    const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
+    return engine.saveSession({ namespace, pid, user, epoch, state }, gone);
+  };
+  return {
+    /**
+     * Resolves to false when another connection has claimed the session.
+     * @param gone the connection is gone: the session may be claimed for the recovery window
+     */
+    save: (session: Session, gone: boolean) => inOrder(session, () => saveNow(session, gone)),
+    /** After the saves under way, which would bring the session back. */
+    async delete(session: Session): Promise<void> {
+      const { pid, user, epoch } = session;
+      if (pid === undefined) return;
+      await inOrder(session, () => engine.deleteSession({ namespace, pid, user }, epoch));
+    },
+    async claim(key: Omit<SessionKey, 'namespace'>): Promise<Claim> {
+      const outcome = await engine.claimSession({ ...key, namespace });
+      return outcome.ok ? { ...outcome, state: JSON.parse(outcome.state) as State } : outcome;
+    },
+  };
 }
 
-/** Resolves to false when somebody else has claimed the session. */
-export function write(hub: Hub, namespace: string, session: Session, gone: boolean) {
-  return inTurn(session, () => writeNow(hub, namespace, session, gone));
-}
-
-/** After the writes before it. */
-function inTurn<T>(session: Session, act: () => Promise<T>): Promise<T> {
-  const done = session.written.then(act);
-  session.written = done.catch(() => {});
+/** After the saves before it. */
+function inOrder<T>(session: Session, act: () => Promise<T>): Promise<T> {
+  const done = session.saved.then(act);
+  session.saved = done.catch(() => {});
   return done;
-}
-
-async function writeNow(
-  hub: Hub,
-  namespace: string,
-  session: Session,
-  gone: boolean,
-): Promise<boolean> {
-  if (!session.pid) return true;
-  await Promise.all(session.underWay.splice(0));
-  const { sid, joined, pid, epoch, user } = session;
-  const { data } = session.socket ?? session; // an application may put another object there
-  if (gone) correct(session, hub.clock); // nobody else does
-  const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
-  const { sessionMsMax, sessionsPerUserMax, observer } = hub.options;
-  const ms = gone ? hub.logMs : sessionMsMax; // past the window it is known as expired
-  const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax];
-  const args = [epoch, user, hub.processId, state, ...limits].map(String);
-  const answer = await hub.connections.run(saveSession, keysOf(hub, namespace, pid, user), args);
-  if (Number(answer) > 1) observer.limitReached('sessions_per_user');
-  return Number(answer) > 0;
-}
-
-/** After what is still being written, which would bring it back. */
-export async function remove(hub: Hub, namespace: string, session: Session): Promise<void> {
-  const { pid, user, epoch } = session;
-  if (!pid) return;
-  const keys = keysOf(hub, namespace, pid, user);
-  await inTurn(session, () => hub.connections.run(deleteSession, keys, [String(epoch)]));
-}
-
-export async function claim(hub: Hub, namespace: string, pid: string, user: string) {
-  const { sequence, floor, processes } = hub.keys;
-  const notice = JSON.stringify({ namespace, pid });
-  const [key = ''] = keysOf(hub, namespace, pid, user);
-  const [outcome, epoch, state, last, lowest] = (await hub.connections.run(
-    claimSession,
-    [key, sequence, floor],
-    [user, hub.processId, `${hub.windowMs}`, processes, notice, `${hub.options.takeoversMax}`],
-  )) as [string, string, string, Id, Id];
-  if (outcome !== 'ok') return { ok: false, why: outcome } as Claim;
-  const parsed = JSON.parse(state) as State;
-  return { ok: true, epoch: +epoch, state: parsed, sequence: last, floor: lowest } as Claim;
 }

@@ -1,98 +1,100 @@
-// Writes sessions to Redis: what changes in one turn of the event loop at once, what is gone at
-// once, and all of them again before their keys end.
-import { RedisUnavailable } from '../redis/connections.ts';
-import type { Hub } from '../stream/stream.ts';
+// Decides when sessions are saved: what changes in one turn of the event loop once, at its end;
+// what is gone at once; and all of them again before their keys expire.
+import { EngineUnavailable } from '../engine.ts';
+import type { AdapterOptions } from '../options.ts';
+import { createLimiter } from './limiter.ts';
 import type { Session } from './session.ts';
-import { remove, write } from './session-store.ts';
+import type { SessionStore } from './session-store.ts';
 
-const tooLate = () => new RedisUnavailable('the connection has gone');
+const savesAtOnceMax = 256; // of ten thousand that are to be written after an outage
+const unfinishedMax = 100_000;
 
-export type Keeper = ReturnType<typeof createKeeper>;
+const connectionGone = () => new EngineUnavailable('The connection is gone');
+
+export type SessionWriter = ReturnType<typeof createSessionWriter>;
 
 /**
  * @param sessions all of this process
- * @param lost told when another process turns out to have the session
+ * @param lost called when another process turns out to have the session
  */
-export function createKeeper(
-  hub: Hub,
-  namespace: string,
+export function createSessionWriter(
+  store: SessionStore,
   sessions: Map<string, Session>,
+  { sessionMsMax, observer }: Pick<AdapterOptions, 'sessionMsMax' | 'observer'>,
   lost: (session: Session) => void,
 ) {
-  const { track, settled } = createTracker(hub.options.observer);
-  let dirty = new Map<Session, PromiseWithResolvers<void>>();
-  const { finishAll, ...last } = createLastWrites(hub, namespace, track);
+  const { track, settled } = createTracker(observer);
+  const limited = createLimiter(savesAtOnceMax);
+  const final = createFinalWrites(store, track);
+  let changed = new Map<Session, PromiseWithResolvers<void>>();
   const saveNow = async (session: Session) => {
-    if (session.phase !== 'open') throw tooLate();
-    if (await track(write(hub, namespace, session, false))) return;
+    if (session.phase !== 'open') throw connectionGone();
+    if (await track(limited(() => store.save(session, false)))) return;
     lost(session);
-    throw tooLate();
+    throw connectionGone();
   };
   const flush = () => {
-    const changed = dirty;
-    dirty = new Map();
-    for (const [session, saved] of changed) saveNow(session).then(saved.resolve, saved.reject);
+    const due = changed;
+    changed = new Map();
+    for (const [session, saved] of due) saveNow(session).then(saved.resolve, saved.reject);
   };
 
   const save = (session: Session): Promise<void> => {
-    if (!session.pid) return Promise.resolve();
-    const known = dirty.get(session);
+    if (session.pid === undefined) return Promise.resolve();
+    const known = changed.get(session);
     if (known) return known.promise;
     const saved = Promise.withResolvers<void>();
-    saved.promise.catch(() => {}); // observed already
-    if (dirty.size === 0) setImmediate(flush);
-    dirty.set(session, saved);
+    saved.promise.catch(() => {}); // the tracker reports it
+    if (changed.size === 0) setImmediate(flush);
+    changed.set(session, saved);
     return saved.promise;
   };
   const saveAll = () => {
-    finishAll();
+    final.retryAll();
     for (const session of sessions.values()) if (session.socket) void save(session);
   };
-  const rearming = setInterval(saveAll, hub.options.sessionMsMax / 2);
+  const rearming = setInterval(saveAll, sessionMsMax / 2);
 
   return {
-    /** Rejects when Redis did not take it; nobody has to wait. */
+    /** Rejects when the session was not saved; nobody has to wait. */
     save,
-    /** After Redis was away; by itself before the keys end. */
+    /** After an outage; by itself before the keys expire. */
     saveAll,
-    ...last,
-    /** What the sockets have missed is in no log any more: they come back as new ones. */
-    forgetAll: () => [...sessions.values()].forEach(last.forget),
+    release: final.release,
+    remove: final.remove,
+    /** What the sockets have missed is in no log any more: their clients get new sessions. */
+    forgetAll: () => [...sessions.values()].forEach(final.forget),
     /** Resolves when everything is written, or has failed. */
     async close(): Promise<void> {
       clearInterval(rearming);
-      for (const saved of dirty.values()) saved.reject(tooLate());
-      dirty.clear();
+      for (const saved of changed.values()) saved.reject(connectionGone());
+      changed.clear();
       await settled();
     },
   };
 }
 
-const unfinishedMax = 100_000;
-
-/** When Redis is away it has to hear of them later, or sessions are valid for too long. */
-function createLastWrites(
-  hub: Hub,
-  namespace: string,
-  track: ReturnType<typeof createTracker>['track'],
-) {
+/**
+ * Writes of sockets that are gone: they are repeated after an outage, or sessions live too long.
+ */
+function createFinalWrites(store: SessionStore, track: ReturnType<typeof createTracker>['track']) {
   let unfinished: (() => Promise<unknown>)[] = [];
   const finish = (act: () => Promise<unknown>): void => {
     track(act()).catch(() => unfinished.length < unfinishedMax && unfinished.push(act));
   };
   return {
-    /** Its socket is gone and may come back within the window, anywhere. */
-    release: (session: Session) => finish(() => write(hub, namespace, session, true)),
-    /** Its socket is gone for good. */
-    remove: (session: Session) => finish(() => remove(hub, namespace, session)),
-    /** Its socket is to go, and its client to come back as a new one. */
+    /** The socket is gone and may come back within the recovery window, anywhere. */
+    release: (session: Session) => finish(() => store.save(session, true)),
+    /** The socket is gone for good. */
+    remove: (session: Session) => finish(() => store.delete(session)),
+    /** The socket is to go, and its client to come back with a new session. */
     forget(session: Session): void {
       const forgotten = { ...session };
-      delete session.pid; // so that its end does not write it again
-      finish(() => remove(hub, namespace, forgotten));
+      session.pid = undefined; // its end must not save it again
+      finish(() => store.delete(forgotten));
       session.client?.conn.close();
     },
-    finishAll(): void {
+    retryAll(): void {
       const again = unfinished;
       unfinished = [];
       again.forEach(finish);
@@ -100,8 +102,8 @@ function createLastWrites(
   };
 }
 
-/** Writes that are under way; those that fail are told. */
-function createTracker(observer: Hub['options']['observer']) {
+/** Writes under way; those that fail are reported. */
+function createTracker(observer: AdapterOptions['observer']) {
   const underWay = new Set<Promise<unknown>>();
   return {
     async track<T>(writing: Promise<T>): Promise<T> {

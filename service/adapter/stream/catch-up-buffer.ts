@@ -1,13 +1,18 @@
 // Holds messages back while the process catches up, so that none overtakes what was missed.
+import type { Id } from '../delivery/envelope.ts';
 import type { AdapterOptions } from '../options.ts';
-import type { Subscription } from '../redis/subscriptions.ts';
 
-export type Held = [Subscription, Buffer];
-export type Gate = ReturnType<typeof createGate>;
+export interface Waiting {
+  id: Id;
+  bytes: number;
+  deliver(): void;
+}
 
-/** Shut from the start, until the process knows where the stream is. */
-export function createGate({ gatedMessagesMax, gatedBytesMax, observer }: AdapterOptions) {
-  let held: Held[] | undefined = [];
+export type CatchUpBuffer = ReturnType<typeof createCatchUpBuffer>;
+
+/** Closed from the start, until the process knows its position in the stream. */
+export function createCatchUpBuffer({ gatedMessagesMax, gatedBytesMax, observer }: AdapterOptions) {
+  let held: Waiting[] | undefined = [];
   let bytes = 0;
   let overflowed = false;
   let opened = Promise.withResolvers<void>();
@@ -15,16 +20,16 @@ export function createGate({ gatedMessagesMax, gatedBytesMax, observer }: Adapte
     whenOpen: () => opened.promise,
     isOpen: () => held === undefined,
     /** The first time it opens: before that no position is known. */
-    started: opened.promise,
-    shut() {
+    firstOpened: opened.promise,
+    close() {
       if (held) return;
       held = [];
       opened = Promise.withResolvers();
     },
-    /** False: it is open, and the message is to be received now. */
-    hold(...message: Held): boolean {
+    /** False: it is open, and the message is to be delivered now. */
+    hold(message: Waiting): boolean {
       if (!held) return false;
-      bytes += message[1].length;
+      bytes += message.bytes;
       if (held.length < gatedMessagesMax && bytes < gatedBytesMax) return held.push(message) > 0;
       held = []; // all of it is in the logs: they are read again
       bytes = 0;
@@ -32,12 +37,19 @@ export function createGate({ gatedMessagesMax, gatedBytesMax, observer }: Adapte
       observer.limitReached('gated');
       return true;
     },
+    /** Whether it overflowed since the last call. */
     overflowed(): boolean {
       const was = overflowed;
       overflowed = false;
       return was;
     },
-    open(): Held[] {
+    /** Empties it, when messages of a lost connection cannot be trusted to be complete. */
+    clear(): void {
+      if (held) held = [];
+      bytes = 0;
+    },
+    /** Opens it; returns what it held. */
+    open(): Waiting[] {
       const messages = held ?? [];
       held = undefined;
       bytes = 0;

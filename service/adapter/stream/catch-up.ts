@@ -1,55 +1,101 @@
-// After Redis was away: every room of this process is read from where it stopped, so that live
-// sockets miss nothing and see nothing twice.
-import { type Id, unknown } from '../delivery/envelope.ts';
-import { checkLoss } from '../redis/scripts.ts';
-import { readLogs } from './log-reader.ts';
-import type { Hub } from './stream.ts';
+// After an outage: every room of this process is read from where it stopped, so that live sockets
+// miss nothing and see nothing twice.
+import { type Id, unbundle, unknown } from '../delivery/envelope.ts';
+import type { Engine, LogPart } from '../engine.ts';
 
-const messagesMax = 100_000; // of one room
-const bytesMax = 64 * 1024 * 1024; // of one room
+const logsAtOnce = 1_000; // what is read before a failure is kept in steps of so many
+const limits = { messagesMax: 100_000, bytesMax: 64 * 1024 * 1024 }; // of one step
 
 export interface CatchUpSource {
   log: string;
+  /** Everything up to it has arrived. */
+  after: Id;
   receive(id: Id, payload: Buffer): void;
-  /** Its log has lost a part: its sockets must come back as not recovered. */
+  /** The log has lost a part: its sockets must come back with new sessions. */
   broken(): void;
 }
 
-/**
- * When Redis has forgotten what was delivered or published here, the sequence and the floor rise.
- * Resolves to the sequence.
- */
-export async function checkPosition(hub: Hub): Promise<Id> {
-  const { sequence, floor } = hub.keys;
-  const { id, log } = hub.lastLogged();
-  const args = [hub.lastSeen(), id, String(hub.logMs)];
-  return (await hub.connections.run(checkLoss, [sequence, floor, log || floor], args)) as Id;
+interface Parts {
+  lastSeen(): Id;
+  sources(): CatchUpSource[];
+  seen(id: Id): void;
+  caughtUp(messages: number): void;
+  /** Whether the outage was longer than logs live. */
+  lostFor(): boolean;
+  forgetAll(): void;
+}
+
+/** What was read of a log, and up to where. */
+interface Progress {
+  upTo: Id;
+  entries: { id: Id; payload: Buffer }[];
+  broken: boolean;
 }
 
 /**
- * Resolves to the id up to which everything was delivered.
- * @param forget called when what was missed may be in no log any more
+ * The returned function delivers what was missed and resolves to the id up to which it did. After a
+ * failure the next call goes on where it stopped, be it after another outage.
  */
-export async function catchUp(
-  hub: Hub,
-  after: Id,
-  sources: CatchUpSource[],
-  forget: () => void,
-): Promise<Id> {
-  const upTo = await checkPosition(hub);
-  if (hub.awayMs() > hub.logMs) forget();
-  else if (after !== unknown && upTo > after) {
-    const byLog = new Map(sources.map((source) => [source.log, source]));
-    const positions = [...byLog.keys()].map((log) => ({ log, after }));
-    const limits = { messagesMax, bytesMax };
-    const { entries, failed } = await readLogs(hub.connections, positions, upTo, limits);
-    for (const { log } of failed) byLog.get(log)?.broken();
-    for (const { id, payload, log } of entries) {
-      hub.seen(id, log);
-      byLog.get(log)?.receive(id, payload);
+export function createCatchUp(engine: Engine, parts: Parts): () => Promise<Id> {
+  const progress = new Map<string, Progress>(); // by log
+  return async function catchUp() {
+    const upTo = await engine.position();
+    const isFirst = parts.lastSeen() === unknown;
+    if (parts.lostFor()) parts.forgetAll();
+    else if (!isFirst) {
+      const due = parts.sources().filter(({ after }) => after < upTo);
+      for (let i = 0; i < due.length; i += logsAtOnce) {
+        await read(engine, due.slice(i, i + logsAtOnce), upTo, progress);
+      }
+      parts.caughtUp(deliver(due, progress, parts.seen));
     }
-    hub.options.observer.caughtUp(entries.length);
+    progress.clear();
+    parts.seen(upTo);
+    return upTo;
+  };
+}
+
+/** Reads some logs from where they were read to, up to an id: later messages arrive by channel. */
+async function read(
+  engine: Engine,
+  sources: CatchUpSource[],
+  upTo: Id,
+  progress: Map<string, Progress>,
+): Promise<void> {
+  const positions = sources.map(({ log, after }) => {
+    const read = progress.get(log)?.upTo ?? unknown;
+    return { log, after: read > after ? read : after };
+  });
+  const found = await engine.readLogs(positions, limits);
+  for (const [i, { log, after }] of positions.entries()) {
+    const part = found[i] as LogPart;
+    const known = progress.get(log) ?? { upTo, entries: [], broken: false };
+    if (part.status !== 'ok') known.broken = true;
+    else {
+      const messages = part.entries.flatMap(({ id, payload }) => unbundle(id, payload));
+      known.entries.push(...messages.filter(({ id }) => id > after && id <= upTo));
+    }
+    progress.set(log, { ...known, upTo });
   }
-  hub.seen(upTo, undefined);
-  return upTo;
+}
+
+/** In the order of publishing over all logs; a socket drops what it has already got. */
+function deliver(
+  sources: CatchUpSource[],
+  progress: Map<string, Progress>,
+  seen: (id: Id) => void,
+): number {
+  const byLog = new Map(sources.map((source) => [source.log, source]));
+  const missed: { id: Id; payload: Buffer; source: CatchUpSource }[] = [];
+  for (const [log, { entries, broken }] of progress) {
+    const source = byLog.get(log);
+    if (broken) source?.broken();
+    else if (source) for (const entry of entries) missed.push({ ...entry, source });
+  }
+  missed.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  for (const { id, payload, source } of missed) {
+    seen(id);
+    source.receive(id, payload);
+  }
+  return missed.length;
 }

@@ -1,133 +1,200 @@
 // The rooms of one namespace as channels and logs: a process listens to the rooms it has members
 // in, and each member knows from which position on.
-import { type Members, targetOf } from '../delivery/delivery.ts';
-import { Entry, type Id, noId, unknown } from '../delivery/envelope.ts';
-import { correct, type Estimate, estimate, raise, type Session } from '../session/session.ts';
+import type { Target } from '../delivery/arrivals.ts';
+import { Envelope, type Id, noId } from '../delivery/envelope.ts';
+import type { Subscription } from '../engine.ts';
+import { everyone, isDirect, type Names } from '../names.ts';
+import { type Members, targetOf } from '../session/delivery.ts';
+import { type Estimate, raisePosition, type Session } from '../session/session.ts';
 import type { CatchUpSource } from './catch-up.ts';
-import type { Hub } from './stream.ts';
+import { correctPositions, estimatePosition } from './clock.ts';
+import type { Stream } from './stream.ts';
 
-/** The pseudo-room of all sockets of a namespace. */
-export const everyone = '*';
-/** All rooms that look like a socket's own share a channel; else every connect subscribes. */
-export const isDirect = (room: string) => /^[\w-]{20}$/.test(room);
-/** Stands for any of them. */
-export const anyDirect = '-'.repeat(20);
+const notYet: Id = '9999999999999999'; // after every id
+
+/** A channel that this process listens to. */
+interface Listening {
+  subscription: Subscription;
+  /** What is published after it arrives here, or is read after an outage. */
+  since: Id;
+}
 
 export type Channels = ReturnType<typeof openChannels>;
 
-export function openChannels(hub: Hub, members: Members) {
-  const { subscriptions, options } = hub;
-  const { direct, logOf, channelOf } = namesOf(`${hub.prefix}:${members.nsp.name}:`);
+export function openChannels(stream: Stream, members: Members, names: Names) {
+  const { direct, logOf, channelOf } = names;
+  const listenings = new Map<string, Listening>(); // by channel
   const sidsOf = (room: string): Iterable<string> =>
     (room === everyone ? members.sids.keys() : members.rooms.get(room)) ?? [];
-  const read = (id: Id, payload: Buffer) => new Entry(id, payload, id === noId ? hub.latest() : id);
-  const receive = (room: string) => {
-    const target = targetOf(members, () => sidsOf(room), hub);
-    return (id: Id, payload: Buffer) => hub.turn.add(target, read(id, payload));
+  const receive = createReceiver(stream, members, sidsOf);
+
+  const listen = (channel: string, log?: string, own?: Target): Listening => {
+    const known = listenings.get(channel);
+    if (known) return known;
+    const subscription = stream.subscribe(channel, log, receive(own));
+    const listening = { subscription, since: notYet };
+    listenings.set(channel, listening);
+    const position = subscription.ready.then((id) => listensSince(stream, listening, id));
+    position.catch(() => {}); // who joined finds out by its save
+    return listening;
+  };
+  const listenTo = (room: string) =>
+    isDirect(room)
+      ? listen(direct)
+      : listen(
+          channelOf(room),
+          logOf(room),
+          targetOf(members, () => sidsOf(room), stream),
+        );
+  const always = [listenTo(everyone), listen(direct)];
+
+  const start = (session: Session, room: string, listening: Listening): void => {
+    const made = { atMs: performance.now(), seen: stream.delivered() };
+    session.joined.set(room, made.seen);
+    session.estimates.delete(room); // of an earlier join
+    const known = listening.since <= made.seen;
+    if (!stream.isLive()) estimatePosition(session, room, made, stream.clock);
+    else if (!known) session.pending.push(whenListening(stream, session, room, made, listening));
+    if (!known) session.pending.push(listening.subscription.ready);
   };
 
-  subscriptions.add(channelOf(everyone), logOf(everyone), receive(everyone));
-  subscriptions.add(direct, undefined, (id, payload) => {
-    const entry = read(id, payload);
-    const sids = new Set(entry.header.to?.flatMap((room) => [...sidsOf(room)]));
-    const target = targetOf(members, () => sids, hub);
-    hub.turn.add(target, entry);
-  });
-
   return {
-    logOf,
-    channelOf,
-    /** Resolves when what is published to the whole namespace or to a socket arrives here. */
-    listening: () => Promise.all([channelOf(everyone), direct].map(subscriptions.ready)),
-    /** What is for everybody starts, for a session, with it. */
-    start: (session: Session) => start(hub, session, everyone, true),
-    /** Listens, if nobody here did; a room that is joined starts where it is joined. */
+    ...names,
+    /** Resolves when messages to the whole namespace and to single sockets arrive here. */
+    listening: () => Promise.all(always.map(({ subscription }) => subscription.ready)),
+    /** A session begins: messages to everybody are for it from now on. */
+    start: (session: Session) => start(session, everyone, listenTo(everyone)),
+    /** A session joins a room: its messages are for it from now on. */
     enter(session: Session, room: string): void {
-      const listens = subscriptions.isActive(channelOf(room));
-      const restoring = session.phase === 'restoring'; // its positions come from its session
-      if (!restoring) start(hub, session, room, listens);
-      if (listens) return;
-      session.underWay.push(subscriptions.add(channelOf(room), logOf(room), receive(room)));
+      const listening = listenTo(room);
+      if (session.phase !== 'restoring') start(session, room, listening);
+      else if (listening.since === notYet) session.pending.push(listening.subscription.ready);
     },
+    /** The last local member may have left. */
     left(room: string): void {
       if (members.rooms.has(room) || isDirect(room)) return;
-      const leave = () => members.rooms.has(room) || subscriptions.remove(channelOf(room));
-      setTimeout(leave, options.unsubscribeMs).unref();
+      const leave = () => {
+        if (members.rooms.has(room)) return;
+        listenings.get(channelOf(room))?.subscription.close();
+        listenings.delete(channelOf(room));
+      };
+      setTimeout(leave, stream.options.unsubscribeMs).unref();
     },
-    /** What to read after Redis was away, after a position. */
-    catchUpSources(after: Id): CatchUpSource[] {
-      for (const session of members.sessions.values()) correct(session, hub.clock);
-      return [everyone, ...members.rooms.keys()].map((room) => {
-        const log = logOf(room);
-        return sourceOf(hub, members, { room, log, read, sids: () => sidsOf(room) }, after);
-      });
+    /** A session that was restored up to a position listens to its rooms. */
+    restoredTo(rooms: Iterable<string>, id: Id): void {
+      for (const room of rooms) listensSince(stream, listenTo(room), id);
     },
-    caughtUp(): void {
+    /** What to read after an outage. */
+    catchUpSources(): CatchUpSource[] {
+      for (const session of members.sessions.values()) correctPositions(session, stream.clock);
+      return [everyone, ...members.rooms.keys()].map((room) =>
+        sourceOf(stream, members, {
+          room,
+          log: logOf(room),
+          since: listenTo(room).since,
+          sids: () => sidsOf(room),
+        }),
+      );
+    },
+    /** Everything up to a position was delivered after an outage. */
+    caughtUp(upTo: Id): void {
       for (const { estimates } of members.sessions.values()) estimates.clear();
+      for (const listening of listenings.values()) listensSince(stream, listening, upTo);
     },
     close(): void {
-      for (const room of [everyone, ...members.rooms.keys()]) subscriptions.remove(channelOf(room));
-      subscriptions.remove(direct);
+      for (const { subscription } of listenings.values()) subscription.close();
+      listenings.clear();
     },
   };
 }
 
-function namesOf(prefix: string) {
-  const direct = `${prefix}direct`;
-  const logOf = (room: string) => `${prefix}log:${room}`;
-  const channelOf = (room: string) => (isDirect(room) ? direct : `${prefix}room:${room}`);
-  return { direct, logOf, channelOf };
+/** Makes what a channel calls with each message. */
+function createReceiver(
+  stream: Stream,
+  members: Members,
+  sidsOf: (room: string) => Iterable<string>,
+) {
+  let lastOfSeveral: Id = noId; // the copies of a message to several rooms follow each other
+  const envelopeOf = (id: Id, payload: Buffer) =>
+    new Envelope(id, payload, id === noId ? stream.arrived() : id);
+  return (own: Target | undefined) => (id: Id, payload: Buffer, rooms?: string[]) => {
+    if (!rooms) {
+      if (own) stream.arrivals.add(own, envelopeOf(id, payload));
+      return;
+    }
+    if (id !== noId && id <= lastOfSeveral) return;
+    if (id !== noId) lastOfSeveral = id;
+    // The first copy serves the members of all rooms: an outage between two copies loses nothing.
+    const sids = new Set(rooms.flatMap((room) => [...sidsOf(room)]));
+    const all = targetOf(members, () => sids, stream);
+    stream.arrivals.add(all, envelopeOf(id, payload));
+  };
+}
+
+function listensSince(stream: Stream, listening: Listening, id: Id): void {
+  stream.seen(id); // the position of the process is as new, or old messages would be replayed
+  if (id < listening.since) listening.since = id;
+}
+
+/** Raises the position of a join to where the subscription begins. */
+async function whenListening(
+  stream: Stream,
+  session: Session,
+  room: string,
+  made: Estimate,
+  { subscription }: Listening,
+): Promise<void> {
+  try {
+    raisePosition(session, room, await subscription.ready);
+  } catch {
+    estimatePosition(session, room, made, stream.clock);
+  }
 }
 
 interface Room {
   room: string;
   log: string;
-  read(id: Id, payload: Buffer): Entry;
+  since: Id;
   sids(): Iterable<string>;
 }
 
-/** Its members get what came after they joined, be it after what was read. */
+/**
+ * Its members get what came after they joined. What came before the process listened to the room it
+ * has not got, though it has seen later messages, of others.
+ */
 function sourceOf(
-  hub: Hub,
+  stream: Stream,
   members: Members,
-  { room, log, read, sids }: Room,
-  after: Id,
+  { room, log, since, sids }: Room,
 ): CatchUpSource {
-  const startOf = (sid: string) => members.sessions.get(sid)?.joined.get(room) ?? unknown;
+  const seen = stream.arrived();
+  const startOf = (sid: string) => members.sessions.get(sid)?.joined.get(room) ?? seen;
+  const earliest = () => {
+    let after = seen;
+    for (const sid of sids()) if (startOf(sid) < after) after = startOf(sid);
+    return after;
+  };
+  const after = since <= seen ? seen : earliest();
   const those = (wanted: (start: Id) => boolean) =>
     [...sids()].filter((sid) => wanted(startOf(sid)));
-  const target = targetOf(members, () => those((start) => start <= after), hub);
-  let later: string[] | undefined; // have joined after that position
+  const target = targetOf(members, () => those((start) => start <= after), stream);
+  let later: string[] | undefined; // joined after that position
   return {
     log,
+    after,
     receive(id, payload) {
-      const entry = read(id, payload);
-      hub.turn.add(target, entry);
+      const envelope = new Envelope(id, payload, id);
+      stream.arrivals.add(target, envelope);
       later ??= those((start) => start > after);
       const due = later.filter((sid) => startOf(sid) < id);
-      const rest = targetOf(members, () => due, hub);
-      if (due.length > 0) hub.turn.add(rest, entry);
+      if (due.length === 0) return;
+      stream.arrivals.add(
+        targetOf(members, () => due, stream),
+        envelope,
+      );
     },
     broken() {
       for (const sid of [...sids()]) members.sessions.get(sid)?.client?.conn.close();
     },
   };
-}
-
-/** A room starts after what has arrived, if the process listens to it; else where Redis is. */
-function start(hub: Hub, session: Session, room: string, listens: boolean): void {
-  const made = { atMs: performance.now(), seen: hub.lastSeen() };
-  session.joined.set(room, made.seen);
-  session.estimates.delete(room); // of an earlier join
-  if (!hub.isLive()) estimate(session, room, made, hub.clock);
-  // On one connection this is answered before the subscription: nothing falls between.
-  else if (!listens) session.underWay.push(readPosition(hub, session, room, made));
-}
-
-async function readPosition(hub: Hub, session: Session, room: string, made: Estimate) {
-  try {
-    raise(session, room, (await hub.connections.get(hub.keys.sequence)) ?? noId);
-  } catch {
-    estimate(session, room, made, hub.clock);
-  }
 }

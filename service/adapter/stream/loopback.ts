@@ -1,22 +1,23 @@
-// A message to this process itself: by the same script, connection, channels and gate as any other,
-// so that it comes back exactly when other processes' messages would. No client ever sees it.
-
+// A message from this process to itself, on the same path as every other: it comes back exactly
+// when messages of other processes would. No client ever sees it.
+import { randomUUID } from 'node:crypto';
 import type { Message } from './publisher.ts';
-import type { Hub } from './stream.ts';
-
-export type Echo = () => Promise<void>;
+import type { Stream } from './stream.ts';
 
 /** The returned function resolves when its message is back; of two at once, the later one. */
-export function createEcho(hub: Hub, publish: (message: Message) => Promise<unknown>): Echo {
-  const channel = `${hub.prefix}:echo:${hub.processId}`;
-  let turn = 0;
-  let heard = (_: string) => {};
-  void hub.subscriptions.add(channel, undefined, (_, payload) => heard(payload.toString()));
-  return async function echo() {
-    turn += 1;
-    const sent = String(turn);
+export function createLoopback(
+  { prefix, subscribe }: Stream,
+  publish: (message: Message) => Promise<unknown>,
+): () => Promise<void> {
+  const channel = `${prefix}:loopback:${randomUUID()}`;
+  let count = 0;
+  let arrived = (_: string) => {};
+  subscribe(channel, undefined, (_, payload) => arrived(payload.toString()));
+  return async function loop() {
+    count += 1;
+    const sent = String(count);
     const back = new Promise<void>((resolve) => {
-      heard = (text) => text === sent && resolve();
+      arrived = (text) => text === sent && resolve();
     });
     // In no log: it has no id, and moves nobody's position.
     await publish({ payload: Buffer.from(sent), logs: [], channels: [channel] });

@@ -1,39 +1,13 @@
-// Publishing: everything one turn of the event loop has to say goes to Redis in one script call.
-
-import {
-  bundle,
-  encode,
-  type Flags,
-  type Id,
-  idBefore,
-  idLength,
-  withContext,
-} from '../delivery/envelope.ts';
-import { type Argument, RedisUnavailable } from '../redis/connections.ts';
-import { publish as script } from '../redis/scripts.ts';
-import { anyDirect, type Channels, everyone, isDirect } from './channels.ts';
-import type { Hub } from './stream.ts';
+// Publishing: everything that one turn of the event loop emits goes to the engine in one call.
+import { bundle, encode, type Flags, idBefore, withContext } from '../delivery/envelope.ts';
+import { type Engine, EngineUnavailable, type Outcome, type Publication } from '../engine.ts';
+import { anyDirect, everyone, isDirect, type Names } from '../names.ts';
+import type { AdapterOptions } from '../options.ts';
 
 const bundleBytesMax = 65_536;
-const directMax = 2_000; // the log of each holds the names of all
+const directMax = 2_000; // the log of each socket keeps the message
 
-export interface Message {
-  payload: Buffer;
-  /** Keys of the logs it is kept in, one for each of its rooms. */
-  logs: string[];
-  channels: string[];
-  /** A stream of the application's own that gets an entry in the same step. */
-  record?: { key: string; value: string; entriesMax: number; ms: number };
-  /** A key that makes it happen once within its time; it keeps the id and the record's value. */
-  once?: { key: string; ms: number };
-}
-
-export interface Published {
-  id: Id;
-  /** False: it was published before, and this is what was recorded then. */
-  first: boolean;
-  record: string;
-}
+export type Message = Omit<Publication, 'messages'>;
 
 interface Addressed {
   rooms: string[];
@@ -41,27 +15,34 @@ interface Addressed {
   flags: Flags;
 }
 
-/** An encoded packet with where it goes. */
+/**
+ * An encoded packet with where it goes.
+ * @throws {RangeError} for too many single sockets
+ */
 export function toMessage(
   packet: (string | Buffer)[],
-  { logOf, channelOf }: Pick<Channels, 'logOf' | 'channelOf'>,
+  { logOf, channelOf }: Names,
   { rooms, except, flags }: Addressed,
 ): Message {
   const targets = rooms.length > 0 ? rooms : [everyone];
   // Without an id, to several rooms: on one channel, or who is in two of them gets it twice.
   const together = flags.volatile === true && targets.length > 1;
-  const to = together ? targets : targets.filter(isDirect);
-  if (!together && to.length > directMax) {
-    throw new RangeError(`at most ${directMax} sockets at once: let them join a room`);
+  if (!together && targets.filter(isDirect).length > directMax) {
+    throw new RangeError(`Emit to at most ${directMax} sockets at once: let them join a room`);
   }
   const payload = encode(packet, {
     ...(except.length > 0 && { except }),
-    ...(to.length > 0 && { to }),
     ...(flags.volatile && { volatile: true }),
     ...(flags.compress === false && { compress: false }),
   });
   const channels = together ? [channelOf(anyDirect)] : [...new Set(targets.map(channelOf))];
-  return { payload, logs: flags.volatile ? [] : targets.map(logOf), channels };
+  return {
+    payload,
+    logs: flags.volatile ? [] : targets.map(logOf),
+    channels,
+    // A channel of its own says which room it is.
+    ...((targets.length > 1 || targets.some(isDirect)) && { rooms: targets }),
+  };
 }
 
 export interface Extras extends Pick<Message, 'record' | 'once'> {
@@ -77,14 +58,15 @@ export function extend(message: Message, { context, ...more }: Extras): Message 
 interface Waiting {
   message: Message;
   /** Of somebody who wants to know the outcome. */
-  settle?: { resolve(published: Published): void; reject(error: unknown): void };
+  settle?: { resolve(outcome: Outcome): void; reject(error: unknown): void };
 }
 
 export type Publisher = ReturnType<typeof createPublisher>;
 
-export function createPublisher(hub: Hub) {
-  const { connections, options } = hub;
-  const { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer } = options;
+export function createPublisher(
+  engine: Pick<Engine, 'publish'>,
+  { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer }: AdapterOptions,
+) {
   let queue: Waiting[] = [];
   let messages = 0; // without an answer
   let bytes = 0;
@@ -93,14 +75,8 @@ export function createPublisher(hub: Hub) {
   const send = async (batch: Waiting[]) => {
     const groups = grouped(batch);
     try {
-      const answers = (await connections.run(script, ...callOf(groups, hub))) as string[];
-      for (const [i, group] of groups.entries()) {
-        const answer = answers[i] as string;
-        const [log] = (group[0] as Waiting).message.logs;
-        if (log && answer.length === idLength) hub.logged(answer, log);
-        settleAll(group, answer);
-      }
-      if (Number(answers.at(-1)) > 0) observer.limitReached('log_bytes');
+      const outcomes = await engine.publish(groups.map(toPublication));
+      for (const [i, group] of groups.entries()) settleAll(group, outcomes[i] as Outcome);
     } catch (error) {
       for (const waiting of batch) fail(waiting, error);
     }
@@ -117,32 +93,35 @@ export function createPublisher(hub: Hub) {
   const enqueue = (waiting: Waiting) => {
     if (messages >= queuedMessagesMax || bytes >= queuedBytesMax) {
       observer.limitReached('queued');
-      fail(waiting, new RedisUnavailable('too many messages wait for Redis'));
+      fail(waiting, new EngineUnavailable('The publish backlog is full'));
       return;
     }
     messages += 1;
     bytes += waiting.message.payload.length;
-    if (queue.length === 0) setImmediate(() => connections.onceOpened(flush));
+    if (queue.length === 0) setImmediate(flush);
     queue.push(waiting);
   };
 
   return {
     /** Sends what waits, before something that must come after it. */
     flush,
-    /** Rejects with `RedisUnavailable`; then the outcome may be unknown. */
+    /** Rejects with `EngineUnavailable`; then the message may have been published all the same. */
     publish: (message: Message) =>
-      new Promise<Published>((resolve, reject) => {
+      new Promise<Outcome>((resolve, reject) => {
         enqueue({ message, settle: { resolve, reject } });
       }),
-    /** For messages whose outcome nobody waits for; the observer is told of a failure. */
+    /** For messages whose outcome nobody waits for; a failure is reported to the observer. */
     post: (message: Message) => enqueue({ message }),
   };
 }
 
-/** Tells who waits for a message of a group what became of it. */
-function settleAll(group: Waiting[], answer: string): void {
+function settleAll(group: Waiting[], outcome: Outcome): void {
   for (const [i, { message, settle }] of group.entries()) {
-    settle?.resolve(outcomeOf(answer, group.length - 1 - i, message));
+    if (group.length === 1) settle?.resolve(outcome);
+    else {
+      const id = idBefore(outcome.id, group.length - 1 - i);
+      settle?.resolve({ ...outcome, id, record: message.record?.value ?? '' });
+    }
   }
 }
 
@@ -171,32 +150,9 @@ function isAlike(one: Waiting | undefined, { message: other }: Waiting): boolean
   return logs.length === other.logs.length && logs.every((log, i) => log === other.logs[i]);
 }
 
-/** Keys and arguments of the script. */
-function callOf(groups: Waiting[][], { keys, options, logMs }: Hub): [string[], Argument[]] {
-  const { logEntriesMax, logBytesMax } = options;
-  const names = [keys.sequence];
-  const args: Argument[] = [logEntriesMax, logBytesMax, logMs, groups.length].map(String);
-  for (const group of groups) {
-    const payloads = group.map(({ message }) => message.payload);
-    const { logs, channels, record, once } = (group[0] as Waiting).message; // the same of all
-    names.push(...logs, ...(record ? [record.key] : []), ...(once ? [once.key] : []));
-    args.push(
-      payloads.length > 1 ? bundle(payloads) : (payloads[0] as Buffer),
-      String(payloads.length),
-      String(logs.length),
-      String(channels.length),
-      ...(record ? [`${record.entriesMax}`, `${record.ms}`, record.value] : ['', '', '']),
-      once ? String(once.ms) : '',
-      ...channels,
-    );
-  }
-  return [names, args];
-}
-
-/** @param after how many messages of its bundle come after it */
-function outcomeOf(answer: string, after: number, { record }: Message): Published {
-  if (answer.length === idLength) {
-    return { id: idBefore(answer, after), first: true, record: record?.value ?? '' };
-  }
-  return { id: answer.slice(0, idLength), first: false, record: answer.slice(idLength) };
+function toPublication(group: Waiting[]): Publication {
+  const { message } = group[0] as Waiting;
+  if (group.length === 1) return { ...message, messages: 1 };
+  const payload = bundle(group.map(({ message: { payload } }) => payload));
+  return { ...message, payload, messages: group.length };
 }

@@ -1,199 +1,149 @@
-// One for all namespaces of a server: the connections, the position in the stream, and the gate
-// that holds messages back while the process catches up after a loss of Redis.
-import { randomBytes } from 'node:crypto';
-import { createTurn } from '../delivery/batch.ts';
-import { fromChannel, type Id, idLength, noId, unbundle, unknown } from '../delivery/envelope.ts';
-import { createWire } from '../delivery/socket-writer.ts';
-import type { AdapterOptions } from '../options.ts';
-import { type Connections, openConnections } from '../redis/connections.ts';
-import type { Locator } from '../redis/locate.ts';
-import { createSubscriptions, type Subscription } from '../redis/subscriptions.ts';
-import { createLine } from '../session/limiter.ts';
-import { createGate, type Gate, type Held } from './catch-up-buffer.ts';
-import { type Clock, createClock } from './clock.ts';
-
-export type Hub = ReturnType<typeof createHub>;
-
-interface Catcher {
-  /** Before anything is published to a Redis that may have forgotten. */
-  check(): Promise<unknown>;
-  /** Reads what was missed and delivers it; resolves to the id up to which it did. */
-  catchUp(): Promise<Id>;
-  /** After it, when live messages flow again. */
-  caughtUp(): void;
-}
+// The stream of messages of one engine: the position of this process in it, and the catch-up after
+// an outage. All namespaces on the engine share it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createArrivals } from '../delivery/arrivals.ts';
+import { type Id, noId, unbundle, unknown } from '../delivery/envelope.ts';
+import { createSocketWriter } from '../delivery/socket-writer.ts';
+import type { EngineEvents, EngineSource, Receive, Subscription } from '../engine.ts';
+import { type AdapterOptions, keepMsOf } from '../options.ts';
+import { createLimiter } from '../session/limiter.ts';
+import { type CatchUpSource, createCatchUp } from './catch-up.ts';
+import { createCatchUpBuffer } from './catch-up-buffer.ts';
+import { createClock } from './clock.ts';
 
 const retryMs = 200;
-const logMsMargin = 60_000; // for a break that is noticed late
 
-interface Place {
-  locator: Locator;
-  /** Of its keys and channels. */
-  prefix: string;
+export type Stream = ReturnType<typeof createStream>;
+
+/** What the namespaces on the stream do in an outage. */
+interface Listener {
+  /** What is to be read after an outage. */
+  sources(): CatchUpSource[];
+  /** The outage was longer than logs live: what was missed may be nowhere. */
+  forgetAll(): void;
+  /** Messages flow again. @param upTo everything up to it was delivered */
+  caughtUp(upTo: Id): void;
+  claimed: EngineEvents['claimed'];
 }
 
-export function createHub(place: Place, options: AdapterOptions, windowMs: number) {
-  const { locator, prefix } = place;
-  const processId = randomBytes(8).toString('hex');
-  const keys = keysOf(prefix);
-  const { receive, ...position } = createPosition((error) => failed('message')(error));
-  const gate = createGate(options);
-  let catcher: Catcher | undefined;
-  let closed = false;
-  let resuming = Promise.resolve(); // one after the other
-  const failed = (stage: string) => (error: unknown) =>
-    closed || options.observer.failed(stage, error);
-  const events = { up: resume, down: gate.shut };
-  const connections: Connections = openConnections(locator, prefix, options, events);
-  const subscriptions = createSubscriptions(
-    connections,
-    (subscription, message) => gate.hold(subscription, message) || receive(subscription, message),
-    failed('subscribe'),
-  );
+export function createStream(
+  source: EngineSource,
+  prefix: string,
+  options: AdapterOptions,
+  listener: Listener,
+) {
+  const writer = createSocketWriter();
+  const arrivals = createArrivals(writer.end);
+  const buffer = createCatchUpBuffer(options);
   const clock = createClock();
-  const key = keys.processes + processId;
-  const heart = beat(connections, { key, windowMs, clock, gate, failed: failed('heartbeat') });
-  function resume(): void {
-    catcher?.check().catch(() => {}); // sent at once: what is published comes after it
-    const attempt = () => reopen({ gate, subscriptions, heart, receive }, catcher);
-    resuming = resuming.then(attempt).catch((error) => {
-      failed('catch_up')(error);
-      setTimeout(() => connections.main() && resume(), retryMs).unref();
-    });
-  }
-
-  return {
-    options,
-    prefix,
-    windowMs,
-    logMs: 2 * windowMs + logMsMargin, // that a log outlives its last message
-    processId,
-    keys,
-    connections,
-    subscriptions,
-    restoring: createLine(options.restoresAtOnceMax),
-    ...position,
-    clock,
-    live: gate.whenOpen, // pending while messages are held back: nobody is restored then
-    isLive: gate.isOpen,
-    /** Milliseconds since Redis was last known to be there, and messages to arrive. */
-    awayMs: heart.awayMs,
-    started: gate.started,
-    /** As `live`, but rejects with `RedisUnfit` when a server is refused meanwhile. */
-    ready: () => Promise.race([gate.whenOpen(), connections.refusal()]),
-    catchWith(caught: Catcher) {
-      catcher = caught;
-    },
-    close() {
-      closed = true;
-      heart.stop();
-      return connections.close();
-    },
-  };
-}
-
-interface Reopened {
-  gate: Gate;
-  subscriptions: Hub['subscriptions'];
-  receive(...held: Held): void;
-  heart: ReturnType<typeof beat>;
-}
-
-/** Catches up, again as long as the gate overflows meanwhile, then lets live messages through. */
-async function reopen(
-  { gate, subscriptions, heart, receive }: Reopened,
-  catcher: Catcher | undefined,
-): Promise<void> {
-  gate.shut();
-  await subscriptions.renew();
-  await heart.beat();
-  let upTo = noId;
-  do upTo = (await catcher?.catchUp()) ?? upTo;
-  while (gate.overflowed());
-  for (const [subscription, message] of gate.open()) {
-    const id = message.toString('latin1', 0, idLength);
-    if (id === noId || id > upTo) receive(subscription, message);
-  }
-  heart.live();
-  catcher?.caughtUp();
-}
-
-const keysOf = (key: string) => ({
-  sequence: `${key}:sequence`,
-  /** Below it Redis has lost messages: nobody can be restored. */
-  floor: `${key}:floor`,
-  processes: `${key}:process:`,
-});
-
-/** How far this process is in the stream of messages. */
-function createPosition(malformed: (error: unknown) => void) {
-  const wire = createWire();
-  const turn = createTurn(wire.end);
   let lastSeen: Id = unknown;
-  let lastLogged = { id: noId, log: '' };
-  const logged = (id: Id, log: string) => {
-    if (id > lastLogged.id) lastLogged = { id, log };
-  };
-  const seen = (id: Id, log: string | undefined) => {
+  let liveAt = performance.now();
+  let outage = 0; // counts them
+  let closed = false;
+  const failed = (stage: string, error: unknown) => closed || options.observer.failed(stage, error);
+  const seen = (id: Id): Id => {
     if (id > lastSeen) lastSeen = id;
-    if (log) logged(id, log);
+    return lastSeen;
   };
-  return {
-    seen,
-    /** Of what was published here: nobody may listen to it. */
-    logged,
-    receive(subscription: Subscription, message: Buffer): void {
-      try {
-        const { id, payload } = fromChannel(message);
-        const parts = unbundle(id, payload);
-        if (id !== noId) seen(id, subscription.log);
-        for (const one of parts) subscription.receive(one.id, one.payload);
-      } catch (error) {
-        malformed(error);
-      }
+
+  const opened = source.open(prefix, {
+    up: () => void recover(++outage),
+    down() {
+      outage += 1;
+      buffer.close();
+      buffer.clear();
     },
-    wire,
-    turn,
-    /** The position of what has arrived. */
-    latest: () => lastSeen,
+    alive(microseconds, sentAt) {
+      clock.measure(microseconds, sentAt);
+      if (buffer.isOpen()) liveAt = performance.now();
+    },
+    claimed: listener.claimed,
+  });
+  const { engine, bus, connection } = opened;
+  const catchUp = createCatchUp(engine, {
+    lastSeen: () => lastSeen,
+    sources: listener.sources,
+    seen,
+    caughtUp: options.observer.caughtUp,
+    lostFor: () => performance.now() - liveAt > keepMsOf(options),
+    forgetAll: listener.forgetAll,
+  });
+
+  /** Catches up until it succeeds or the engine is down again; then lets messages through. */
+  async function recover(current: number): Promise<void> {
+    buffer.close();
+    while (current === outage && !closed) {
+      try {
+        let upTo: Id;
+        do upTo = await catchUp();
+        while (current === outage && buffer.overflowed());
+        if (current === outage) resume(upTo);
+        return;
+      } catch (error) {
+        failed('catch_up', error);
+        await sleep(retryMs, undefined, { ref: false });
+      }
+    }
+  }
+
+  function resume(upTo: Id): void {
+    for (const { id, deliver } of buffer.open()) if (id === noId || id > upTo) deliver();
+    liveAt = performance.now();
+    listener.caughtUp(upTo);
+  }
+
+  return {
+    engine,
+    bus,
+    prefix,
+    options,
+    writer,
+    arrivals,
+    clock,
+    /** Bounds how many sessions are restored at once. */
+    restores: createLimiter(options.restoresAtOnceMax),
+    /** Calls `receive` with each message of a channel, after what was missed in an outage. */
+    subscribe(channel: string, log: string | undefined, receive: Receive): Subscription {
+      const deliver: Receive = (id, payload, rooms) => {
+        try {
+          if (id !== noId) seen(id);
+          for (const one of unbundle(id, payload)) receive(one.id, one.payload, rooms);
+        } catch (error) {
+          failed('message', error); // malformed
+        }
+      };
+      return engine.subscribe(channel, log, (id, payload, rooms) => {
+        const waiting = { id, bytes: payload.length, deliver: () => deliver(id, payload, rooms) };
+        if (!buffer.hold(waiting)) waiting.deliver();
+      });
+    },
+    /** The newest id of the engine. While live, everything up to it has arrived by then. */
+    async position(): Promise<Id> {
+      const id = await engine.position();
+      return buffer.isOpen() ? seen(id) : id;
+    },
+    /** The engine had this id, and everything up to it has arrived. */
+    seen(id: Id): void {
+      if (buffer.isOpen()) seen(id);
+    },
+    /** The newest message that has arrived here. */
+    arrived: () => lastSeen,
     /** The same, and by then it is written to the sockets. */
-    lastSeen(): Id {
-      turn.flush();
+    delivered(): Id {
+      arrivals.flush();
       return lastSeen;
     },
-    /** The last message that is in a log known here. */
-    lastLogged: () => lastLogged,
+    isLive: buffer.isOpen,
+    /** Resolves while messages flow: not before, and not in an outage. */
+    live: buffer.whenOpen,
+    /** Resolves when messages flow for the first time. */
+    started: buffer.firstOpened,
+    /** As `live`, but rejects when the engine is refused meanwhile. */
+    ready: () => Promise.race([buffer.whenOpen(), connection.refusal()]),
+    isUp: connection.isUp,
+    async close(): Promise<void> {
+      closed = true;
+      await connection.close();
+    },
   };
-}
-
-const beatsPerWindow = 8;
-const beatMsMax = 2_000;
-
-interface Heart {
-  key: string;
-  windowMs: number;
-  clock: Clock;
-  gate: Gate;
-  failed(error: unknown): void;
-}
-
-/**
- * A key that outlives the process by the window: its sessions are valid that long. Each beat
- * measures Redis's clock, too.
- */
-function beat({ main, use }: Connections, { key, windowMs, clock, gate, failed }: Heart) {
-  let liveAt = Date.now();
-  const live = () => {
-    if (gate.isOpen()) liveAt = Date.now();
-  };
-  const expiration = { type: 'PX' as const, value: windowMs };
-  const once = async () => {
-    const [[seconds, us]] = await use((client) =>
-      Promise.all([client.time(), client.set(key, '1', { expiration })]),
-    );
-    clock.measure(Number(seconds) * 1_000_000 + Number(us));
-  };
-  const every = Math.min(beatMsMax, windowMs / beatsPerWindow);
-  const timer = setInterval(() => main() && void once().then(live, failed), every);
-  return { beat: once, live, awayMs: () => Date.now() - liveAt, stop: () => clearInterval(timer) };
 }

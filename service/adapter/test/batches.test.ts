@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
-import { createLine } from '../session/limiter.ts';
+import { createLimiter } from '../session/limiter.ts';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 
@@ -56,10 +56,11 @@ describe('a burst', () => {
 describe('a bundle', () => {
   const idsOf = async (parts: Awaited<ReturnType<typeof threeServers>>, count: number) => {
     const { nodes, servers } = parts;
-    const published = await nodes[2]?.adapter.publish(() => {
-      for (const n of numbers(count)) servers[2]?.to('room').emit('n', n);
-    });
-    return published?.map(({ id }) => id) ?? [];
+    const target = servers[2]?.to('room') as object;
+    const published = await Promise.all(
+      numbers(count).map((n) => nodes[2]?.adapter.publish(target, 'n', [n])),
+    );
+    return published.map((outcome) => outcome?.id ?? '');
   };
 
   it('is one entry of the log and one message, with an id for each that it holds', async () => {
@@ -143,7 +144,7 @@ describe('a message', () => {
 
 describe('a line', () => {
   it('lets so many through at once, in order, and after a failure, too', async () => {
-    const run = createLine(2);
+    const run = createLimiter(2);
     const started: number[] = [];
     const places = numbers(5).map(() => Promise.withResolvers<number>());
     const done = places.map(({ promise }, n) =>

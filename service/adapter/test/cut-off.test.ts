@@ -9,7 +9,7 @@ describe('who connects while the process is cut off from Redis', () => {
     await cutOff();
     await publish([], 'before');
     const { socket, seen } = await connect();
-    await expect(socket.join('room')).rejects.toThrow('away');
+    await expect(socket.join('room')).rejects.toThrow('unavailable');
     await publish([], 1);
     await publish(['room'], 2);
     await publish([socket.id], 3);
@@ -23,7 +23,7 @@ describe('who connects while the process is cut off from Redis', () => {
     const { publish, connect, cutOff, mend } = await nearAndFar();
     await cutOff();
     const { client, socket, seen } = await connect();
-    await expect(socket.join('room')).rejects.toThrow('away');
+    await expect(socket.join('room')).rejects.toThrow('unavailable');
     const gone = next(client, 'disconnect');
     client.io.reconnection(false);
     client.io.engine.close();
@@ -49,13 +49,101 @@ describe('who connects while the process is cut off from Redis', () => {
       .mockImplementation(() => now.call(performance) + 9e3);
     onTestFinished(() => ahead.mockRestore());
     const { socket, seen } = await connect();
-    await expect(socket.join('room')).rejects.toThrow('away');
+    await expect(socket.join('room')).rejects.toThrow('unavailable');
     await publish([], 1);
     await publish(['room'], 2);
     await mend();
     await publish([], 'last');
     await until('the last one arrives', () => seen.includes('last'));
     expect(seen).toEqual([1, 2, 'last']);
+  });
+});
+
+describe('a room', () => {
+  it('that was being joined is read from the join on, whatever came of other rooms', async () => {
+    const { relay, publish, connect, cutOff, mend } = await nearAndFar();
+    const [one, other] = [await connect(), await connect()];
+    await one.socket.join('a');
+    relay.hold(); // Redis will not be asked to send what comes to the room
+    const joining = other.socket.join('b');
+    await publish(['b'], 1);
+    await publish(['a'], 2);
+    await until('the later one arrives', () => one.seen.includes(2));
+    await cutOff();
+    await expect(joining).rejects.toThrow();
+    await mend();
+    await publish(['a', 'b'], 'last');
+    await until('the last one arrives', () => other.seen.includes('last'));
+    expect([one.seen, other.seen]).toEqual([
+      [2, 'last'],
+      [1, 'last'],
+    ]);
+  });
+
+  it('starts, for all who join, after what was published before anybody did', async () => {
+    const { publish, connect } = await nearAndFar();
+    const [one, other] = [await connect(), await connect()];
+    await publish(['room'], 'before');
+    await one.socket.join('room');
+    await other.socket.join('room');
+    const back = next(other.client, 'connect');
+    other.client.io.engine.close();
+    await back;
+    expect(other.client.recovered).toBe(true);
+    await publish(['room'], 'last');
+    await until('the last one arrives', () => other.seen.includes('last'));
+    expect(other.seen).toEqual(['last']);
+  });
+});
+
+describe('a message to two rooms that has arrived for one of them', () => {
+  /** A member of each room; the second has not got the message, and Redis is out of reach. */
+  async function half(count: number) {
+    const parts = await nearAndFar();
+    const { relay, near, publish, connect } = parts;
+    const [one, other] = [await connect(), await connect()];
+    await one.socket.join('a');
+    await other.socket.join('b');
+    await publish(['a', 'b'], 0);
+    await until('it arrives', () => other.seen.includes(0));
+    const stopped = relay.stopAt('room:b');
+    for (let n = 1; n <= count; n += 1) near.io.to(['a', 'b']).emit('event', n);
+    await stopped;
+    await until('one has it', () => one.seen.includes(count));
+    return { ...parts, one, other };
+  }
+
+  it.each([1, 3])('reaches the other, too, be it %i in a bundle', async (count) => {
+    const { publish, cutOff, mend, one, other } = await half(count);
+    await cutOff();
+    await mend();
+    await publish(['a', 'b'], 'last');
+    const all = [0, 1, 2, 3].slice(0, count + 1);
+    for (const { seen } of [one, other]) {
+      await until('the last one arrives', () => seen.includes('last'));
+      expect(seen).toEqual([...all, 'last']);
+    }
+  });
+
+  it('is replayed to who was shown a direct one before it', async () => {
+    const { publish, cutOff, mend, one, other } = await half(1);
+    const clients = [one, other];
+    const shown = clients.map(({ client }) => next(client, 'direct'));
+    for (const { socket } of clients) socket.emit('direct');
+    await Promise.all(shown);
+    for (const { client } of clients) {
+      client.io.reconnection(false);
+      client.io.engine.close();
+    }
+    await cutOff();
+    await mend();
+    for (const { client } of clients) client.connect();
+    await Promise.all(clients.map(({ client }) => next(client, 'connect')));
+    await publish(['a', 'b'], 'last');
+    for (const { client, seen } of clients) {
+      await until('the last one arrives', () => seen.includes('last'));
+      expect([client.recovered, ...seen]).toEqual([true, 0, 1, 'last']);
+    }
   });
 });
 

@@ -78,8 +78,7 @@ describe('messages', () => {
     await all();
     const back = next(clients[0], 'connect');
     clients[0].io.engine.close();
-    const big = () => void publisher.to('room').emit('big', 'x'.repeat(200_000));
-    await nodes[1]?.adapter.publish(big);
+    await nodes[1]?.adapter.publish(publisher.to('room'), 'big', ['x'.repeat(200_000)]);
     await back;
     expect(await redis.xLen('socket.io:/:log:room')).toBe(0);
     expect(clients[0].recovered).toBe(false);

@@ -1,0 +1,39 @@
+// What arrives in one turn of the event loop is delivered together: messages for the same sockets
+// that follow each other are one write to each.
+import type { Envelope } from './envelope.ts';
+
+/** Some sockets. */
+export interface Target {
+  /** Writes envelopes to them, in order. */
+  deliver(envelopes: Envelope[]): void;
+}
+
+const runBytesMax = 65_536; // what one write carries, besides one envelope that is larger
+
+export type Arrivals = ReturnType<typeof createArrivals>;
+
+/** @param delivered called when everything is written */
+export function createArrivals(delivered: () => void) {
+  let runs: { target: Target; envelopes: Envelope[]; bytes: number }[] = [];
+  const flush = () => {
+    if (runs.length === 0) return;
+    const arrived = runs;
+    runs = [];
+    for (const { target, envelopes } of arrived) target.deliver(envelopes);
+    delivered();
+  };
+  return {
+    add(target: Target, envelope: Envelope): void {
+      const last = runs.at(-1);
+      if (last?.target === target && last.bytes + envelope.bytes <= runBytesMax) {
+        last.envelopes.push(envelope);
+        last.bytes += envelope.bytes;
+        return;
+      }
+      if (!last) process.nextTick(flush);
+      runs.push({ target, envelopes: [envelope], bytes: envelope.bytes });
+    },
+    /** Delivers now, before something that must come after it. */
+    flush,
+  };
+}

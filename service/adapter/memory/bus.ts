@@ -1,0 +1,32 @@
+// Requests between servers that share a memory.
+import type { Bus, BusListener } from '../engine.ts';
+
+export function createMemoryBus(): Bus {
+  const exact = new Map<string, Set<BusListener>>();
+  const patterns = new Map<string, Set<BusListener>>(); // by what comes before the `*`
+  const mapOf = (pattern: boolean) => (pattern ? patterns : exact);
+  const nameOf = (channel: string, pattern: boolean) => (pattern ? channel.slice(0, -1) : channel);
+  return {
+    async publish(channel, message) {
+      const [text, name] = [Buffer.from(message as string), Buffer.from(channel)];
+      setImmediate(() => {
+        for (const listener of exact.get(channel) ?? []) listener(text, name);
+        for (const [prefix, listeners] of patterns) {
+          if (channel.startsWith(prefix)) for (const listener of listeners) listener(text, name);
+        }
+      });
+    },
+    listen(channel, listener, pattern) {
+      const [map, name] = [mapOf(pattern), nameOf(channel, pattern)];
+      map.set(name, (map.get(name) ?? new Set()).add(listener));
+    },
+    unlisten(channel, listener) {
+      for (const pattern of [false, true]) {
+        const [map, name] = [mapOf(pattern), nameOf(channel, pattern)];
+        map.get(name)?.delete(listener);
+        if (map.get(name)?.size === 0) map.delete(name);
+      }
+    },
+    listeners: async (channel) => exact.get(channel)?.size ?? 0,
+  };
+}

@@ -1,0 +1,152 @@
+// The engine of a single process: what Redis does for many, in this process's memory. Engines on
+// one store behave as several processes on one Redis.
+import { randomUUID } from 'node:crypto';
+import { type Id, idLength, noId } from '../delivery/envelope.ts';
+import type {
+  ClaimOutcome,
+  Engine,
+  EngineEvents,
+  EngineSource,
+  Outcome,
+  Publication,
+  Receive,
+} from '../engine.ts';
+import { type AdapterOptions, keepMsOf } from '../options.ts';
+import { createMemoryBus } from './bus.ts';
+import { createExpiringMap } from './expiring-map.ts';
+import { createLogs } from './logs.ts';
+import { createSessions } from './sessions.ts';
+
+export type MemoryStore = ReturnType<typeof createMemoryStore>;
+
+const keptMax = 100_000; // idempotency keys, and records
+const sweepMs = 10_000;
+
+export function createMemoryStore(options: AdapterOptions) {
+  const keepMs = keepMsOf(options);
+  const { logEntriesMax: entriesMax, logBytesMax: bytesMax } = options;
+  return {
+    /** The newest id, as a number. */
+    last: 0,
+    channels: new Map<string, Set<Receive>>(),
+    logs: createLogs({ entriesMax, bytesMax, keepMs }),
+    sessions: createSessions({ ...options, keepMs }),
+    published: createExpiringMap<Outcome>(keptMax),
+    records: createExpiringMap<{ id: Id; value: string }[]>(keptMax),
+    /** What happens to the engines that have sessions. */
+    holders: new Map<string, EngineEvents>(),
+    bus: createMemoryBus(),
+  };
+}
+
+/** @param store shared with other engines, or of its own */
+export function memorySource(
+  options: AdapterOptions,
+  store: MemoryStore = createMemoryStore(options),
+): EngineSource {
+  return {
+    sharded: false,
+    open(_, events) {
+      const holder = randomUUID();
+      store.holders.set(holder, events);
+      const sweep = setInterval(() => {
+        for (const part of [store.logs, store.sessions, store.published, store.records]) {
+          part.sweep();
+        }
+      }, sweepMs).unref();
+      queueMicrotask(events.up);
+      return {
+        engine: createMemoryEngine(store, holder, options.observer),
+        bus: store.bus,
+        connection: {
+          opened: Promise.resolve(),
+          isUp: () => true,
+          refusal: () => new Promise(() => {}),
+          async close() {
+            clearInterval(sweep);
+            store.holders.delete(holder);
+          },
+        },
+      };
+    },
+  };
+}
+
+const nowMicroseconds = () => Math.floor((performance.timeOrigin + performance.now()) * 1000);
+const idOf = (number: number): Id => String(number).padStart(idLength, '0');
+
+function createMemoryEngine(
+  store: MemoryStore,
+  holder: string,
+  { limitReached }: AdapterOptions['observer'],
+): Engine {
+  return {
+    publish: async (publications) =>
+      publications.map((publication) => publishOne(store, publication, limitReached)),
+    subscribe(channel, _log, receive) {
+      const receivers = store.channels.get(channel) ?? new Set();
+      store.channels.set(channel, receivers.add(receive));
+      return {
+        ready: Promise.resolve(idOf(store.last)),
+        close() {
+          receivers.delete(receive);
+          if (receivers.size === 0) store.channels.delete(channel);
+        },
+      };
+    },
+    position: async () => idOf(store.last),
+    async readLogs(positions, limits) {
+      const left = { ...limits };
+      return positions.map(({ log, after }) => store.logs.read(log, after, left));
+    },
+    readRecord: async (key, before, count) =>
+      (store.records.get(key) ?? [])
+        .filter(({ id }) => before === '+' || id < before)
+        .slice(-count)
+        .reverse(),
+    async saveSession(session, gone) {
+      const outcome = store.sessions.save(session, gone, holder);
+      if (outcome === 'evicted') limitReached('sessions_per_user');
+      return outcome !== 'taken';
+    },
+    async claimSession(key): Promise<ClaimOutcome> {
+      const claim = store.sessions.claim(key, holder);
+      if (!claim.ok) return claim;
+      const { epoch, state, before } = claim;
+      const { namespace, pid } = key;
+      if (before !== holder) store.holders.get(before)?.claimed({ namespace, pid }, epoch);
+      return { ok: true, epoch, state, highWatermark: idOf(store.last), lowWatermark: noId };
+    },
+    async deleteSession(key, epoch) {
+      store.sessions.delete(key, epoch);
+    },
+  };
+}
+
+function publishOne(
+  store: MemoryStore,
+  { payload, messages, logs, channels, rooms, record, once }: Publication,
+  limitReached: AdapterOptions['observer']['limitReached'],
+): Outcome {
+  const before = once && store.published.get(once.key);
+  if (before) return { ...before, first: false };
+  let id = noId;
+  if (logs.length > 0 || record) {
+    store.last = Math.max(store.last, nowMicroseconds() - 1) + messages;
+    id = idOf(store.last);
+  }
+  for (const log of logs) {
+    if (store.logs.append(log, id, payload)) limitReached('log_bytes');
+  }
+  if (record) {
+    const { key, value, entriesMax, ms } = record;
+    const values = [...(store.records.get(key) ?? []), { id, value }];
+    store.records.set(key, values.slice(-entriesMax), ms);
+  }
+  const outcome = { id, first: true, record: record?.value ?? '' };
+  if (once) store.published.set(once.key, outcome, once.ms);
+  for (const channel of channels) {
+    for (const receive of [...(store.channels.get(channel) ?? [])]) receive(id, payload, rooms);
+  }
+  return outcome;
+}

@@ -1,0 +1,52 @@
+// Sessions in Redis, fenced by their epoch.
+import type { Id } from '../delivery/envelope.ts';
+import type { ClaimOutcome, Engine, SessionKey } from '../engine.ts';
+import { scopeOf } from '../names.ts';
+import { type AdapterOptions, keepMsOf } from '../options.ts';
+import type { Connections } from './connections.ts';
+import type { Keys } from './keys.ts';
+import { claimSession, deleteSession, saveSession } from './scripts.ts';
+
+interface Parts {
+  prefix: string;
+  processId: string;
+  keys: Keys;
+  options: AdapterOptions;
+}
+
+export function createSessions(
+  { run }: Pick<Connections, 'run'>,
+  { prefix, processId, keys, options }: Parts,
+): Pick<Engine, 'saveSession' | 'claimSession' | 'deleteSession'> {
+  const { sessionMsMax, sessionsPerUserMax, recoveryMsMax, takeoversMax, observer } = options;
+  /** A session, and the set of all sessions of its user. */
+  const keysOf = ({ namespace, pid, user }: SessionKey) => {
+    const scope = scopeOf(prefix, namespace);
+    return [`${scope}session:${pid}`, `${scope}sessions:${user}`];
+  };
+  return {
+    async saveSession(session, gone) {
+      const { epoch, user, state } = session;
+      const ms = gone ? keepMsOf(options) : sessionMsMax; // past the window it is known as expired
+      const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax];
+      const args = [epoch, user, processId, state, ...limits].map(String);
+      const answer = Number(await run(saveSession, keysOf(session), args));
+      if (answer > 1) observer.limitReached('sessions_per_user');
+      return answer > 0;
+    },
+    async claimSession(key) {
+      const [name = ''] = keysOf(key);
+      const notice = JSON.stringify({ namespace: key.namespace, pid: key.pid });
+      const [outcome, epoch, state, highWatermark, lowWatermark] = (await run(
+        claimSession,
+        [name, keys.sequence, keys.floor],
+        [key.user, processId, `${recoveryMsMax}`, keys.processes, notice, `${takeoversMax}`],
+      )) as ['ok' | (ClaimOutcome & { ok: false })['why'], string, string, Id, Id];
+      if (outcome !== 'ok') return { ok: false, why: outcome };
+      return { ok: true, epoch: Number(epoch), state, highWatermark, lowWatermark };
+    },
+    async deleteSession(key, epoch) {
+      await run(deleteSession, keysOf(key), [String(epoch)]);
+    },
+  };
+}

@@ -1,0 +1,201 @@
+// Everything that the adapter uses of Socket.IO 4.8 and @socket.io/redis-adapter 8.3 beyond their
+// public interfaces. Each accessor checks what it takes, so that another version is refused with a
+// sentence instead of failing in the middle of a message.
+import type { RedisAdapter } from '@socket.io/redis-adapter';
+import type { BroadcastOperator, Namespace, Server, Socket } from 'socket.io';
+import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+
+/** A Socket.IO packet before encoding. */
+export interface Packet {
+  type: number;
+  nsp?: string;
+  data: unknown[];
+  /** Of the acknowledgement that the sender waits for. */
+  id?: number;
+}
+
+export interface PacketEncoder {
+  encode(packet: object): (string | Buffer)[];
+}
+
+/** The payload of a CONNECT packet. */
+export type Auth = Record<string, unknown>;
+
+/** Socket.IO's client: the connection that several namespaces share. */
+export interface Client {
+  conn: { readyState: string; close(): void };
+  close(): void;
+  onclose(reason: string): void;
+}
+
+export const eventType = 2;
+
+/** @throws {Error} where the member is missing or of another type */
+function member<T>(owner: object, name: string, isFit: (value: unknown) => boolean): T {
+  const value: unknown = Reflect.get(owner, name);
+  if (isFit(value)) return value as T;
+  throw new Error(
+    `This version of Socket.IO has no usable ${name}: install socket.io 4.8 and ` +
+      '@socket.io/redis-adapter 8.3',
+  );
+}
+
+const isFunction = (value: unknown) => typeof value === 'function';
+const isMap = (value: unknown) => value instanceof Map;
+
+type Method = (...args: unknown[]) => unknown;
+const method = (owner: object, name: string) => member<Method>(owner, name, isFunction);
+
+export function encoderOf(server: Server): PacketEncoder {
+  return member(server, 'encoder', (value) => value !== null && typeof value === 'object');
+}
+
+/** The recovery window of a server in milliseconds; 0: it recovers nothing. */
+export function recoveryMsOf(server: Server): number {
+  const options = member<object>(
+    server,
+    'opts',
+    (value) => value !== null && typeof value === 'object',
+  );
+  const recovery: unknown = Reflect.get(options, 'connectionStateRecovery');
+  if (recovery === null || typeof recovery !== 'object') return 0;
+  return Number(Reflect.get(recovery, 'maxDisconnectionDuration'));
+}
+
+/** Decodes a packet from its parts, text first. */
+export function decode(server: Server, parts: (string | Buffer)[]): Packet {
+  const decoder = new server._parser.Decoder();
+  let packet: Packet | undefined;
+  decoder.on('decoded', (decoded: object) => {
+    packet = decoded as Packet;
+  });
+  for (const part of parts) decoder.add(part);
+  if (!packet) throw new Error('The parts do not form a packet');
+  return packet;
+}
+
+/** The private session id, if recovery is on. */
+export function privateIdOf(socket: Socket): string | undefined {
+  const pid: unknown = Reflect.get(socket, 'pid');
+  return typeof pid === 'string' ? pid : undefined;
+}
+
+export const clientOf = (socket: Socket) => socket.client as unknown as Client;
+
+/** Shows a packet to the listeners of `onAnyOutgoing`. */
+export function notifyOutgoing(socket: Socket, packet: Packet): void {
+  method(socket, 'notifyOutgoingListeners').call(socket, packet);
+}
+
+/** Writes a packet to one socket of this process. */
+export function writePacket(
+  socket: Socket,
+  packet: Packet,
+  flags: { volatile?: boolean | undefined; compress?: boolean | undefined },
+): void {
+  method(socket, 'packet').call(socket, packet, flags);
+}
+
+type CreateSocket = (client: Client, auth: Auth) => Promise<Socket>;
+
+/** Wraps the function that makes a socket of a CONNECT packet, before every middleware. */
+export function wrapCreateSocket(
+  namespace: Namespace,
+  wrap: (create: CreateSocket) => CreateSocket,
+): void {
+  const create = method(namespace, '_createSocket').bind(namespace) as CreateSocket;
+  Reflect.set(namespace, '_createSocket', wrap(create));
+}
+
+/** Drops a socket whose middlewares still run, without touching its successor of the same id. */
+export function forgetUnconnected(namespace: Namespace, socket: Socket): void {
+  member<Map<string, Socket>>(namespace, '_preConnectSockets', isMap).delete(socket.id);
+  retireId(socket);
+}
+
+/** Renames a socket, so that its cleanup cannot take the rooms of its successor. */
+export function retireId(socket: Socket): void {
+  Reflect.set(socket, 'id', `${socket.id}#retired`);
+}
+
+/** Ends a connection now, also one that is closing and waits for a peer that may be gone. */
+export function endConnection(socket: Socket): void {
+  const client = clientOf(socket);
+  client.close();
+  if (socket.connected) client.onclose('forced server close');
+}
+
+/** Changes each packet that the base class encodes: local broadcasts and those of emitters. */
+export function mapEncoded(adapter: Adapter, map: (packet: Packet) => Packet): void {
+  const encode = method(Adapter.prototype, '_encode');
+  Reflect.set(adapter, '_encode', (packet: Packet, options: object) =>
+    encode.call(adapter, map(packet), options),
+  );
+}
+
+/** Broadcasts to the sockets of this process alone. */
+export function broadcastLocally(adapter: Adapter, packet: Packet, to: BroadcastOptions): void {
+  Adapter.prototype.broadcast.call(adapter, packet as never, to);
+}
+
+/** Wraps what receives requests of other servers and messages of emitters. */
+export function wrapRequests(adapter: RedisAdapter, wrap: (receive: Method) => Method): void {
+  for (const name of ['onrequest', 'onmessage']) {
+    Reflect.set(adapter, name, wrap(method(adapter, name).bind(adapter)));
+  }
+}
+
+/** Wraps `serverSideEmit` with an acknowledgement. */
+export function wrapServerSideEmitWithAck(
+  adapter: RedisAdapter,
+  wrap: (emit: (packet: unknown[]) => Promise<unknown>) => Method,
+): void {
+  const name = 'serverSideEmitWithAck';
+  Reflect.set(adapter, name, wrap(method(adapter, name).bind(adapter) as never));
+}
+
+/** The requests for acknowledgements that this process has sent, by id. */
+export const ackRequestsOf = (adapter: RedisAdapter) =>
+  member<Map<string, unknown>>(adapter, 'ackRequests', isMap);
+
+/** What something with `emit` stands for: a server, a namespace, or what `to()` returns. */
+export interface Destination {
+  adapter: Adapter;
+  to: BroadcastOptions;
+}
+
+/**
+ * The namespaces and rooms that an `emit` on the target reaches; one destination for each child of
+ * a parent namespace.
+ * @throws {TypeError} for a socket and everything else: they emit to themselves
+ */
+export function destinationsOf(target: object): Destination[] {
+  const inner: unknown = Reflect.get(target, 'sockets');
+  const isServer = inner !== null && typeof inner === 'object' && 'adapter' in inner;
+  if (isServer) return destinationsOf(inner); // a server stands for its main namespace
+  const children: unknown = Reflect.get(target, 'children');
+  if (children instanceof Set) return [...children].flatMap(destinationsOf);
+  const adapter: unknown = Reflect.get(target, 'adapter');
+  if (adapter === null || typeof adapter !== 'object' || !('broadcast' in adapter)) {
+    throw new TypeError('Publish to a server, a namespace, or what their to() or except() returns');
+  }
+  const found = adapter as Adapter;
+  if (inner instanceof Map) return [{ adapter: found, to: { rooms: new Set() } }]; // a namespace
+  const { rooms, exceptRooms, flags } = operatorFields(target as BroadcastOperator<never, never>);
+  return [{ adapter: found, to: { rooms, except: exceptRooms, flags } }];
+}
+
+interface OperatorFields {
+  rooms: Set<string>;
+  exceptRooms: Set<string>;
+  flags: NonNullable<BroadcastOptions['flags']>;
+}
+
+function operatorFields(operator: BroadcastOperator<never, never>): OperatorFields {
+  const isSet = (value: unknown) => value instanceof Set;
+  return {
+    rooms: member(operator, 'rooms', isSet),
+    exceptRooms: member(operator, 'exceptRooms', isSet),
+    flags: member(operator, 'flags', (value) => value !== null && typeof value === 'object'),
+  };
+}

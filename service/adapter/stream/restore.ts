@@ -1,0 +1,144 @@
+// Restores a session from wherever it was: claims it, holds back what arrives, reads what was
+// missed.
+import { Envelope, type Id, isId, noId, unbundle } from '../delivery/envelope.ts';
+import { EngineUnavailable } from '../engine.ts';
+import { everyone } from '../names.ts';
+import type { RestoreResult } from '../options.ts';
+import type { Connect } from '../session/connect-hook.ts';
+import { createClaimedSession, restored, roomsOf, type Session } from '../session/session.ts';
+import type { SessionStore } from '../session/session-store.ts';
+import type { Channels } from './channels.ts';
+import type { Stream } from './stream.ts';
+
+/** The part of an adapter that a restore needs. */
+export interface RestoreHost {
+  readonly stream: Stream;
+  readonly store: SessionStore;
+  readonly sessions: Map<string, Session>;
+  readonly channels: Channels;
+  addAll(sid: string, rooms: Set<string>): Promise<void>;
+  /** A newer connection has the session. */
+  retire(session: Session): void;
+  /** Undoes a restore that failed; a `useless` session is deleted, others wait for a next try. */
+  abandon(session: Session, useless: boolean): void;
+}
+
+/** What Socket.IO makes a recovered socket of. */
+export interface Restored {
+  sid: string;
+  pid: string;
+  rooms: string[];
+  data: unknown;
+  missedPackets: unknown[][];
+}
+
+/**
+ * Resolves to nothing when the session cannot be recovered. While the engine is down or slow it
+ * closes the transport instead: with a new session the client would forget what it has missed.
+ */
+export async function restore(
+  host: RestoreHost,
+  pid: string,
+  offset: string,
+  connect: Connect,
+): Promise<Restored | null> {
+  const { stream } = host;
+  const { observer, restoreMsMax } = stream.options;
+  const { conn } = connect.client;
+  if (conn.readyState !== 'open') return null;
+  const over = new AbortController();
+  const timer = setTimeout(() => {
+    observer.limitReached('restore_ms');
+    conn.close();
+    over.abort(new EngineUnavailable('Other restores took too long'));
+  }, restoreMsMax);
+  let result: RestoreResult;
+  try {
+    result = await stream.restores(() => attempt(host, pid, offset, connect), over.signal);
+  } catch (error) {
+    observer.failed('restore', error);
+    result = 'postponed';
+    conn.close();
+  } finally {
+    clearTimeout(timer);
+  }
+  if (result === 'too_much') observer.limitReached('replay');
+  if (result === 'limited') observer.limitReached('takeovers');
+  const { session } = connect;
+  if (result === 'recovered' && conn.readyState !== 'open') result = 'postponed';
+  observer.restoreEnded(result);
+  if (result === 'recovered' && session) {
+    const rooms = [...roomsOf(session, everyone)];
+    return { sid: session.sid, pid, rooms, data: session.data, missedPackets: [] };
+  }
+  if (session) host.abandon(session, result !== 'postponed');
+  return null;
+}
+
+async function attempt(
+  host: RestoreHost,
+  pid: string,
+  offset: string,
+  connect: Connect,
+): Promise<RestoreResult> {
+  const { stream, store, sessions, channels } = host;
+  const { client, user = '' } = connect;
+  await stream.live();
+  if (client.conn.readyState !== 'open') return 'postponed'; // it has waited too long
+  const claim = await store.claim({ pid, user });
+  if (!claim.ok) return claim.why;
+  const { epoch, state, highWatermark, lowWatermark } = claim;
+  const known = sessions.get(state.sid);
+  if (known) host.retire(known);
+
+  const { sid, joined, data } = state;
+  const session = createClaimedSession(sid, { pid, user, epoch, data, client, joined });
+  connect.session = session;
+  sessions.set(sid, session);
+  const position = isId(offset) ? offset : noId;
+  if (position > highWatermark) return 'future';
+  if (!session.joined.has(everyone)) return 'unknown'; // it would miss what is for everybody
+  void host.addAll(sid, roomsOf(session, everyone)); // from here on what arrives is held
+
+  await Promise.all(session.pending.splice(0));
+  const upTo = await stream.position(); // after every subscription
+  if (!stream.isLive()) throw new EngineUnavailable('The engine went down meanwhile');
+  session.replayedUpTo = upTo;
+  channels.restoredTo(session.joined.keys(), upTo);
+  const sources = [...session.joined].map(([room, joinedAt]) => ({
+    log: channels.logOf(room),
+    after: joinedAt > position ? joinedAt : position,
+  }));
+  if (sources.some(({ after }) => after < lowWatermark)) return 'trimmed';
+  const missed = await readMissed(stream, sources, upTo);
+  if (typeof missed === 'string') return missed;
+  // Another connection may have claimed it meanwhile; the newest wins.
+  if (sessions.get(sid) !== session) return 'postponed';
+  restored(session, missed);
+  return 'recovered';
+}
+
+/** The messages of several rooms in the order of publishing, up to an id. */
+async function readMissed(
+  { engine, options }: Stream,
+  sources: { log: string; after: Id }[],
+  upTo: Id,
+): Promise<Envelope[] | 'trimmed' | 'too_much'> {
+  const { replayMessagesMax: messagesMax, replayBytesMax: bytesMax } = options;
+  const parts = await engine.readLogs(sources, { messagesMax, bytesMax });
+  const missed = new Map<Id, Buffer>(); // a message to several rooms is in several logs
+  for (const [i, part] of parts.entries()) {
+    if (part.status !== 'ok') return part.status;
+    const { after } = sources[i] as { after: Id };
+    for (const entry of part.entries) {
+      for (const { id, payload } of unbundle(entry.id, entry.payload)) {
+        if (id > after && id <= upTo) missed.set(id, payload);
+      }
+    }
+  }
+  const bytes = [...missed.values()].reduce((sum, { length }) => sum + length, 0);
+  if (missed.size > messagesMax || bytes > bytesMax) return 'too_much';
+  return [...missed]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([id, payload]) => new Envelope(id, payload, id));
+}

@@ -1,0 +1,335 @@
+// What every engine does, on the one of Redis and the one of memory alike.
+import { createClient } from '@redis/client';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startRedis } from '../../../test/harness/redis.ts';
+import { until } from '../../../test/harness/service.ts';
+import type { EngineSource, Publication } from '../engine.ts';
+import { createMemoryStore, memorySource } from '../memory/engine.ts';
+import { type AdapterOptions, defaultOptions } from '../options.ts';
+import { redisSource } from '../redis/engine.ts';
+import { locatorOf } from '../redis/locate.ts';
+
+type Open = (options: AdapterOptions) => Promise<() => EngineSource>;
+
+const kinds: [string, Open][] = [
+  [
+    'Redis',
+    async (options) => {
+      const server = await startRedis();
+      const client = createClient({ url: server.url });
+      return () => redisSource(locatorOf(client), options);
+    },
+  ],
+  [
+    'memory',
+    async (options) => {
+      const store = createMemoryStore(options);
+      return () => memorySource(options, store);
+    },
+  ],
+];
+
+const limits = { messagesMax: 1_000, bytesMax: 1_000_000 };
+const noId = '0'.repeat(16);
+const message = (text: string, more: Partial<Publication> = {}): Publication => ({
+  payload: Buffer.from(text),
+  messages: 1,
+  logs: ['log'],
+  channels: ['channel'],
+  ...more,
+});
+
+describe.each(kinds)('the engine of %s', (_, open) => {
+  /** Two engines of one kind, as two processes would have them. */
+  async function twoEngines(given: Partial<AdapterOptions> = {}) {
+    const limitsReached: string[] = [];
+    const observer = {
+      ...defaultOptions.observer,
+      limitReached: (limit: string) => limitsReached.push(limit),
+    };
+    const options = { ...defaultOptions, key: 'test', ...given, observer };
+    const source = await open(options);
+    const claimed: unknown[] = [];
+    const opened = await Promise.all(
+      [0, 1].map(async (process) => {
+        const up = Promise.withResolvers<void>();
+        const engine = source().open('test', {
+          up: up.resolve,
+          down() {},
+          alive() {},
+          claimed: (key, epoch) => claimed.push({ process, ...key, epoch }),
+        });
+        onTestFinished(() => engine.connection.close());
+        await up.promise;
+        return engine;
+      }),
+    );
+    const [one, other] = opened as [(typeof opened)[0], (typeof opened)[0]];
+    return { one, other, engine: one.engine, claimed, limitsReached };
+  }
+
+  describe('publishes', () => {
+    it('with rising ids, to every process that listens, in the same order', async () => {
+      const { one, other } = await twoEngines();
+      const heard: string[][] = [[], []];
+      for (const [i, { engine }] of [one, other].entries()) {
+        await engine.subscribe('channel', 'log', (id, text) => heard[i]?.push(`${id} ${text}`))
+          .ready;
+      }
+      const outcomes = await Promise.all([
+        one.engine.publish([message('a'), message('b')]),
+        other.engine.publish([message('c')]),
+      ]);
+      const ids = outcomes.flat().map(({ id }) => id);
+      for (const id of ids) expect(id).toMatch(/^\d{16}$/);
+      expect(new Set(ids).size).toBe(3);
+      await until('all arrive', () => heard.every(({ length }) => length === 3));
+      expect(heard[0]).toEqual(heard[1]);
+      expect(heard[0]).toEqual([...(heard[0] ?? [])].sort());
+    });
+
+    it('a message without a log also without an id', async () => {
+      const { engine } = await twoEngines();
+      const heard: string[] = [];
+      await engine.subscribe('channel', undefined, (id) => heard.push(id)).ready;
+      const [outcome] = await engine.publish([message('volatile', { logs: [] })]);
+      expect(outcome).toEqual({ id: noId, first: true, record: '' });
+      await until('it arrives', () => heard.length > 0);
+      expect(heard).toEqual([noId]);
+    });
+
+    it('the names of several rooms along with a message', async () => {
+      const { engine } = await twoEngines();
+      const heard: unknown[] = [];
+      const receive = (_id: string, text: Buffer, rooms?: string[]) =>
+        heard.push([String(text), rooms]);
+      await engine.subscribe('channel', 'log', receive).ready;
+      await engine.publish([message('several', { rooms: ['ä', 'b'] }), message('one')]);
+      await until('both arrive', () => heard.length === 2);
+      expect(heard).toEqual([
+        ['several', ['ä', 'b']],
+        ['one', undefined],
+      ]);
+    });
+
+    it('once for an idempotency key, and answers again with the first outcome', async () => {
+      const { engine, other } = await twoEngines();
+      const heard: string[] = [];
+      await engine.subscribe('channel', 'log', (_id, text) => heard.push(String(text))).ready;
+      const once = { key: 'test:once', ms: 60_000 };
+      const record = { key: 'test:record', value: 'first', entriesMax: 10, ms: 60_000 };
+      const [first] = await engine.publish([message('a', { once, record })]);
+      const again = { once, record: { ...record, value: 'second' } };
+      const [second, plain] = await other.engine.publish([message('b', again), message('c')]);
+      expect(first).toMatchObject({ first: true, record: 'first' });
+      expect(second).toEqual({ ...first, first: false });
+      expect(plain?.first).toBe(true);
+      await until('the last arrives', () => heard.includes('c'));
+      expect(heard).toEqual(['a', 'c']);
+      const recorded = await engine.readRecord('test:record', '+', 10);
+      expect(recorded.map(({ value }) => value)).toEqual(['first']);
+    });
+
+    it('nothing more to a subscription that is closed', async () => {
+      const { engine } = await twoEngines();
+      const heard: string[] = [];
+      const closing = engine.subscribe('channel', 'log', (_id, text) => heard.push(String(text)));
+      await closing.ready;
+      await engine.publish([message('a')]);
+      await until('it arrives', () => heard.length === 1);
+      closing.close();
+      const kept: string[] = [];
+      await engine.subscribe('other', 'log', (_id, text) => kept.push(String(text))).ready;
+      await engine.publish([message('b'), message('c', { channels: ['other'] })]);
+      await until('the other arrives', () => kept.length === 1);
+      expect(heard).toEqual(['a']);
+    });
+  });
+
+  it('subscribes from a position on: what is published after it arrives', async () => {
+    const { engine, other } = await twoEngines();
+    const [before] = await other.engine.publish([message('before')]);
+    const heard: string[] = [];
+    const position = await engine.subscribe('channel', 'log', (id) => heard.push(id)).ready;
+    expect(position).toBe(before?.id);
+    expect(await engine.position()).toBe(position);
+    const [after] = await other.engine.publish([message('after')]);
+    await until('it arrives', () => heard.length > 0);
+    expect(heard).toEqual([after?.id]);
+    expect(await engine.position()).toBe(after?.id);
+  });
+
+  describe('keeps logs', () => {
+    const texts = (part: unknown) =>
+      ((part as { entries: { payload: Buffer }[] }).entries ?? []).map(({ payload }) =>
+        String(payload),
+      );
+
+    it('of which it reads several, each after an id', async () => {
+      const { engine } = await twoEngines();
+      const [a, , c] = await engine.publish([
+        message('a', { logs: ['log', 'second'] }),
+        message('b'),
+        message('c', { logs: ['second'] }),
+      ]);
+      const parts = await engine.readLogs(
+        [
+          { log: 'log', after: noId },
+          { log: 'second', after: a?.id ?? '' },
+          { log: 'second', after: c?.id ?? '' },
+          { log: 'none', after: noId },
+        ],
+        limits,
+      );
+      expect(parts.map(texts)).toEqual([['a', 'b'], ['c'], [], []]);
+      expect(parts.map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'ok']);
+    });
+
+    it('bounded in entries: what was dropped reads as trimmed', async () => {
+      const { engine } = await twoEngines({ logEntriesMax: 10 });
+      const ids: string[] = [];
+      for (let n = 0; n < 250; n += 1) {
+        const [outcome] = await engine.publish([message(String(n))]);
+        ids.push(outcome?.id ?? '');
+      }
+      const positions = [noId, ids[247] as string].map((after) => ({ log: 'log', after }));
+      const [whole, tail] = await engine.readLogs(positions, limits);
+      expect(whole?.status).toBe('trimmed');
+      expect(texts(tail)).toEqual(['248', '249']);
+    });
+
+    it('bounded in bytes, and says when they are reached', async () => {
+      const { engine, limitsReached } = await twoEngines({ logBytesMax: 50_000 });
+      for (let n = 0; n < 20; n += 1) await engine.publish([message('x'.repeat(10_000))]);
+      const [part] = await engine.readLogs([{ log: 'log', after: noId }], limits);
+      expect(part?.status).toBe('trimmed');
+      expect(limitsReached).toContain('log_bytes');
+    });
+
+    it('of which it reads no more than it is allowed to', async () => {
+      const { engine } = await twoEngines();
+      const count = 30;
+      await engine.publish(Array.from({ length: count }, () => message('x'.repeat(100))));
+      const read = async (given: typeof limits) =>
+        (await engine.readLogs([{ log: 'log', after: noId }], given))[0]?.status;
+      expect(await read({ ...limits, messagesMax: count })).toBe('ok');
+      expect(await read({ ...limits, messagesMax: count - 1 })).toBe('too_much');
+      expect(await read({ ...limits, bytesMax: 100 * count })).toBe('ok');
+      expect(await read({ ...limits, bytesMax: 100 * count - 1 })).toBe('too_much');
+    });
+
+    it('of thousands of rooms, of which it reads those that have something new', async () => {
+      const { engine } = await twoEngines();
+      const logs = Array.from({ length: 3_000 }, (_, n) => `log-${n}`);
+      const some = logs.filter((_, n) => n % 7 === 0);
+      for (const log of some) void engine.publish([message(log, { logs: [log], channels: [] })]);
+      await engine.publish([message('last')]);
+      const parts = await engine.readLogs(
+        logs.map((log) => ({ log, after: noId })),
+        limits,
+      );
+      expect(parts.flatMap(texts)).toEqual(some);
+    });
+  });
+
+  it('reads the newest of a record, before an id', async () => {
+    const { engine } = await twoEngines();
+    const record = { key: 'test:record', entriesMax: 4, ms: 60_000 };
+    const outcomes = await engine.publish(
+      ['a', 'b', 'c', 'd', 'e'].map((value) => message(value, { record: { ...record, value } })),
+    );
+    const valuesOf = async (before: string, count: number) =>
+      (await engine.readRecord('test:record', before, count)).map(({ value }) => value);
+    expect(await valuesOf('+', 10)).toEqual(['e', 'd', 'c', 'b']);
+    expect(await valuesOf('+', 2)).toEqual(['e', 'd']);
+    expect(await valuesOf(outcomes[3]?.id ?? '', 2)).toEqual(['c', 'b']);
+  });
+
+  describe('keeps sessions', () => {
+    const key = { namespace: '/', pid: 'pid', user: 'alice' };
+    const session = { ...key, epoch: 1, state: '{"n":1}' };
+
+    it('that another process claims, which notifies the first and fences it off', async () => {
+      const { engine, other, claimed } = await twoEngines();
+      expect(await engine.saveSession(session, false)).toBe(true);
+      const claim = await other.engine.claimSession(key);
+      expect(claim).toMatchObject({ ok: true, epoch: 2, state: session.state });
+      await until('the first process hears of it', () => claimed.length > 0);
+      expect(claimed).toEqual([{ process: 0, namespace: '/', pid: 'pid', epoch: 2 }]);
+      expect(await engine.saveSession({ ...session, state: '{"n":2}' }, true)).toBe(false);
+      await engine.deleteSession(key, 1);
+      expect(await engine.claimSession(key)).toMatchObject({ ok: true, state: session.state });
+    });
+
+    it('for their user alone', async () => {
+      const { engine } = await twoEngines();
+      await engine.saveSession(session, true);
+      const stranger = await engine.claimSession({ ...key, user: 'mallory' });
+      expect(stranger).toEqual({ ok: false, why: 'refused' });
+      expect(await engine.claimSession({ ...key, pid: 'other' })).toEqual({
+        ok: false,
+        why: 'unknown',
+      });
+      expect(await engine.claimSession(key)).toMatchObject({ ok: true });
+    });
+
+    it('of each namespace apart from the others, whatever their names', async () => {
+      const { engine } = await twoEngines();
+      await engine.saveSession({ ...session, namespace: '/a:session' }, true);
+      const other = { ...key, namespace: '/a', pid: 'session:pid' };
+      expect(await engine.claimSession(other)).toEqual({ ok: false, why: 'unknown' });
+    });
+
+    it('until they are deleted', async () => {
+      const { engine } = await twoEngines();
+      await engine.saveSession(session, false);
+      await engine.deleteSession(key, 1);
+      expect(await engine.claimSession(key)).toEqual({ ok: false, why: 'unknown' });
+    });
+
+    it('for the recovery window after the socket went', async () => {
+      const { engine } = await twoEngines({ recoveryMsMax: 20 });
+      await engine.saveSession(session, true);
+      const savedAt = performance.now();
+      await until('the window is over', () => performance.now() - savedAt > 40);
+      expect(await engine.claimSession(key)).toEqual({ ok: false, why: 'expired' });
+    });
+
+    it('against being claimed again and again from a live connection', async () => {
+      const { engine } = await twoEngines({ takeoversMax: 3 });
+      await engine.saveSession(session, false);
+      for (let n = 0; n < 3; n += 1) {
+        expect(await engine.claimSession(key)).toMatchObject({ ok: true });
+      }
+      expect(await engine.claimSession(key)).toEqual({ ok: false, why: 'limited' });
+    });
+
+    it('of one user up to a number: the first to expire makes room', async () => {
+      const { engine, limitsReached } = await twoEngines({ sessionsPerUserMax: 2 });
+      await engine.saveSession({ ...session, pid: 'gone' }, true);
+      await engine.saveSession({ ...session, pid: 'live' }, false);
+      expect(limitsReached).toEqual([]);
+      await engine.saveSession({ ...session, pid: 'new' }, false);
+      expect(limitsReached).toEqual(['sessions_per_user']);
+      const why = async (pid: string) => (await engine.claimSession({ ...key, pid })).ok;
+      expect([await why('gone'), await why('live'), await why('new')]).toEqual([false, true, true]);
+    });
+  });
+
+  it('carries requests between servers, by channel and by pattern', async () => {
+    const { one, other } = await twoEngines();
+    const heard: string[] = [];
+    other.bus.listen('request#/#', (text, channel) => heard.push(`${channel} ${text}`), false);
+    other.bus.listen('test#*', (text, channel) => heard.push(`${channel} ${text}`), true);
+    await until('it listens', async () => (await one.bus.listeners('request#/#')) === 1);
+    await until('the pattern is heard', async () => {
+      await one.bus.publish('test#/#room#', 'broadcast');
+      return heard.length > 0;
+    });
+    heard.length = 0;
+    await one.bus.publish('elsewhere', 'nothing');
+    await one.bus.publish('request#/#', 'ask');
+    await until('it arrives', () => heard.includes('request#/# ask'));
+    expect(heard.filter((text) => text.includes('nothing'))).toEqual([]);
+  });
+});
