@@ -110,7 +110,7 @@ export class RecoveringAdapter extends RedisAdapter {
     session.user = this.#users.get(socket) ?? '';
     const pid = Reflect.get(socket, 'pid');
     if (typeof pid === 'string') session.pid = pid;
-    goLive(this, session, this.hub.wire);
+    goLive(this, session, this.hub.wire, this.hub.options.trail);
     void this.keeper.save(session);
   }
 
@@ -169,12 +169,27 @@ export class RecoveringAdapter extends RedisAdapter {
     const target = rooms.length === 1 && except.length === 0 ? rooms[0] : undefined;
     const socket = target === undefined ? undefined : this.sessions.get(target)?.socket;
     const isWritable = socket?.connected && socket.conn.readyState === 'open';
-    if (isWritable) writeDirect(socket, packet, this.#withOffset(packet), flags);
-    else if (flags.local) Adapter.prototype.broadcast.call(this, packet as never, opts);
+    const { trail } = this.hub.options;
+    if (isWritable) {
+      writeDirect(socket, packet, this.#withOffset(packet), flags);
+      if (trail.active) trail.sent(socket, String(packet.data[0]));
+    } else if (flags.local) Adapter.prototype.broadcast.call(this, packet as never, opts);
     else if (packet.id === undefined) {
       const encoded = this.#encoder.encode(this.#withOffset(packet, noId));
-      this.#post(toMessage(encoded, this.channels, { rooms, except, flags }));
+      const message = toMessage(encoded, this.channels, { rooms, except, flags });
+      if (trail.active) message.traced = this.#traced(packet, rooms, except.length, flags);
+      this.#post(message);
     } // else an acknowledgement is awaited from a socket that is not here
+  }
+
+  #traced({ data: [event] }: Packet, rooms: string[], except: number, { volatile }: Flags) {
+    return {
+      namespace: this.nsp.name,
+      event: String(event),
+      rooms,
+      except,
+      volatile: volatile === true,
+    };
   }
 
   /** A copy: others share the packet. Without an offset a trailing text would be taken for one. */

@@ -1,6 +1,6 @@
 // Writing entries to sockets: each at most once, in order, and never before its socket is ready.
 import type { Namespace, Socket } from 'socket.io';
-import type { AdapterOptions } from '../options.ts';
+import type { AdapterOptions, Trail } from '../options.ts';
 import type { Session } from '../session/session.ts';
 import type { Target } from './batch.ts';
 import type { Entry, Flags } from './envelope.ts';
@@ -37,7 +37,9 @@ function deliver(
   { options, wire }: Parts,
 ): void {
   const parcel = createParcel(entries);
-  const { delivered } = options.observer;
+  const { trail, observer } = options;
+  const { delivered } = observer;
+  const isTraced = trail.active;
   let wholes = 0;
   for (const sid of sids) {
     const session = members.sessions.get(sid);
@@ -47,6 +49,7 @@ function deliver(
       continue;
     }
     const written = write(members, session, parcel, wire);
+    if (isTraced) tellTrail(trail, session, written, false);
     if (written.length === entries.length) wholes += 1;
     else for (const entry of written) delivered(1, publishedMs(entry), entry.header.context);
   }
@@ -70,20 +73,33 @@ function hold(session: Session, held: Entry[], entries: Entry[], options: Adapte
 }
 
 /** The socket is connected: what was missed, then what came meanwhile, then live. */
-export function goLive(members: Members, session: Session, wire: Wire): void {
+export function goLive(members: Members, session: Session, wire: Wire, trail: Trail): void {
   const { replay, held = [] } = session;
   session.replay = [];
   session.held = undefined;
-  writeAll(members, session, replay, wire);
+  writeAll(members, session, replay, wire, trail, true);
   if (session.cut > session.cursor) session.cursor = session.cut;
-  writeAll(members, session, held, wire);
+  writeAll(members, session, held, wire, trail, false);
   wire.end();
 }
 
-function writeAll(members: Members, session: Session, entries: Entry[], wire: Wire): void {
+function writeAll(
+  members: Members,
+  session: Session,
+  entries: Entry[],
+  wire: Wire,
+  trail: Trail,
+  replayed: boolean,
+): void {
   for (let at = 0; at < entries.length; at += replayedAtOnce) {
-    write(members, session, createParcel(entries.slice(at, at + replayedAtOnce)), wire);
+    const parcel = createParcel(entries.slice(at, at + replayedAtOnce));
+    const written = write(members, session, parcel, wire);
+    if (trail.active) tellTrail(trail, session, written, replayed);
   }
+}
+
+function tellTrail(trail: Trail, { socket }: Session, written: Entry[], replayed: boolean): void {
+  if (socket) for (const { id } of written) trail.delivered(socket, id, replayed);
 }
 
 /** Answers what was written of it. */

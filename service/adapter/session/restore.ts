@@ -41,7 +41,7 @@ export async function restore(
   handshake: Handshake,
 ): Promise<Restored | null> {
   const { hub } = adapter;
-  const { observer, restoreMsMax } = hub.options;
+  const { observer, restoreMsMax, trail } = hub.options;
   const { conn } = handshake.client;
   if (conn.readyState !== 'open') return null;
   const over = new AbortController();
@@ -65,6 +65,12 @@ export async function restore(
   const { session } = handshake;
   if (result === 'recovered' && conn.readyState !== 'open') result = 'postponed';
   observer.restoreEnded(result);
+  if (trail.active) {
+    const { user = '' } = handshake;
+    const replayed = result === 'recovered' ? (session?.replay.length ?? 0) : 0;
+    const about = { namespace: adapter.nsp.name, user, pid, sid: session?.sid };
+    trail.restored({ ...about, offset, result, replayed });
+  }
   if (result === 'recovered' && session) {
     session.phase = 'open';
     const rooms = [...roomsOf(session)];

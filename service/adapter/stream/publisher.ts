@@ -9,6 +9,7 @@ import {
   idLength,
   withContext,
 } from '../delivery/envelope.ts';
+import type { TracedMessage, Trail } from '../options.ts';
 import { type Argument, RedisUnavailable } from '../redis/connections.ts';
 import { publish as script } from '../redis/scripts.ts';
 import { anyDirect, type Channels, everyone, isDirect } from './channels.ts';
@@ -26,6 +27,8 @@ export interface Message {
   record?: { key: string; value: string; entriesMax: number; ms: number };
   /** A key that makes it happen once within its time; it keeps the id and the record's value. */
   once?: { key: string; ms: number };
+  /** For the trail, when somebody follows it. */
+  traced?: TracedMessage;
 }
 
 export interface Published {
@@ -84,12 +87,15 @@ export type Publisher = ReturnType<typeof createPublisher>;
 
 export function createPublisher(hub: Hub) {
   const { connections, options } = hub;
-  const { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer } = options;
+  const { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer, trail } = options;
   let queue: Waiting[] = [];
   let messages = 0; // without an answer
   let bytes = 0;
-  const fail = ({ settle }: Waiting, error: unknown) =>
-    settle ? settle.reject(error) : observer.failed('publish', error);
+  const fail = ({ message: { traced }, settle }: Waiting, error: unknown) => {
+    if (traced) trail.publishFailed(traced);
+    if (settle) settle.reject(error);
+    else observer.failed('publish', error);
+  };
   const send = async (batch: Waiting[]) => {
     const groups = grouped(batch);
     try {
@@ -98,7 +104,7 @@ export function createPublisher(hub: Hub) {
         const answer = answers[i] as string;
         const [log] = (group[0] as Waiting).message.logs;
         if (log && answer.length === idLength) hub.logged(answer, log);
-        settleAll(group, answer);
+        settleAll(group, answer, trail);
       }
       if (Number(answers.at(-1)) > 0) observer.limitReached('log_bytes');
     } catch (error) {
@@ -140,9 +146,11 @@ export function createPublisher(hub: Hub) {
 }
 
 /** Tells who waits for a message of a group what became of it. */
-function settleAll(group: Waiting[], answer: string): void {
+function settleAll(group: Waiting[], answer: string, trail: Trail): void {
   for (const [i, { message, settle }] of group.entries()) {
-    settle?.resolve(outcomeOf(answer, group.length - 1 - i, message));
+    const after = group.length - 1 - i;
+    settle?.resolve(outcomeOf(answer, after, message));
+    if (message.traced) trail.published(message.traced, outcomeOf(answer, after, message));
   }
 }
 
