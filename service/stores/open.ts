@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Trail } from '../telemetry/trail/trail.ts';
 import type { Broadcast, Identify } from './broadcast.ts';
 import type { Orders } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
@@ -10,6 +11,7 @@ import { createHistory, type History } from './history.ts';
 import { memoryBroadcast } from './memory/broadcast.ts';
 import { createMemoryOrders } from './memory/commands.ts';
 import { createMemoryPresence } from './memory/presence.ts';
+import { createMemoryTraces } from './memory/traces.ts';
 import type { Presence } from './presence.ts';
 import { redisBroadcast } from './redis/broadcast.ts';
 import { createClock } from './redis/clock.ts';
@@ -18,6 +20,8 @@ import { openRedis, redisClient } from './redis/connection.ts';
 import { createRedisFleet, fleetNeeds } from './redis/fleet.ts';
 import { createRedisPresence, presenceNeeds } from './redis/presence.ts';
 import { watchStats } from './redis/stats.ts';
+import { createRedisTraces, tracesNeeds } from './redis/traces.ts';
+import type { Traces } from './traces.ts';
 
 const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
 
@@ -27,6 +31,9 @@ export interface Stores {
   orders: Orders;
   broadcast: Broadcast;
   fleet: Fleet;
+  traces: Traces;
+  /** Epoch milliseconds by the clock that all processes share. */
+  now(): number;
   /** A message to this process itself; resolves when it is back. */
   echo(): Promise<void>;
   /**
@@ -42,6 +49,7 @@ export function openStores(
   identify: Identify,
   metrics: Metrics,
   report: (stage: string, error: unknown) => void,
+  trail?: Trail,
 ): Stores {
   const limits = { messagesMax: config.historyMessagesMax, msMax: config.historyMsMax };
   if (!config.redisUrl) {
@@ -54,6 +62,8 @@ export function openStores(
       orders: createMemoryOrders(),
       broadcast,
       fleet: memoryFleet,
+      traces: createMemoryTraces(),
+      now: Date.now,
       echo: turn, // a turn of the event loop is all that a message takes
       ready: async () => {},
       close: async () => {},
@@ -61,11 +71,12 @@ export function openStores(
   }
   const client = redisClient(config.redisUrl, config);
   const changed = () => metrics.redisUp(redis.isUp() && joined.isUp());
-  const needs = [presenceNeeds, ordersNeeds, fleetNeeds];
+  const traced = config.trace === 'on' ? [tracesNeeds] : [];
+  const needs = [presenceNeeds, ordersNeeds, fleetNeeds, ...traced];
   const redis = openRedis(client, needs, metrics, report, changed);
   const clock = createClock();
   const figures = watchStats(redis, clock, metrics);
-  const joined = redisBroadcast(client, identify, metrics, clock, report, changed);
+  const joined = redisBroadcast(client, identify, metrics, clock, report, changed, trail);
   const broadcast = measured(joined, metrics);
   const goneMs = Math.max(config.recoveryMsMax, goneMsMin);
   return {
@@ -74,6 +85,8 @@ export function openStores(
     orders: createRedisOrders(redis),
     broadcast,
     fleet: createRedisFleet(redis),
+    traces: createRedisTraces(redis),
+    now: clock.now,
     echo: joined.echo,
     ready: () => Promise.all([redis.ready(), broadcast.ready()]),
     close() {

@@ -5,6 +5,8 @@ import type { RedisClient } from '../../adapter/redis/client.ts';
 import { RedisUnavailable } from '../../adapter/redis/connections.ts';
 import { Unavailable } from '../../protocol/events.ts';
 import type { Metrics, RecoveryResult } from '../../telemetry/metrics.ts';
+import { trailOfAdapter } from '../../telemetry/trail/adapter.ts';
+import type { Trail } from '../../telemetry/trail/trail.ts';
 import { type Broadcast, type Identify, onceMs, ownerOf } from '../broadcast.ts';
 import type { Clock } from './clock.ts';
 
@@ -29,6 +31,7 @@ export function redisBroadcast(
   clock: Clock,
   report: (stage: string, error: unknown) => void,
   changed: () => void,
+  trail?: Trail,
 ): Broadcast & { echo(): Promise<void>; isUp(): boolean } {
   let started = false;
   const adapter = createAdapter(client, {
@@ -37,6 +40,7 @@ export function redisBroadcast(
       const who = await identify(auth);
       return who.ok ? ownerOf(who.data) : undefined;
     },
+    ...(trail && { trail: trailOfAdapter(trail) }),
     observer: {
       restoreEnded(result) {
         if (result !== 'postponed') metrics.recoveryEnded(resultNames[result]);
