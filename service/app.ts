@@ -21,6 +21,7 @@ import { createLifecycle } from './fleet/lifecycle.ts';
 import { startProbe } from './fleet/self-probe.ts';
 import { obeyOrders } from './sockets/commands.ts';
 import { createSocketServer } from './sockets/server.ts';
+import { followTraces } from './sockets/traces.ts';
 import { podsOf } from './stores/fleet.ts';
 import { openStores } from './stores/open.ts';
 import { createReport, type Report } from './telemetry/errors.ts';
@@ -28,6 +29,7 @@ import { narrate } from './telemetry/event-log.ts';
 import { createLimitedLog, type Log } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { openTracing } from './telemetry/tracing/tracing.ts';
+import { createTrail } from './telemetry/trail/trail.ts';
 
 export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a worker needs
 
@@ -42,11 +44,13 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { metrics, report, tracing } = observed(config, log, given.counted);
   const verify = refuseRevoked(createTokenVerifier(config), (user) => orders.revokedBefore(user));
   const verifyAuth = verifyOnce(verify);
-  const stores = openStores({ config, identify: verifyAuth, metrics, report });
-  const { broadcast, history, presence, orders } = stores;
+  const now = () => stores.now();
+  const trail = createTrail({ log, debug: config.logLevel === 'debug', pod: config.podName, now });
+  const stores = openStores({ config, identify: verifyAuth, metrics, report, trail });
+  const { broadcast, history, presence, orders, traces } = stores;
   const httpServer = createPageServer(config, given.tokens, report);
   const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
-  const common = { config, metrics, log, report };
+  const common = { config, metrics, log, report, trail };
   const lifecycle = createLifecycle({ ...common, ...open, fleet: stores.fleet });
   const sockets = createSocketServer(httpServer, {
     ...common,
@@ -72,7 +76,8 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   };
   const closeApplication = await (await load(config.application))(io, services);
   const { order, ...obedience } = obeyOrders(io, orders, report);
-  const own = { io, order, traced: tracing.publishing };
+  const own = { io, order, traced: tracing.publishing, traces, now };
+  const following = config.trace === 'on' ? followTraces(io, traces, trail, report) : undefined;
   const ready = Promise.all([stores.ready(), obedience.begun]);
   const background = startBackground({
     ...common,
@@ -98,6 +103,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
       await lifecycle.close();
       await sockets.close();
       await closeApplication?.();
+      await following?.close();
       await stores.close();
       await tracing.close();
     },

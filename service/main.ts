@@ -11,6 +11,8 @@ import { mintToken } from './auth/tokens.ts';
 import { BadUsage, parseCheck } from './cli/check/options.ts';
 import { inDevelopment, readyMadeTokens, welcomeText } from './cli/development.ts';
 import { helpMarkdown, helpText } from './cli/help.ts';
+import { parseTrace } from './cli/trace/options.ts';
+import { runTrace, TraceFailed, Unreachable } from './cli/trace/trace.ts';
 import type { Pod } from './cluster/pod.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
@@ -25,6 +27,7 @@ type Environment = Record<string, string | undefined>;
 
 async function main(args: string[], env: Environment): Promise<void> {
   if (args[0] === 'check' && !args.includes('--help')) return check(args.slice(1), env);
+  if (args[0] === 'trace' && !args.includes('--help')) return trace(args.slice(1), env);
   const { values: options, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -57,6 +60,16 @@ async function check(args: string[], env: Environment): Promise<void> {
   const report = await runCheck(options);
   print(options.json ? reportJson(report) : reportText(report));
   process.exitCode = report.ok ? 0 : 1;
+}
+
+/** Exits 0 when it is over or stopped, 1 when it fails, 2 when the arguments make no sense. */
+async function trace(args: string[], env: Environment): Promise<void> {
+  const options = parseTrace(args, env);
+  const stop = new AbortController();
+  for (const signal of Object.keys(signals)) process.once(signal, () => stop.abort());
+  process.stdout.on('error', () => stop.abort()); // a pipe whose reader has gone
+  const note = (sentence: string) => void process.stderr.write(`${sentence}\n`);
+  await runTrace(options, { print, note }, stop.signal);
 }
 
 /** A pod needs no client: it is in the image, as one file, but no dependency of the service. */
@@ -152,6 +165,8 @@ function end(error: Error & { code?: string }): void {
     error instanceof UsageError ||
     error instanceof BadUsage ||
     error instanceof RedisUnfit ||
+    error instanceof TraceFailed ||
+    error instanceof Unreachable ||
     error.code?.startsWith('ERR_PARSE_ARGS') ||
     error.code === 'EADDRINUSE';
   process.stderr.write(`${expected ? error.message : inspect(error)}\n`);

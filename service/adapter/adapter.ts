@@ -130,7 +130,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (!session) return;
     const [client, user] = [clientOf(socket), this.#users.get(socket) ?? ''];
     connected(session, { socket, client, user, data: socket.data, pid: privateIdOf(socket) });
-    goLive(this, session, this.stream.writer);
+    goLive(this, session, this.stream);
     void this.writer.save(session);
   }
 
@@ -214,13 +214,28 @@ export class RecoveringAdapter extends RedisAdapter {
     const target = rooms.length === 1 && except.length === 0 ? rooms[0] : undefined;
     const socket = target === undefined ? undefined : this.sessions.get(target)?.socket;
     const isWritable = socket?.connected && socket.conn.readyState === 'open';
-    if (isWritable) writeDirect(socket, packet, this.#withOffset(packet), flags);
-    else if (flags.local) broadcastLocally(this, packet, to);
+    const { trail } = this.stream.options;
+    if (isWritable) {
+      writeDirect(socket, packet, this.#withOffset(packet), flags);
+      if (trail.active) trail.sent(socket, String(packet.data[0]));
+    } else if (flags.local) broadcastLocally(this, packet, to);
     else if (packet.id === undefined) {
       const encoded = this.#encoder.encode(this.#withOffset(packet, noId));
-      return toMessage(encoded, this.channels, { rooms, except, flags });
+      const message = toMessage(encoded, this.channels, { rooms, except, flags });
+      if (trail.active) message.traced = this.#traced(packet, rooms, except.length, flags);
+      return message;
     } // else an acknowledgement is awaited from a socket that is not here
     return undefined;
+  }
+
+  #traced({ data: [event] }: Packet, rooms: string[], except: number, { volatile }: Flags) {
+    return {
+      namespace: this.nsp.name,
+      event: String(event),
+      rooms,
+      except,
+      volatile: volatile === true,
+    };
   }
 
   /** A copy: others share the packet. Without an offset a trailing text would be taken for one. */

@@ -1,4 +1,5 @@
 // Every limit of the adapter, with its unit in the name, and what a server may be told.
+import type { Socket } from 'socket.io';
 
 export interface AdapterOptions {
   /**
@@ -45,6 +46,7 @@ export interface AdapterOptions {
    */
   identify(auth: Record<string, unknown>, namespace: string): Promise<string | undefined>;
   observer: Observer;
+  trail: Trail;
 }
 
 /** What a server gives; the rest are defaults. */
@@ -66,6 +68,48 @@ export interface Observer {
   failed(stage: string, error: unknown): void;
   /** A connection to Redis has come or gone; `isUp()` of the adapter says which. */
   connectionChanged(): void;
+}
+
+/**
+ * Told about single sockets and messages, to follow one complaint. While `active` is false nothing
+ * here is called, and nothing is allocated for it: each delivery costs one check.
+ */
+export interface Trail {
+  readonly active: boolean;
+  /** Redis has it; `first` is false when its `once` key was published before. */
+  published(message: TracedMessage, outcome: { id: string; first: boolean }): void;
+  /** Redis did not confirm it: it may be published all the same. */
+  publishFailed(message: TracedMessage): void;
+  /** Written to a socket of this process. @param replayed it was read from a log by a restore */
+  delivered(socket: Socket, id: string, replayed: boolean): void;
+  /** Written to a socket by its own process, past Redis. */
+  sent(socket: Socket, event: string): void;
+  restored(attempt: RestoreAttempt): void;
+}
+
+/** Where a message goes, without what it says. */
+export interface TracedMessage {
+  namespace: string;
+  event: string;
+  /** None: everybody in the namespace. */
+  rooms: string[];
+  /** How many rooms are left out. */
+  except: number;
+  volatile: boolean;
+}
+
+export interface RestoreAttempt {
+  namespace: string;
+  /** What `identify` answered. */
+  user: string;
+  /** The private session id: a secret, never to be logged. */
+  pid: string;
+  /** As the client sent it: any text. */
+  offset: string;
+  result: RestoreResult;
+  /** The socket id of the session, if there is one. */
+  sid: string | undefined;
+  replayed: number;
 }
 
 /** Named after the options. */
@@ -126,5 +170,13 @@ export const defaultOptions: AdapterOptions = {
     limitReached: ignore,
     failed: ignore,
     connectionChanged: ignore,
+  },
+  trail: {
+    active: false,
+    published: ignore,
+    publishFailed: ignore,
+    delivered: ignore,
+    sent: ignore,
+    restored: ignore,
   },
 };

@@ -7,9 +7,10 @@ import { type PublishParts, publishRoute } from './publish.ts';
 import { revokeRoute } from './revoke.ts';
 import { historyRoute, presenceRoute, type RoomParts } from './rooms.ts';
 import { createRoutes, type Handler, problem } from './router.ts';
+import { type TraceParts, traceRoutes } from './traces.ts';
 import { userRoute } from './users.ts';
 
-interface Parts extends PublishParts, OrderParts, RoomParts, PodsParts {
+interface Parts extends PublishParts, OrderParts, RoomParts, PodsParts, TraceParts {
   apiKey?: string | undefined;
 }
 
@@ -22,6 +23,7 @@ export function createApi({ apiKey, ...parts }: Parts): Handler {
     ...historyRoute(parts),
     ...userRoute(parts),
     ...podsRoute(parts),
+    ...traceRoutes(parts),
   });
   return async (request) => {
     if (!apiKey) return problem(403, 'Forbidden', 'Set API_KEY to open the back-end API');

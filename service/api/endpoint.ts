@@ -13,22 +13,34 @@ export interface Endpoint {
   /** The status when it worked, and what is answered then. */
   status: 200 | 202;
   answer: z.ZodType;
+  /** Statuses of its own, beside those of every route, with what they mean. */
+  refusals?: Record<number, string>;
 }
 
 type Part<E extends Endpoint, K extends 'path' | 'query' | 'body'> = E[K] extends z.ZodType
   ? z.output<E[K]>
   : undefined;
-interface Input<E extends Endpoint> {
+export interface Input<E extends Endpoint> {
   path: Part<E, 'path'>;
   query: Part<E, 'query'>;
   body: Part<E, 'body'>;
   headers: HttpRequest['headers'];
 }
 
+/** What `run` answers instead of a result. */
+interface Refused {
+  refused: HttpResponse;
+}
+
+/** A problem with a code that programs can tell apart. */
+export const refuse = (status: number, code: string, title: string, detail: string): Refused => ({
+  refused: problem(status, title, detail, { code }),
+});
+
 /** Validates what came, and answers 400 with every problem or what `run` resolves to. */
 export function routeOf<E extends Endpoint>(
   endpoint: E,
-  run: (input: Input<E>) => Promise<z.input<E['answer']>>,
+  run: (input: Input<E>) => Promise<z.input<E['answer']> | Refused>,
 ): Record<string, Route> {
   const route: Route = async (request, params): Promise<HttpResponse> => {
     const query = new URLSearchParams(request.url.replace(/^[^?]*/, ''));
@@ -47,10 +59,14 @@ export function routeOf<E extends Endpoint>(
       }
     }
     if (errors.length > 0) return problem(400, 'Invalid request', 'See errors', { errors });
-    return json(endpoint.status, await run(input as never));
+    const answer = await run(input as never);
+    return isRefused(answer) ? answer.refused : json(endpoint.status, answer);
   };
   return { [endpoint.name]: route };
 }
+
+const isRefused = (answer: unknown): answer is Refused =>
+  typeof answer === 'object' && answer !== null && 'refused' in answer;
 
 /** Broken escapes stay as they are: no name has a percent sign. */
 function decoded(params: Record<string, string>) {

@@ -6,6 +6,7 @@ import { podsEndpoint } from './pods.ts';
 import { publishEndpoint } from './publish.ts';
 import { revokeEndpoint } from './revoke.ts';
 import { historyEndpoint, presenceEndpoint } from './rooms.ts';
+import { readTraceEndpoint, startTraceEndpoint, stopTraceEndpoint } from './traces.ts';
 import { userEndpoint } from './users.ts';
 
 const endpoints: Endpoint[] = [
@@ -16,6 +17,9 @@ const endpoints: Endpoint[] = [
   historyEndpoint,
   userEndpoint,
   podsEndpoint,
+  startTraceEndpoint,
+  readTraceEndpoint,
+  stopTraceEndpoint,
 ];
 
 const problemSchema = z.object({
@@ -25,6 +29,7 @@ const problemSchema = z.object({
   detail: z.string(),
   errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
   retryable: z.boolean().optional(),
+  code: z.string().optional(),
 });
 
 const refusals = {
@@ -52,27 +57,29 @@ export function describeApi() {
       securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
       schemas: { Problem: schemaOf(problemSchema) },
       responses: Object.fromEntries(
-        Object.entries(refusals).map(([status, description]) => [
-          `Problem${status}`,
-          {
-            description,
-            content: {
-              'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
-            },
-          },
-        ]),
+        Object.entries(refusals).map(([status, text]) => [`Problem${status}`, problemOf(text)]),
       ),
     },
   };
 }
 
-function describe({ name, summary, path, query, body, status, answer }: Endpoint) {
+const problemOf = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+});
+
+function describe(endpoint: Endpoint) {
+  const { name, summary, path, query, body, status, answer } = endpoint;
   const parameters = [...parametersOf('path', path), ...parametersOf('query', query)];
   const content = (schema: z.ZodType) => ({ 'application/json': { schema: schemaOf(schema) } });
   const statuses = Object.keys(refusals);
   const problems = statuses.map((code) => [
     code,
     { $ref: `#/components/responses/Problem${code}` },
+  ]);
+  const own = Object.entries(endpoint.refusals ?? {}).map(([code, text]) => [
+    code,
+    problemOf(code in refusals ? `${refusals[Number(code) as 403]}; or: ${text}` : text),
   ]);
   return {
     operationId: operationId(name),
@@ -81,7 +88,7 @@ function describe({ name, summary, path, query, body, status, answer }: Endpoint
     ...(body && { requestBody: { required: true, content: content(body) } }),
     responses: {
       [status]: { description: 'Done, or on its way', content: content(answer) },
-      ...Object.fromEntries(problems),
+      ...Object.fromEntries([...problems, ...own]),
     },
   };
 }

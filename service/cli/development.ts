@@ -13,6 +13,7 @@ const development: Environment = {
   ENDPOINT_DELAY_MS: '0',
   DRAIN_MS_MAX: '1000',
   LOG_LEVEL: 'warn',
+  TRACE: 'on',
 };
 
 /** What `--development` adds to the environment: everything that is not given. */

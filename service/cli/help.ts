@@ -24,6 +24,12 @@ const usage = `Mooring: Socket.IO that keeps its connections.
       --token-file FILE   or --token TOKEN, where JWT_SECRET is not at hand
       --room-prefix check-   what the names of the rooms that are used begin with
       --json              for programs; exit status 0: nothing fails, 1: something, 2: bad usage
+  node service/main.ts trace --user USER [OPTION...]
+                                              follow one user on every replica; needs TRACE=on there
+      --url http://localhost:3001   the operations port of any replica
+      --api-key-file FILE           or API_KEY in the environment
+      --pod NAME                    show the events of this pod alone
+      --json                        for programs; exit status 0: over, 1: failed, 2: bad usage
   node service/main.ts --help                 this text; with --markdown, as in docs/reference
 `;
 

@@ -105,6 +105,10 @@ export const settings = z.object({
   ),
   OTEL_SERVICE_NAME: z.string().min(1).default('mooring').describe('name of the service in traces'),
   OTEL_TRACES_SAMPLER_ARG: share("share of publishes that are traced without a caller's trace", 1),
+  TRACE: choice('whether `mooring trace` may follow single users (docs/guides/trace.md)', [
+    'off',
+    'on',
+  ]),
   PAGE: choice('whether the test page is served on PORT', ['off', 'on']),
   APPLICATION: z
     .string()

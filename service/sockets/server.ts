@@ -14,10 +14,12 @@ import {
   pingTimeoutMs,
 } from '../protocol/events.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Trail } from '../telemetry/trail/trail.ts';
 import { interposeAdmission } from './admission.ts';
 import { guardHandlers, guardNamespace } from './handlers.ts';
 import { closeSlowConsumers, limitEvents } from './limits.ts';
 import { observeRooms, observeSocket } from './observation.ts';
+import { createSocketTrail, trailRooms } from './trail.ts';
 
 const envelopeBytesMax = 4_096; // around a message of the full length, so that it gets an answer
 const goodbyeMsMax = 1_000; // at the end: clients that are there answer a close at once
@@ -33,12 +35,14 @@ interface Parts {
   /** Why no new connection is taken now, if so. */
   refuseHandshake: () => string | undefined;
   metrics: Metrics;
+  trail: Trail;
   report: (stage: string, error: unknown, details?: object) => void;
 }
 
 export function createSocketServer(httpServer: HttpServer, parts: Parts) {
-  const { config, metrics, report } = parts;
+  const { config, metrics, trail, report } = parts;
   const io: MooringServer = new Server(httpServer, socketOptions(parts));
+  const trailSocket = createSocketTrail(trail);
 
   const authenticate = createAuthentication({
     verify: parts.verify,
@@ -54,9 +58,11 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     useFirst(namespace, authenticate);
     guardNamespace(namespace, report);
     observeRooms(namespace, metrics);
+    trailRooms(namespace, trail);
     // After the adapter's own listener, which replays, and before any of `connection`.
     namespace.on('connect', (socket: MooringSocket) => {
       observeSocket(socket, metrics);
+      trailSocket(socket);
       const { user, expiresAt } = socket.data;
       const { id: userId, role } = user;
       socket.emit('welcome', { userId, role, pod: config.podName, expiresAt });

@@ -10,6 +10,8 @@ import {
 } from '../adapter/index.ts';
 import { type SocketData, Unavailable } from '../protocol/events.ts';
 import type { Metrics, RecoveryResult } from '../telemetry/metrics.ts';
+import { trailOfAdapter } from '../telemetry/trail/adapter.ts';
+import type { Trail } from '../telemetry/trail/trail.ts';
 import type { Clock } from './redis/clock.ts';
 
 /** Identifies who connects, from the payload of its CONNECT packet. */
@@ -80,6 +82,7 @@ interface Parts {
   /** Of which the ids of messages are. */
   clock: Pick<Clock, 'now'>;
   report(stage: string, error: unknown): void;
+  trail?: Trail | undefined;
   /** Called when a connection to Redis has come or gone. */
   changed(): void;
 }
@@ -120,12 +123,13 @@ export function createBroadcast(parts: Parts): Broadcast {
 }
 
 function optionsOf(
-  { recoveryMsMax, identify, metrics, clock, report }: Parts,
+  { recoveryMsMax, identify, metrics, clock, report, trail }: Parts,
   connectionChanged: () => void,
 ): GivenOptions {
   return {
     key: 'mooring',
     recoveryMsMax,
+    ...(trail && { trail: trailOfAdapter(trail) }),
     async identify(auth) {
       const who = await identify(auth);
       return who.ok ? ownerOf(who.data) : undefined;

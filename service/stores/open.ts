@@ -2,12 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Trail } from '../telemetry/trail/trail.ts';
 import { type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
 import type { Orders } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory, type History } from './history.ts';
 import { createMemoryOrders } from './memory/commands.ts';
 import { createMemoryPresence } from './memory/presence.ts';
+import { createMemoryTraces } from './memory/traces.ts';
 import type { Presence } from './presence.ts';
 import { createClock } from './redis/clock.ts';
 import { createRedisOrders, ordersNeeds } from './redis/commands.ts';
@@ -15,6 +17,8 @@ import { openRedis, redisClient } from './redis/connection.ts';
 import { createRedisFleet, fleetNeeds } from './redis/fleet.ts';
 import { createRedisPresence, presenceNeeds } from './redis/presence.ts';
 import { watchStats } from './redis/stats.ts';
+import { createRedisTraces, tracesNeeds } from './redis/traces.ts';
+import type { Traces } from './traces.ts';
 
 const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
 
@@ -24,6 +28,9 @@ export interface Stores {
   orders: Orders;
   broadcast: Broadcast;
   fleet: Fleet;
+  traces: Traces;
+  /** Epoch milliseconds by the clock that all processes share. */
+  now(): number;
   /**
    * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
    * is one on which they must not.
@@ -37,6 +44,7 @@ interface Parts {
   identify: Identify;
   metrics: Metrics;
   report(stage: string, error: unknown): void;
+  trail?: Trail;
 }
 
 export function openStores(parts: Parts): Stores {
@@ -44,34 +52,37 @@ export function openStores(parts: Parts): Stores {
   return redisUrl ? openRedisStores(parts, redisUrl) : openMemoryStores(parts);
 }
 
-function openMemoryStores({ config, identify, metrics, report }: Parts): Stores {
+function openMemoryStores({ config, ...common }: Parts): Stores {
   const { recoveryMsMax } = config;
-  metrics.redisUp(true); // there is none that could be down
+  common.metrics.redisUp(true); // there is none that could be down
   const clock = { now: Date.now };
   const changed = () => {};
-  const broadcast = createBroadcast({ recoveryMsMax, identify, metrics, clock, report, changed });
+  const broadcast = createBroadcast({ ...common, recoveryMsMax, clock, changed });
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence: createMemoryPresence(),
     orders: createMemoryOrders(),
     broadcast,
     fleet: memoryFleet,
+    traces: createMemoryTraces(),
+    now: clock.now,
     ready: broadcast.ready,
     close: async () => {},
   };
 }
 
 function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>): Stores {
-  const { config, identify, metrics, report } = parts;
+  const { config, ...common } = parts;
+  const { metrics, report } = common;
   const { recoveryMsMax } = config;
   const client = redisClient(redisUrl, config);
   const changed = () => metrics.redisUp(redis.isUp() && broadcast.isUp());
-  const needs = [presenceNeeds, ordersNeeds, fleetNeeds];
+  const traced = config.trace === 'on' ? [tracesNeeds] : [];
+  const needs = [presenceNeeds, ordersNeeds, fleetNeeds, ...traced];
   const redis = openRedis(client, needs, metrics, report, changed);
   const clock = createClock();
   const stats = watchStats(redis, clock, metrics);
-  const common = { recoveryMsMax, identify, metrics, report };
-  const broadcast = createBroadcast({ ...common, client, clock, changed });
+  const broadcast = createBroadcast({ ...common, recoveryMsMax, client, clock, changed });
   const goneMs = Math.max(recoveryMsMax, goneMsMin);
   return {
     history: createHistory(broadcast, limitsOf(config)),
@@ -79,6 +90,8 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
     orders: createRedisOrders(redis),
     broadcast,
     fleet: createRedisFleet(redis),
+    traces: createRedisTraces(redis),
+    now: clock.now,
     ready: () => Promise.all([redis.ready(), broadcast.ready()]),
     close() {
       stats.close();

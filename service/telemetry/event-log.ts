@@ -1,5 +1,5 @@
-// A line in the log for what the metrics only count. What comes in numbers is at debug, or said
-// once a second for each kind.
+// A line in the log for what the metrics only count, once a second for each kind. What happens to
+// single sockets and messages is in the trail.
 import type { createLimitedLog, Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -10,14 +10,6 @@ export function narrate(metrics: Metrics, log: Log, tell: Tell): Metrics {
   let up: boolean | undefined;
   return {
     ...metrics,
-    connected(namespace, transport, who) {
-      metrics.connected(namespace, transport);
-      log.debug({ ...who, namespace, transport }, 'connected');
-    },
-    disconnected(namespace, transport, reason, who) {
-      metrics.disconnected(namespace, transport, reason);
-      log.debug({ ...who, namespace, transport, reason }, 'disconnected');
-    },
     connectRefused(code, who) {
       metrics.connectRefused(code);
       tell('info', `connect ${code}`, { ...who, code }, 'connect refused');
@@ -28,8 +20,7 @@ export function narrate(metrics: Metrics, log: Log, tell: Tell): Metrics {
     },
     recoveryEnded(result) {
       metrics.recoveryEnded(result);
-      const level = result === 'recovered' ? 'debug' : 'info';
-      tell(level, `recovery ${result}`, { result }, 'recovery ended');
+      if (result !== 'recovered') tell('info', `recovery ${result}`, { result }, 'recovery ended');
     },
     slowConsumerClosed() {
       metrics.slowConsumerClosed();

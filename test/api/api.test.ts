@@ -93,6 +93,8 @@ describe('GET /openapi.json', () => {
       '/v1/rooms/{roomId}/history',
       '/v1/users/{userId}',
       '/v1/pods',
+      '/v1/traces',
+      '/v1/traces/{traceId}',
     ]);
     expect(description.paths['/v1/rooms/{roomId}/history']?.get).toMatchObject({
       operationId: 'getRoomsHistory',

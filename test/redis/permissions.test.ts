@@ -8,6 +8,7 @@ import { createMetrics } from '../../service/telemetry/metrics.ts';
 import { sendTo } from '../harness/moving.ts';
 import { startRedis } from '../harness/redis.ts';
 import { connected, next, secret, startApp, untilReady } from '../harness/service.ts';
+import { startTrace } from '../harness/trace.ts';
 
 /** The documented user, its rules apart. */
 async function restricted() {
@@ -22,10 +23,12 @@ async function restricted() {
 }
 
 describe('the documented user', () => {
-  it('may do all of chat and recovery', async () => {
+  it('may do all of chat, recovery and tracing', async () => {
     const { redis, env } = await restricted();
-    const [a, b] = [await startApp(env), await startApp(env)];
+    const start = () => startApp({ ...env, TRACE: 'on' });
+    const [a, b] = [await start(), await start()];
     await Promise.all([a, b].map(({ operationsUrl }) => untilReady(operationsUrl)));
+    const trace = await startTrace(a.operationsUrl, 'bob', 2);
     const alice = await connected(a.connect('alice', { reconnectionDelay: 100 }));
     const bob = await connected(b.connect('bob'));
     for (const client of [alice, bob]) await client.emitWithAck('join_room', 'lobby');
@@ -45,6 +48,7 @@ describe('the documented user', () => {
     expect(await b.app.io.fetchSockets()).toHaveLength(2);
     await bob.emitWithAck('leave_room', 'lobby');
     bob.disconnect();
+    await trace.told({ type: 'disconnected' });
     const log = await redis.command('ACL', 'LOG');
     expect(log).toEqual([]);
   });

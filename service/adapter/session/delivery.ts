@@ -3,7 +3,7 @@ import type { Namespace, Socket } from 'socket.io';
 import type { Target } from '../delivery/arrivals.ts';
 import type { Envelope, Flags } from '../delivery/envelope.ts';
 import { type Batch, createBatch, type SocketWriter } from '../delivery/socket-writer.ts';
-import type { AdapterOptions } from '../options.ts';
+import type { AdapterOptions, Trail } from '../options.ts';
 import { decode, notifyOutgoing, type Packet, writePacket } from '../socketio-internals.ts';
 import type { Session } from './session.ts';
 
@@ -31,7 +31,9 @@ function deliver(
   { options, writer }: Parts,
 ): void {
   const batch = createBatch(envelopes);
-  const { delivered } = options.observer;
+  const { trail, observer } = options;
+  const { delivered } = observer;
+  const isTraced = trail.active;
   let wholes = 0;
   for (const sid of sids) {
     const session = members.sessions.get(sid);
@@ -41,6 +43,7 @@ function deliver(
       continue;
     }
     const written = write(members, session, batch, writer);
+    if (isTraced) followDelivery(trail, session, written, false);
     if (written.length === envelopes.length) wholes += 1;
     else
       for (const envelope of written) delivered(1, publishedMs(envelope), envelope.header.context);
@@ -71,25 +74,37 @@ function hold(
 }
 
 /** The socket is connected: what was missed, then what came meanwhile, then live. */
-export function goLive(members: Members, session: Session, writer: SocketWriter): void {
+export function goLive(members: Members, session: Session, parts: Parts): void {
   const { replay, held = [] } = session;
   session.replay = [];
   session.held = undefined;
-  writeAll(members, session, replay, writer);
+  writeAll(members, session, replay, parts, true);
   if (session.replayedUpTo > session.cursor) session.cursor = session.replayedUpTo;
-  writeAll(members, session, held, writer);
-  writer.end();
+  writeAll(members, session, held, parts, false);
+  parts.writer.end();
 }
 
 function writeAll(
   members: Members,
   session: Session,
   envelopes: Envelope[],
-  writer: SocketWriter,
+  { writer, options: { trail } }: Parts,
+  replayed: boolean,
 ): void {
   for (let at = 0; at < envelopes.length; at += replayedAtOnce) {
-    write(members, session, createBatch(envelopes.slice(at, at + replayedAtOnce)), writer);
+    const batch = createBatch(envelopes.slice(at, at + replayedAtOnce));
+    const written = write(members, session, batch, writer);
+    if (trail.active) followDelivery(trail, session, written, replayed);
   }
+}
+
+function followDelivery(
+  trail: Trail,
+  { socket }: Session,
+  written: Envelope[],
+  replayed: boolean,
+): void {
+  if (socket) for (const { id } of written) trail.delivered(socket, id, replayed);
 }
 
 /** Answers what was written of it. */

@@ -2,12 +2,15 @@
 import { bundle, encode, type Flags, idBefore, withContext } from '../delivery/envelope.ts';
 import { type Engine, EngineUnavailable, type Outcome, type Publication } from '../engine.ts';
 import { anyDirect, everyone, isDirect, type Names } from '../names.ts';
-import type { AdapterOptions } from '../options.ts';
+import type { AdapterOptions, TracedMessage, Trail } from '../options.ts';
 
 const bundleBytesMax = 65_536;
 const directMax = 2_000; // the log of each socket keeps the message
 
-export type Message = Omit<Publication, 'messages'>;
+export type Message = Omit<Publication, 'messages'> & {
+  /** For the trail, while somebody follows it. */
+  traced?: TracedMessage;
+};
 
 interface Addressed {
   rooms: string[];
@@ -65,18 +68,21 @@ export type Publisher = ReturnType<typeof createPublisher>;
 
 export function createPublisher(
   engine: Pick<Engine, 'publish'>,
-  { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer }: AdapterOptions,
+  { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer, trail }: AdapterOptions,
 ) {
   let queue: Waiting[] = [];
   let messages = 0; // without an answer
   let bytes = 0;
-  const fail = ({ settle }: Waiting, error: unknown) =>
-    settle ? settle.reject(error) : observer.failed('publish', error);
+  const fail = ({ message: { traced }, settle }: Waiting, error: unknown) => {
+    if (traced) trail.publishFailed(traced);
+    if (settle) settle.reject(error);
+    else observer.failed('publish', error);
+  };
   const send = async (batch: Waiting[]) => {
     const groups = grouped(batch);
     try {
       const outcomes = await engine.publish(groups.map(toPublication));
-      for (const [i, group] of groups.entries()) settleAll(group, outcomes[i] as Outcome);
+      for (const [i, group] of groups.entries()) settleAll(group, outcomes[i] as Outcome, trail);
     } catch (error) {
       for (const waiting of batch) fail(waiting, error);
     }
@@ -115,13 +121,13 @@ export function createPublisher(
   };
 }
 
-function settleAll(group: Waiting[], outcome: Outcome): void {
+/** Tells who waits for a message of a group what became of it. */
+function settleAll(group: Waiting[], outcome: Outcome, trail: Trail): void {
   for (const [i, { message, settle }] of group.entries()) {
-    if (group.length === 1) settle?.resolve(outcome);
-    else {
-      const id = idBefore(outcome.id, group.length - 1 - i);
-      settle?.resolve({ ...outcome, id, record: message.record?.value ?? '' });
-    }
+    const after = group.length - 1 - i;
+    const own = after === 0 ? outcome : { ...outcome, id: idBefore(outcome.id, after) };
+    settle?.resolve(own);
+    if (message.traced) trail.published(message.traced, own);
   }
 }
 

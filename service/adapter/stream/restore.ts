@@ -12,6 +12,7 @@ import type { Stream } from './stream.ts';
 
 /** The part of an adapter that a restore needs. */
 export interface RestoreHost {
+  readonly nsp: { readonly name: string };
   readonly stream: Stream;
   readonly store: SessionStore;
   readonly sessions: Map<string, Session>;
@@ -43,7 +44,7 @@ export async function restore(
   connect: Connect,
 ): Promise<Restored | null> {
   const { stream } = host;
-  const { observer, restoreMsMax } = stream.options;
+  const { observer, restoreMsMax, trail } = stream.options;
   const { conn } = connect.client;
   if (conn.readyState !== 'open') return null;
   const over = new AbortController();
@@ -67,6 +68,12 @@ export async function restore(
   const { session } = connect;
   if (result === 'recovered' && conn.readyState !== 'open') result = 'postponed';
   observer.restoreEnded(result);
+  if (trail.active) {
+    const { user = '' } = connect;
+    const replayed = result === 'recovered' ? (session?.replay.length ?? 0) : 0;
+    const about = { namespace: host.nsp.name, user, pid, sid: session?.sid };
+    trail.restored({ ...about, offset, result, replayed });
+  }
   if (result === 'recovered' && session) {
     const rooms = [...roomsOf(session, everyone)];
     return { sid: session.sid, pid, rooms, data: session.data, missedPackets: [] };

@@ -1,0 +1,71 @@
+// Connects this process's trail to the traces of the fleet: reads which users are traced, and
+// passes on what happens to them. Sockets never wait for it.
+import { type MooringServer, Unavailable, userRoom } from '../protocol/events.ts';
+import type { Traces } from '../stores/traces.ts';
+import type { FollowedUser } from '../telemetry/trail/followed.ts';
+import { subjectOf } from '../telemetry/trail/subject.ts';
+import type { Trail } from '../telemetry/trail/trail.ts';
+import { placesOf } from './trail.ts';
+
+const lookMs = 500;
+const passMs = 100;
+const passedEventsMax = 200; // in one command for one trace
+
+export function followTraces(
+  io: MooringServer,
+  traces: Pick<Traces, 'running' | 'append'>,
+  trail: Trail,
+  report: (stage: string, error: unknown) => void,
+) {
+  const look = async () => {
+    for (const user of trail.follow(await traces.running())) introduce(io, trail, user);
+  };
+  const pass = async () => {
+    for (const waiting of trail.waiting(passedEventsMax)) {
+      const events = waiting.events.map((event) => JSON.stringify(event));
+      await traces.append(waiting.id, waiting.places, events);
+      trail.passed(waiting);
+    }
+  };
+  // While Redis is unavailable events wait, up to a bound.
+  const failed = (error: unknown) => error instanceof Unavailable || report('trace', error);
+  const loops = [every(lookMs, look, failed), every(passMs, pass, failed)];
+  return {
+    /** What has happened until now is passed on first. */
+    async close(): Promise<void> {
+      await Promise.all(loops.map((loop) => loop.close()));
+      await pass().catch(failed);
+    },
+  };
+}
+
+/** Where the user is now, so that the trace begins with it. */
+function introduce(io: MooringServer, trail: Trail, { id, userId }: FollowedUser): void {
+  const sockets = [...io._nsps.values()].flatMap(({ adapter, sockets: connected }) =>
+    [...(adapter.rooms.get(userRoom(userId)) ?? [])].flatMap((sid) => connected.get(sid) ?? []),
+  );
+  trail.tellTrace(id, { type: 'following', userId, sockets: sockets.length });
+  for (const socket of sockets) {
+    trail.tellTrace(id, { type: 'present', ...subjectOf(socket) }, placesOf(socket));
+  }
+}
+
+/** One run after the other, not two at once. */
+function every(ms: number, work: () => Promise<void>, failed: (error: unknown) => void) {
+  let running: Promise<void> | undefined;
+  const run = () => {
+    running ??= work()
+      .catch((error) => void failed(error))
+      .finally(() => {
+        running = undefined;
+      });
+  };
+  const timer = setInterval(run, ms);
+  run();
+  return {
+    async close() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,63 @@
+// Traces in one process.
+import { randomUUID } from 'node:crypto';
+import { type TraceEvents, type Traces, traceLimits } from '../traces.ts';
+
+interface Kept {
+  userId: string;
+  places: Set<string>;
+  events: string[];
+  /** How many were ever appended. */
+  count: number;
+  endsAt: number;
+  idleAt: number;
+}
+
+export function createMemoryTraces(limits = traceLimits): Traces {
+  const { tracesMax, traceMsMax, idleMsMax, eventsMax, readEventsMax, placesMax } = limits;
+  const traces = new Map<string, Kept>();
+  const live = () => {
+    const now = Date.now();
+    for (const [id, { endsAt, idleAt }] of traces) {
+      if (Math.min(endsAt, idleAt) <= now) traces.delete(id);
+    }
+    return traces;
+  };
+  return {
+    async start(userId) {
+      if (live().size >= tracesMax) return undefined;
+      const id = randomUUID();
+      const now = Date.now();
+      const times = { endsAt: now + traceMsMax, idleAt: now + idleMsMax };
+      traces.set(id, { userId, places: new Set(), events: [], count: 0, ...times });
+      return { id, endsAt: times.endsAt };
+    },
+    running: async () =>
+      [...live()].map(([id, { userId, places }]) => ({ id, userId, places: [...places] })),
+    async append(id, places, events) {
+      const trace = live().get(id);
+      if (!trace) return;
+      for (const place of places) if (trace.places.size < placesMax) trace.places.add(place);
+      trace.count += events.length;
+      trace.events = [...trace.events, ...events].slice(-eventsMax);
+    },
+    async read(id, after): Promise<TraceEvents | undefined> {
+      const trace = live().get(id);
+      if (!trace) return undefined;
+      trace.idleAt = Date.now() + idleMsMax;
+      const { userId, count, endsAt } = trace;
+      const kept = count - trace.events.length; // what came before is gone
+      const from = Math.min(Math.max(after, kept), count);
+      const events = trace.events.slice(from - kept, from - kept + readEventsMax);
+      return {
+        userId,
+        events,
+        lost: Math.max(0, kept - after),
+        next: from + events.length,
+        endsAt,
+      };
+    },
+    async stop(id) {
+      traces.delete(id);
+    },
+  };
+}
