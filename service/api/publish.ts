@@ -2,7 +2,9 @@
 // has it; the same id within ten minutes is answered again and not delivered twice.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { type MooringServer, publishSchema, roomName, userRoom } from '../protocol/events.ts';
+import { publishSchema } from '../protocol/events.ts';
+import type { MooringServer } from '../protocol/identity.ts';
+import { roomName, userRoom } from '../protocol/rooms.ts';
 import type { Traced } from '../telemetry/tracing/tracing.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 

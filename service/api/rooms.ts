@@ -1,6 +1,6 @@
 // GET /v1/rooms/{roomId}/presence and /history: what is known of a room.
 import { z } from 'zod';
-import { nameSchema } from '../protocol/events.ts';
+import { nameSchema } from '../protocol/identity.ts';
 import type { History } from '../stores/history.ts';
 import type { Presence } from '../stores/presence.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';

@@ -1,6 +1,7 @@
 // The first and the last step of every request: validate, and answer exactly once.
 
-import { type MooringSocket, type Refusal, type Reply, refusal } from '../protocol/events.ts';
+import type { MooringSocket } from '../protocol/identity.ts';
+import { type Refusal, type Reply, refusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Handle } from './index.ts';
 

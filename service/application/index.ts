@@ -1,6 +1,7 @@
 // The interface of an application: what the built-in one and a user's own module are given.
 import type { z } from 'zod';
-import type { MooringServer, MooringSocket, Refusal, Reply, User } from '../protocol/events.ts';
+import type { MooringServer, MooringSocket, User } from '../protocol/identity.ts';
+import type { Refusal, Reply } from '../protocol/refusals.ts';
 import type { Pod } from '../stores/fleet.ts';
 import type { History, Target } from '../stores/history.ts';
 import type { Presence } from '../stores/presence.ts';

@@ -1,15 +1,10 @@
 // Authentication on every namespace, present and future: the token decides who a socket is.
 
 import { replyTo } from '../application/handle.ts';
-import {
-  type MooringNamespace,
-  type MooringSocket,
-  payloads,
-  type RefusalCode,
-  refusal,
-  type User,
-  userRoom,
-} from '../protocol/events.ts';
+import { payloads } from '../protocol/events.ts';
+import type { MooringNamespace, MooringSocket, User } from '../protocol/identity.ts';
+import { type RefusalCode, refusal } from '../protocol/refusals.ts';
+import { userRoom } from '../protocol/rooms.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Verdict } from './tokens.ts';
 

@@ -1,6 +1,7 @@
 // What an administrator says to everybody.
 import type { Services } from '../application/index.ts';
-import type { MooringServer, Reply } from '../protocol/events.ts';
+import type { MooringServer } from '../protocol/identity.ts';
+import type { Reply } from '../protocol/refusals.ts';
 
 export function announce(io: MooringServer, { publish }: Services) {
   return async (message: unknown, reply: (reply: Reply) => void) => {

@@ -1,14 +1,10 @@
 // Sending to a room, and reading what was sent.
 import type { z } from 'zod';
 import type { Services } from '../application/index.ts';
-import {
-  type MooringServer,
-  type MooringSocket,
-  type payloads,
-  type Reply,
-  refusal,
-  roomName,
-} from '../protocol/events.ts';
+import type { payloads } from '../protocol/events.ts';
+import type { MooringServer, MooringSocket } from '../protocol/identity.ts';
+import { type Reply, refusal } from '../protocol/refusals.ts';
+import { roomName } from '../protocol/rooms.ts';
 
 type Payload<E extends keyof typeof payloads> = z.output<(typeof payloads)[E]>;
 type Answer = (reply: Reply) => void;

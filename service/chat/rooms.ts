@@ -1,12 +1,8 @@
 // Joining and leaving rooms, and who the others there see come and go.
 import type { Services } from '../application/index.ts';
-import {
-  type MooringServer,
-  type MooringSocket,
-  type Reply,
-  refusal,
-  roomName,
-} from '../protocol/events.ts';
+import type { MooringServer, MooringSocket } from '../protocol/identity.ts';
+import { type Reply, refusal } from '../protocol/refusals.ts';
+import { roomName } from '../protocol/rooms.ts';
 import { createDepartures } from './departures.ts';
 import { createTurns } from './room-mutex.ts';
 

@@ -1,12 +1,8 @@
 // No handler, the platform's or a user's, can end the process: what it throws is answered.
 
 import { replyTo } from '../application/handle.ts';
-import {
-  type MooringNamespace,
-  type MooringSocket,
-  refusal,
-  Unavailable,
-} from '../protocol/events.ts';
+import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
+import { refusal, Unavailable } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 type Report = (stage: string, error: unknown, details?: object) => void;

@@ -1,7 +1,8 @@
 // What one client may cost: events per second, unknown events, and bytes it does not read.
 
 import { replyTo } from '../application/handle.ts';
-import { type MooringServer, type MooringSocket, refusal } from '../protocol/events.ts';
+import type { MooringServer, MooringSocket } from '../protocol/identity.ts';
+import { refusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 const burstSeconds = 5;

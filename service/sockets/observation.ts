@@ -1,6 +1,6 @@
 // What connections and rooms there are, counted as they come and go.
 
-import type { MooringNamespace, MooringSocket } from '../protocol/events.ts';
+import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 export function observeSocket(socket: MooringSocket, metrics: Metrics): void {

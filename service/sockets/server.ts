@@ -6,13 +6,8 @@ import { closeExpired } from '../auth/expiry.ts';
 import { createAuthentication, useFirst } from '../auth/namespaces.ts';
 import type { Verdict } from '../auth/tokens.ts';
 import type { Config } from '../config/schema.ts';
-import {
-  type MooringNamespace,
-  type MooringServer,
-  type MooringSocket,
-  pingIntervalMs,
-  pingTimeoutMs,
-} from '../protocol/events.ts';
+import { pingIntervalMs, pingTimeoutMs } from '../protocol/events.ts';
+import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { interposeAdmission } from './admission.ts';
 import { guardHandlers, guardNamespace } from './handlers.ts';

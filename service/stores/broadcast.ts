@@ -1,6 +1,6 @@
 // How replicas reach each other's clients: the one seam between the service and its adapter.
 import type { ServerOptions } from 'socket.io';
-import type { SocketData } from '../protocol/events.ts';
+import type { SocketData } from '../protocol/identity.ts';
 
 /** Who connects, by the payload of its CONNECT packet. */
 export type Identify = (

@@ -2,7 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Config } from '../config/schema.ts';
-import { type RefusalCode, refusalCodes } from '../protocol/events.ts';
+import { type RefusalCode, refusalCodes } from '../protocol/refusals.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 

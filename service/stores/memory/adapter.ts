@@ -4,7 +4,7 @@
 import type { Namespace, ServerOptions, Socket } from 'socket.io';
 import { SessionAwareAdapter } from 'socket.io-adapter';
 import { hookHandshake } from '../../adapter/session/connect-hook.ts';
-import type { SocketData } from '../../protocol/events.ts';
+import type { SocketData } from '../../protocol/identity.ts';
 import type { RecoveryResult } from '../../telemetry/metrics.ts';
 import { type Identify, ownerOf } from '../broadcast.ts';
 

@@ -3,7 +3,7 @@ import type { ServerOptions } from 'socket.io';
 import { createAdapter } from '../../adapter/index.ts';
 import type { RedisClient } from '../../adapter/redis/client.ts';
 import { RedisUnavailable } from '../../adapter/redis/connections.ts';
-import { Unavailable } from '../../protocol/events.ts';
+import { Unavailable } from '../../protocol/refusals.ts';
 import type { Metrics, RecoveryResult } from '../../telemetry/metrics.ts';
 import { type Broadcast, type Identify, onceMs, ownerOf } from '../broadcast.ts';
 import type { Clock } from './clock.ts';
