@@ -8,6 +8,7 @@ import type { Verdict } from '../auth/tokens.ts';
 import type { Config } from '../config/schema.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../protocol/events.ts';
 import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
+import type { HandshakeRefusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { interposeAdmission } from './admission.ts';
 import { guardHandlers, guardNamespace } from './handlers.ts';
@@ -26,7 +27,7 @@ interface Parts {
   verify: (token: unknown) => Promise<Verdict>;
   verifyAuth: (auth: Record<string, unknown>) => Promise<Verdict>;
   /** Why no new connection is taken now, if so. */
-  refuseHandshake: () => string | undefined;
+  refuseHandshake: () => HandshakeRefusal | undefined;
   metrics: Metrics;
   report: (stage: string, error: unknown, details?: object) => void;
 }

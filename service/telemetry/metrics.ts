@@ -1,8 +1,15 @@
 // Everything that is counted, as verbs of the domain.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
+import { type Limit, limits } from '../adapter/options.ts';
 import type { Config } from '../config/schema.ts';
-import { type RefusalCode, refusalCodes } from '../protocol/refusals.ts';
+import {
+  connectRefusalCodes,
+  type HandshakeRefusal,
+  handshakeRefusalReasons,
+  type RefusalCode,
+  refusalCodes,
+} from '../protocol/refusals.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -27,14 +34,17 @@ export interface RedisStats {
   commandsPerSecond: number;
 }
 
-/** How an attempt to recover a connection ended. */
-export type RecoveryResult = (typeof recoveryResults)[number];
-const recoveryResults = ['recovered', 'expired', 'trimmed', 'refused', 'unknown'] as const;
+/** How an attempt to recover a connection ended; alerts leave out what the client caused. */
+export const recoveryResults = {
+  recovered: { lost: false, byClient: false },
+  expired: { lost: true, byClient: true },
+  trimmed: { lost: true, byClient: false },
+  refused: { lost: true, byClient: true },
+  unknown: { lost: true, byClient: false },
+} as const;
+export type RecoveryResult = keyof typeof recoveryResults;
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-// Labels that are known, so that they begin at zero.
-const handshakeRefusals = 'starting draining over_capacity storm yielding shedding'.split(' ');
-const limits = 'held gated queued replay log_bytes sessions_per_user takeovers restore_ms';
 const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
 const namespacesMax = 20; // dynamic namespaces must not become labels without end
 
@@ -66,7 +76,7 @@ export function createMetrics() {
       metrics.disconnects.inc({ reason: reason.replaceAll(' ', '_') });
     },
     /** A handshake or a connect to a namespace that was turned away. */
-    connectRefused(code: string, _?: Who) {
+    connectRefused(code: RefusalCode | HandshakeRefusal, _?: Who) {
       connects.inc({ result: code });
       refused.inc({ code });
     },
@@ -86,7 +96,7 @@ export function createMetrics() {
     draining: (on: boolean) => metrics.draining.set(on ? 1 : 0),
     roomCreated: () => metrics.rooms.inc(),
     roomDeleted: () => metrics.rooms.dec(),
-    limitReached: (limit: string) => metrics.limits.inc({ limit }),
+    limitReached: (limit: Limit) => metrics.limits.inc({ limit }),
     backgroundFailed: (stage: string) => metrics.failures.inc({ stage }),
     spansDropped: (spans: number) => metrics.spansDropped.inc(spans),
     probed: (seconds: number) => metrics.probeSeconds.observe(seconds),
@@ -141,17 +151,24 @@ function createStates(registry: Registry, metrics: ReturnType<typeof register>) 
   };
 }
 
+/** The values of labels that have a fixed set of them, by metric and label. */
+export const labelValues = {
+  connects: { result: ['accepted', ...connectRefusalCodes, ...handshakeRefusalReasons] },
+  recoveries: { result: Object.keys(recoveryResults) },
+  refused: { code: [...refusalCodes, ...handshakeRefusalReasons] },
+  limits: { limit: [...limits] },
+};
+
 /** Zeros where the labels are known: the first of a kind would not be seen as an increase. */
 function begin(metrics: ReturnType<typeof register>): void {
   for (const transport of ['polling', 'websocket']) {
     metrics.connections.set({ namespace: '/', transport }, 0);
   }
-  const results = ['accepted', 'authentication_required', 'invalid_token', 'token_expired'];
-  for (const result of [...results, ...handshakeRefusals]) metrics.connects.inc({ result }, 0);
-  for (const code of [...refusalCodes, ...handshakeRefusals]) metrics.refused.inc({ code }, 0);
-  for (const result of recoveryResults) metrics.recoveries.inc({ result }, 0);
+  for (const result of labelValues.connects.result) metrics.connects.inc({ result }, 0);
+  for (const result of labelValues.recoveries.result) metrics.recoveries.inc({ result }, 0);
+  for (const code of labelValues.refused.code) metrics.refused.inc({ code }, 0);
+  for (const limit of labelValues.limits.limit) metrics.limits.inc({ limit }, 0);
   for (const reason of usualReasons) metrics.disconnects.inc({ reason }, 0);
-  for (const limit of limits.split(' ')) metrics.limits.inc({ limit }, 0);
   metrics.received.inc({ event: 'unknown' }, 0);
   metrics.started.set(Math.round(performance.timeOrigin / 1000));
 }
