@@ -9,6 +9,7 @@ import { createPage, type ReadyMadeToken } from './api/static-files.ts';
 import { createHandle } from './application/handle.ts';
 import type { Application, Services } from './application/index.ts';
 import { createPublish } from './application/publish.ts';
+import { createEvents } from './application/register.ts';
 import { verifyOnce } from './auth/namespaces.ts';
 import { refuseRevoked } from './auth/revocation.ts';
 import { createAccess } from './auth/room-access.ts';
@@ -48,8 +49,10 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
   const common = { config, metrics, log, report };
   const lifecycle = createLifecycle({ ...common, ...open, fleet: stores.fleet });
+  const events = createEvents();
   const sockets = createSocketServer(httpServer, {
     ...common,
+    events,
     adapter: broadcast.adapter,
     verify,
     verifyAuth,
@@ -63,6 +66,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     presence,
     access: createAccess(config, report),
     publish: createPublish(broadcast.publish),
+    register: events.register,
     handle: createHandle(metrics),
     log,
     metrics,
@@ -78,6 +82,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
 
   return {
     io,
+    register: events.register,
     /** Rejects when this process can never do its work. */
     started: ready.then(lifecycle.running),
     api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }), log),

@@ -2,8 +2,10 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
+import type { Events } from '../application/register.ts';
 import { closeExpired } from '../auth/expiry.ts';
 import { createAuthentication, useFirst } from '../auth/namespaces.ts';
+import { refreshToken } from '../auth/refresh.ts';
 import type { Verdict } from '../auth/tokens.ts';
 import type { Config } from '../config/schema.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../protocol/events.ts';
@@ -11,9 +13,10 @@ import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol
 import type { HandshakeRefusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { interposeAdmission } from './admission.ts';
-import { guardHandlers, guardNamespace } from './handlers.ts';
-import { closeSlowConsumers, limitEvents } from './limits.ts';
-import { observeRooms, observeSocket } from './observation.ts';
+import { createDispatch } from './dispatch.ts';
+import { guardNamespace } from './handlers.ts';
+import { closeSlowConsumers } from './limits.ts';
+import { createObserver, observeRooms } from './observation.ts';
 
 const envelopeBytesMax = 4_096; // around a message of the full length, so that it gets an answer
 const goodbyeMsMax = 1_000; // at the end: clients that are there answer a close at once
@@ -23,6 +26,7 @@ type Connection = MooringSocket['conn'] & { openedAt: number };
 
 interface Parts {
   config: Config;
+  events: Events;
   adapter: ServerOptions['adapter'];
   verify: (token: unknown) => Promise<Verdict>;
   verifyAuth: (auth: Record<string, unknown>) => Promise<Verdict>;
@@ -33,26 +37,24 @@ interface Parts {
 }
 
 export function createSocketServer(httpServer: HttpServer, parts: Parts) {
-  const { config, metrics, report } = parts;
+  const { config, events, metrics, report } = parts;
   const io: MooringServer = new Server(httpServer, socketOptions(parts));
 
   const authenticate = createAuthentication({
-    verify: parts.verify,
     verifyAuth: parts.verifyAuth,
     metrics,
     report,
-    accepted(socket) {
-      guardHandlers(socket, metrics, report);
-      limitEvents(socket, config.eventsPerSecondMax, metrics);
-    },
+    accepted: createDispatch({ ...config, events, metrics, report }),
   });
+  const observe = createObserver(metrics);
   const prepare = (namespace: MooringNamespace) => {
     useFirst(namespace, authenticate);
     guardNamespace(namespace, report);
     observeRooms(namespace, metrics);
+    events.register(namespace, [refreshToken], { verify: parts.verify });
     // After the adapter's own listener, which replays, and before any of `connection`.
     namespace.on('connect', (socket: MooringSocket) => {
-      observeSocket(socket, metrics);
+      observe(socket);
       const { user, expiresAt } = socket.data;
       const { id: userId, role } = user;
       socket.emit('welcome', { userId, role, pod: config.podName, expiresAt });
