@@ -1,7 +1,7 @@
 // No handler, the platform's or a user's, can end the process: what it throws is answered.
 import { Socket } from 'socket.io';
 import { replyTo } from '../application/handle.ts';
-import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
+import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
 import { type Refusal, refusal, Unavailable } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
@@ -72,6 +72,19 @@ export function guardNamespace(namespace: MooringNamespace, report: Report): voi
       safely(middleware, failed)(socket, next);
     }),
   );
+}
+
+/**
+ * The same for dynamic namespaces: they are not announced, and their children copy what was
+ * registered on them before they are.
+ */
+export function guardDynamicNamespaces(io: MooringServer, report: Report): void {
+  const of = io.of as (...given: unknown[]) => MooringNamespace;
+  Reflect.set(io, 'of', (...given: unknown[]) => {
+    const namespace = of.apply(io, given);
+    if (typeof given[0] !== 'string') guardNamespace(namespace, report);
+    return namespace;
+  });
 }
 
 /** Calls `failed` with what the handler throws, or what it returns rejects with. */

@@ -14,7 +14,7 @@ import type { HandshakeRefusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { interposeAdmission } from './admission.ts';
 import { createDispatch } from './dispatch.ts';
-import { guardNamespace } from './handlers.ts';
+import { guardDynamicNamespaces, guardNamespace } from './handlers.ts';
 import { closeSlowConsumers } from './limits.ts';
 import { createObserver, observeRooms } from './observation.ts';
 
@@ -62,6 +62,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   };
   prepare(io.of('/'));
   io.on('new_namespace', prepare);
+  guardDynamicNamespaces(io, report);
   io.engine.on('connection', (connection) => {
     Object.assign(connection, { openedAt: Date.now() });
   });
