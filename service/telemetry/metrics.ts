@@ -53,7 +53,10 @@ export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const metrics = register(registry);
-  begin(metrics);
+  for (const transport of ['polling', 'websocket']) {
+    metrics.connections.set({ namespace: '/', transport }, 0);
+  }
+  metrics.started.set(Math.round(performance.timeOrigin / 1000));
   const { look, ...states } = createStates(registry, metrics);
   const { connections, connects, refused, published, delaySeconds, publishSeconds } = metrics;
   const deliveries = createTally(metrics.delivered);
@@ -151,75 +154,127 @@ function createStates(registry: Registry, metrics: ReturnType<typeof register>) 
   };
 }
 
-/** The values of labels that have a fixed set of them, by metric and label. */
-export const labelValues = {
-  connects: { result: ['accepted', ...connectRefusalCodes, ...handshakeRefusalReasons] },
-  recoveries: { result: Object.keys(recoveryResults) },
-  refused: { code: [...refusalCodes, ...handshakeRefusalReasons] },
-  limits: { limit: [...limits] },
-};
+/** The values of a label: those that begin at zero, and whether there can be others. */
+interface LabelValues {
+  known: readonly string[];
+  others: boolean;
+}
+const fixed = (known: readonly string[]): LabelValues => ({ known, others: false });
+const open = (known: readonly string[] = []): LabelValues => ({ known, others: true });
 
-/** Zeros where the labels are known: the first of a kind would not be seen as an increase. */
-function begin(metrics: ReturnType<typeof register>): void {
-  for (const transport of ['polling', 'websocket']) {
-    metrics.connections.set({ namespace: '/', transport }, 0);
-  }
-  for (const result of labelValues.connects.result) metrics.connects.inc({ result }, 0);
-  for (const result of labelValues.recoveries.result) metrics.recoveries.inc({ result }, 0);
-  for (const code of labelValues.refused.code) metrics.refused.inc({ code }, 0);
-  for (const limit of labelValues.limits.limit) metrics.limits.inc({ limit }, 0);
-  for (const reason of usualReasons) metrics.disconnects.inc({ reason }, 0);
-  metrics.received.inc({ event: 'unknown' }, 0);
-  metrics.started.set(Math.round(performance.timeOrigin / 1000));
+/** A metric as the contract lists it. */
+export interface MetricDescription {
+  name: string;
+  type: 'counter' | 'gauge' | 'histogram';
+  help: string;
+  labels: Record<string, LabelValues>;
 }
 
-/** Every metric, with its help and labels; none of them a user, a room or a socket. */
-function register(registry: Registry) {
-  const counter = <const L extends string = never>(
-    name: string,
-    help: string,
-    labelNames: L[] = [],
-  ) => new Counter({ name: `mooring_${name}`, help, labelNames, registers: [registry] });
-  const gauge = <const L extends string = never>(
-    name: string,
-    help: string,
-    labelNames: L[] = [],
-    aggregator: 'sum' | 'max' | 'min' = 'sum',
-  ) => new Gauge({ name: `mooring_${name}`, help, labelNames, aggregator, registers: [registry] });
-  const histogram = (name: string, help: string) =>
-    new Histogram({ name: `mooring_${name}`, help, buckets: seconds, registers: [registry] });
+export function describeMetrics(): MetricDescription[] {
+  const described: MetricDescription[] = [];
+  register(new Registry(), (metric) => described.push(metric));
+  return described;
+}
 
+type Labels<L extends string> = Record<L, LabelValues>;
+
+/**
+ * The kinds of metrics. Known values of a counter's labels begin at zero: Prometheus does not see
+ * the first sample of a series as an increase.
+ */
+function kindsOf(registry: Registry, described: (metric: MetricDescription) => void) {
+  const options = <L extends string>(
+    type: MetricDescription['type'],
+    name: string,
+    help: string,
+    labels: Labels<L>,
+  ) => {
+    described({ name: `mooring_${name}`, type, help, labels });
+    const labelNames = Object.keys(labels) as L[];
+    return { name: `mooring_${name}`, help, labelNames, registers: [registry] };
+  };
   return {
-    connections: gauge('connections', 'Open connections', ['namespace', 'transport']),
-    connects: counter('connects_total', 'Connects to a namespace', ['result']),
-    disconnects: counter('disconnects_total', 'Disconnects', ['reason']),
-    recoveries: counter('recoveries_total', 'Attempts to recover a session', ['result']),
-    received: counter('messages_received_total', 'Events from clients', ['event']),
+    counter<L extends string = never>(name: string, help: string, labels = {} as Labels<L>) {
+      const counter = new Counter(options('counter', name, help, labels));
+      for (const [label, { known }] of Object.entries<LabelValues>(labels)) {
+        for (const value of known) counter.inc({ [label]: value } as never, 0);
+      }
+      return counter;
+    },
+    gauge: <L extends string = never>(
+      name: string,
+      help: string,
+      labels = {} as Labels<L>,
+      aggregator: 'sum' | 'max' | 'min' = 'sum',
+    ) => new Gauge({ ...options('gauge', name, help, labels), aggregator }),
+    histogram: (name: string, help: string) =>
+      new Histogram({ ...options('histogram', name, help, {}), buckets: seconds }),
+  };
+}
+
+/** Every metric, with its help and labels; no label is ever a user, a room or a socket. */
+function register(registry: Registry, described: (metric: MetricDescription) => void = () => {}) {
+  const { counter, gauge, histogram } = kindsOf(registry, described);
+  return {
+    connections: gauge('connections', 'Open connections', {
+      namespace: open(),
+      transport: open(),
+    }),
+    connects: counter('connects_total', 'Connects to a namespace', {
+      result: fixed(['accepted', ...connectRefusalCodes, ...handshakeRefusalReasons]),
+    }),
+    disconnects: counter('disconnects_total', 'Disconnects', { reason: open(usualReasons) }),
+    recoveries: counter('recoveries_total', 'Attempts to recover a session', {
+      result: fixed(Object.keys(recoveryResults)),
+    }),
+    received: counter('messages_received_total', 'Events from clients', {
+      event: open(['unknown']),
+    }),
     published: counter('messages_published_total', 'Messages handed to the adapter'),
     delivered: counter('messages_delivered_total', 'Messages written to a socket'),
     publishSeconds: histogram('publish_duration_seconds', 'From request to Redis done'),
-    delaySeconds: histogram('delivery_delay_seconds', 'From published to written'),
-    refused: counter('refusals_total', 'Requests and connects refused', ['code']),
+    delaySeconds: histogram(
+      'delivery_delay_seconds',
+      'From published, by the clock of Redis, to written here',
+    ),
+    refused: counter('refusals_total', 'Requests and connects refused', {
+      code: fixed([...refusalCodes, ...handshakeRefusalReasons]),
+    }),
     slowConsumers: counter('slow_consumers_total', 'Connections closed for reading too slowly'),
-    redisUp: gauge('redis_up', '1 while Redis answers', [], 'min'),
+    redisUp: gauge('redis_up', '1 while Redis answers', {}, 'min'),
     redisReconnects: counter('redis_reconnects_total', 'Connections to Redis made anew'),
     catchUp: counter('catch_up_messages_total', 'Messages read from the log after a Redis outage'),
-    draining: gauge('draining', '1 while this replica closes its connections', [], 'max'),
+    draining: gauge('draining', '1 while this replica closes its connections', {}, 'max'),
     rooms: gauge('rooms', 'Rooms with a member on this replica'),
-    info: gauge('info', 'What this replica is', ['replica', 'revision', 'version'], 'max'),
-    started: gauge('start_time_seconds', 'When its newest process started', [], 'max'),
-    ready: gauge('ready', '1 while this replica takes new clients', [], 'max'),
+    info: gauge(
+      'info',
+      'Always 1: the labels say what this replica is',
+      { replica: open(), revision: open(), version: open() },
+      'max',
+    ),
+    started: gauge('start_time_seconds', 'When its newest process started', {}, 'max'),
+    ready: gauge('ready', '1 while this replica takes new clients', {}, 'max'),
     clients: gauge('clients', 'Open connections, whatever namespaces they carry'),
-    clientsMax: gauge('clients_max', 'Above it this replica takes no more'),
-    probeSeconds: histogram('probe_delay_seconds', 'A message to itself, until it was back'),
-    probeFailures: counter('probe_failures_total', 'Messages to itself that did not come back'),
-    redisMemory: gauge('redis_memory_bytes', 'What Redis uses', [], 'max'),
-    redisMemoryMax: gauge('redis_memory_max_bytes', 'What it may use; 0: no bound', [], 'max'),
-    redisClients: gauge('redis_clients', 'Connections to Redis, of all', [], 'max'),
-    redisCommands: gauge('redis_commands_per_second', 'Commands Redis does, for all', [], 'max'),
-    limits: counter('limits_reached_total', 'Bounds of recovery that were hit', ['limit']),
+    clientsMax: gauge('clients_max', 'Open connections above which it takes no more'),
+    probeSeconds: histogram(
+      'probe_delay_seconds',
+      'Round trip of a message to itself through Redis',
+    ),
+    probeFailures: counter('probe_failures_total', 'Messages to itself that took over two seconds'),
+    redisMemory: gauge('redis_memory_bytes', 'Memory that Redis uses', {}, 'max'),
+    redisMemoryMax: gauge(
+      'redis_memory_max_bytes',
+      'Memory that Redis may use; 0: no bound',
+      {},
+      'max',
+    ),
+    redisClients: gauge('redis_clients', 'Connections of all clients to Redis', {}, 'max'),
+    redisCommands: gauge('redis_commands_per_second', 'Commands of all clients', {}, 'max'),
+    limits: counter('limits_reached_total', 'Limits of recovery that were reached', {
+      limit: fixed(limits),
+    }),
     spansDropped: counter('spans_dropped_total', 'Spans that no collector got'),
-    failures: counter('background_failures_total', 'Failures outside requests', ['stage']),
+    failures: counter('background_failures_total', 'Failures outside requests', { stage: open() }),
   };
 }
 
