@@ -13,7 +13,7 @@ const mustBe = 'must be a token';
 
 export const refreshToken = defineEvent(
   'refresh_token',
-  z.string(mustBe).min(1, mustBe),
+  z.string(mustBe).min(1, mustBe).meta({ title: 'token' }),
   {
     description:
       'Replaces the token of this namespace: the socket lives until the new one ends, instead of ' +

@@ -9,10 +9,12 @@ interface Parts extends Pick<Services, 'publish'> {
 
 export const announce = defineEvent(
   'broadcast_announcement',
-  jsonSchema.refine(
-    (message) => message !== '' && ['string', 'object'].includes(typeof message),
-    'must be a text or an object',
-  ),
+  jsonSchema
+    .refine(
+      (message) => message !== '' && ['string', 'object'].includes(typeof message),
+      'must be a text or an object',
+    )
+    .meta({ title: 'message' }),
   { description: 'Sends `announcement` to every client of `/`.' },
   async (message, reply, _, { io, publish }: Parts) => {
     await publish(io.of('/'), 'announcement', message);

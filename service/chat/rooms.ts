@@ -20,7 +20,7 @@ interface Parts {
 
 export const joinRoom = defineEvent(
   'join_room',
-  nameSchema,
+  nameSchema.meta({ title: 'roomId' }),
   {
     description:
       'Joins a room, if `ROOM_ACCESS` allows it: sends `room_history` to the socket and ' +
@@ -35,7 +35,7 @@ export const joinRoom = defineEvent(
 
 export const leaveRoom = defineEvent(
   'leave_room',
-  nameSchema,
+  nameSchema.meta({ title: 'roomId' }),
   {
     description:
       'Leaves a room: sends `user_left` to the others if the user has no other socket there.',

@@ -137,7 +137,7 @@ export const serverEvents: ServerEvent[] = [
     name: 'error',
     namespace: 'every',
     schema: z.tuple([
-      z.string(),
+      z.string().meta({ title: 'text' }),
       z.object({ code: z.enum(refusalCodes), event: z.string(), retryable: z.boolean() }),
     ]),
     description: 'To the socket whose event was refused, if it asked for no acknowledgement.',
@@ -177,7 +177,7 @@ export const serverEvents: ServerEvent[] = [
   {
     name: 'announcement',
     namespace: '/',
-    schema: z.tuple([z.union([z.string(), z.looseObject({})])]),
+    schema: z.tuple([z.union([z.string(), z.looseObject({})]).meta({ title: 'message' })]),
     description: 'To every client.',
   },
 ];

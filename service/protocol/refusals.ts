@@ -41,7 +41,7 @@ export const refusals = {
     message: 'Admin only',
     retryable: false,
     refuses: 'both',
-    description: 'The namespace is `/admin`, and the token has not the role `admin`.',
+    description: 'The namespace is `/admin`, and the token does not have the role `admin`.',
     alert: 'none',
   },
   access_denied: {
