@@ -1,7 +1,7 @@
 // PromQL that several alerts and panels share. One install is a namespace and a job: every way of
 // scraping sets the job, and where there is no namespace the label is just not there.
 import { refusalCodes, refusals } from '../service/protocol/refusals.ts';
-import { recoveryResults } from '../service/telemetry/metrics.ts';
+import { recoveryResults } from '../service/telemetry/definitions.ts';
 
 export const install = 'namespace, job';
 

@@ -1,16 +1,12 @@
 // Everything that is counted, as verbs of the domain.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
-import { type Limit, limits } from '../adapter/options.ts';
+import type { Limit } from '../adapter/options.ts';
 import type { Config } from '../config/schema.ts';
-import {
-  connectRefusalCodes,
-  type HandshakeRefusal,
-  handshakeRefusalReasons,
-  type RefusalCode,
-  refusalCodes,
-} from '../protocol/refusals.ts';
+import type { HandshakeRefusal, RefusalCode } from '../protocol/refusals.ts';
+import { type RecoveryResult, registerMetrics } from './definitions.ts';
 
+export type { RecoveryResult };
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Whose event it was: for the log alone, no label is ever a socket. */
@@ -34,25 +30,13 @@ export interface RedisStats {
   commandsPerSecond: number;
 }
 
-/** How an attempt to recover a connection ended; alerts leave out what the client caused. */
-export const recoveryResults = {
-  recovered: { lost: false, byClient: false },
-  expired: { lost: true, byClient: true },
-  trimmed: { lost: true, byClient: false },
-  refused: { lost: true, byClient: true },
-  unknown: { lost: true, byClient: false },
-} as const;
-export type RecoveryResult = keyof typeof recoveryResults;
-
-const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
 const namespacesMax = 20; // dynamic namespaces must not become labels without end
 
 /** The metrics of one process, each process with a registry of its own. */
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const metrics = register(registry);
+  const metrics = registerMetrics(registry);
   for (const transport of ['polling', 'websocket']) {
     metrics.connections.set({ namespace: '/', transport }, 0);
   }
@@ -126,7 +110,7 @@ function createTally(counter: Counter) {
 }
 
 /** What is true at a moment, of this process and of Redis. */
-function createStates(registry: Registry, metrics: ReturnType<typeof register>) {
+function createStates(registry: Registry, metrics: ReturnType<typeof registerMetrics>) {
   let look = () => {};
   return {
     /** The registry, with what is true now. */
@@ -151,130 +135,6 @@ function createStates(registry: Registry, metrics: ReturnType<typeof register>) 
       metrics.redisClients.set(figures.clients);
       metrics.redisCommands.set(figures.commandsPerSecond);
     },
-  };
-}
-
-/** The values of a label: those that begin at zero, and whether there can be others. */
-interface LabelValues {
-  known: readonly string[];
-  others: boolean;
-}
-const fixed = (known: readonly string[]): LabelValues => ({ known, others: false });
-const open = (known: readonly string[] = []): LabelValues => ({ known, others: true });
-
-/** A metric as the contract lists it. */
-export interface MetricDescription {
-  name: string;
-  type: 'counter' | 'gauge' | 'histogram';
-  help: string;
-  labels: Record<string, LabelValues>;
-}
-
-export function describeMetrics(): MetricDescription[] {
-  const described: MetricDescription[] = [];
-  register(new Registry(), (metric) => described.push(metric));
-  return described;
-}
-
-type Labels<L extends string> = Record<L, LabelValues>;
-
-/**
- * The kinds of metrics. Known values of a counter's labels begin at zero: Prometheus does not see
- * the first sample of a series as an increase.
- */
-function kindsOf(registry: Registry, described: (metric: MetricDescription) => void) {
-  const options = <L extends string>(
-    type: MetricDescription['type'],
-    name: string,
-    help: string,
-    labels: Labels<L>,
-  ) => {
-    described({ name: `mooring_${name}`, type, help, labels });
-    const labelNames = Object.keys(labels) as L[];
-    return { name: `mooring_${name}`, help, labelNames, registers: [registry] };
-  };
-  return {
-    counter<L extends string = never>(name: string, help: string, labels = {} as Labels<L>) {
-      const counter = new Counter(options('counter', name, help, labels));
-      for (const [label, { known }] of Object.entries<LabelValues>(labels)) {
-        for (const value of known) counter.inc({ [label]: value } as never, 0);
-      }
-      return counter;
-    },
-    gauge: <L extends string = never>(
-      name: string,
-      help: string,
-      labels = {} as Labels<L>,
-      aggregator: 'sum' | 'max' | 'min' = 'sum',
-    ) => new Gauge({ ...options('gauge', name, help, labels), aggregator }),
-    histogram: (name: string, help: string) =>
-      new Histogram({ ...options('histogram', name, help, {}), buckets: seconds }),
-  };
-}
-
-/** Every metric, with its help and labels; no label is ever a user, a room or a socket. */
-function register(registry: Registry, described: (metric: MetricDescription) => void = () => {}) {
-  const { counter, gauge, histogram } = kindsOf(registry, described);
-  return {
-    connections: gauge('connections', 'Open connections', {
-      namespace: open(),
-      transport: open(),
-    }),
-    connects: counter('connects_total', 'Connects to a namespace', {
-      result: fixed(['accepted', ...connectRefusalCodes, ...handshakeRefusalReasons]),
-    }),
-    disconnects: counter('disconnects_total', 'Disconnects', { reason: open(usualReasons) }),
-    recoveries: counter('recoveries_total', 'Attempts to recover a session', {
-      result: fixed(Object.keys(recoveryResults)),
-    }),
-    received: counter('messages_received_total', 'Events from clients', {
-      event: open(['unknown']),
-    }),
-    published: counter('messages_published_total', 'Messages handed to the adapter'),
-    delivered: counter('messages_delivered_total', 'Messages written to a socket'),
-    publishSeconds: histogram('publish_duration_seconds', 'From request to Redis done'),
-    delaySeconds: histogram(
-      'delivery_delay_seconds',
-      'From published, by the clock of Redis, to written here',
-    ),
-    refused: counter('refusals_total', 'Requests and connects refused', {
-      code: fixed([...refusalCodes, ...handshakeRefusalReasons]),
-    }),
-    slowConsumers: counter('slow_consumers_total', 'Connections closed for reading too slowly'),
-    redisUp: gauge('redis_up', '1 while Redis answers', {}, 'min'),
-    redisReconnects: counter('redis_reconnects_total', 'Connections to Redis made anew'),
-    catchUp: counter('catch_up_messages_total', 'Messages read from the log after a Redis outage'),
-    draining: gauge('draining', '1 while this replica closes its connections', {}, 'max'),
-    rooms: gauge('rooms', 'Rooms with a member on this replica'),
-    info: gauge(
-      'info',
-      'Always 1: the labels say what this replica is',
-      { replica: open(), revision: open(), version: open() },
-      'max',
-    ),
-    started: gauge('start_time_seconds', 'When its newest process started', {}, 'max'),
-    ready: gauge('ready', '1 while this replica takes new clients', {}, 'max'),
-    clients: gauge('clients', 'Open connections, whatever namespaces they carry'),
-    clientsMax: gauge('clients_max', 'Open connections above which it takes no more'),
-    probeSeconds: histogram(
-      'probe_delay_seconds',
-      'Round trip of a message to itself through Redis',
-    ),
-    probeFailures: counter('probe_failures_total', 'Messages to itself that took over two seconds'),
-    redisMemory: gauge('redis_memory_bytes', 'Memory that Redis uses', {}, 'max'),
-    redisMemoryMax: gauge(
-      'redis_memory_max_bytes',
-      'Memory that Redis may use; 0: no bound',
-      {},
-      'max',
-    ),
-    redisClients: gauge('redis_clients', 'Connections of all clients to Redis', {}, 'max'),
-    redisCommands: gauge('redis_commands_per_second', 'Commands of all clients', {}, 'max'),
-    limits: counter('limits_reached_total', 'Limits of recovery that were reached', {
-      limit: fixed(limits),
-    }),
-    spansDropped: counter('spans_dropped_total', 'Spans that no collector got'),
-    failures: counter('background_failures_total', 'Failures outside requests', { stage: open() }),
   };
 }
 

@@ -5,7 +5,7 @@ import { runbookOf } from '../../monitoring/alert.ts';
 import { alerts } from '../../monitoring/alerts.ts';
 import { dashboards } from '../../monitoring/dashboards.ts';
 import { withoutRecordings } from '../../monitoring/recordings.ts';
-import { describeMetrics } from '../../service/telemetry/metrics.ts';
+import { describeMetrics } from '../../service/telemetry/definitions.ts';
 
 interface GrafanaPanel {
   id: number;

@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import { limits } from '../../service/adapter/options.ts';
 import { serverEvents } from '../../service/protocol/events.ts';
 import { handshakeRefusalReasons, refusalCodes } from '../../service/protocol/refusals.ts';
-import { describeMetrics } from '../../service/telemetry/metrics.ts';
+import { describeMetrics } from '../../service/telemetry/definitions.ts';
 import { sections, withSections } from '../../tools/reference/contract.ts';
 import { clientEventsOf, namespaces } from '../../tools/reference/events.ts';
 import { generated } from '../../tools/reference/generated.ts';

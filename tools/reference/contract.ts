@@ -8,7 +8,7 @@ import {
   refusals,
   requestRefusalCodes,
 } from '../../service/protocol/refusals.ts';
-import { describeMetrics, type MetricDescription } from '../../service/telemetry/metrics.ts';
+import { describeMetrics, type MetricDescription } from '../../service/telemetry/definitions.ts';
 import { clientEventsOf, namespaces } from './events.ts';
 import { isNothing, notationOf, schemaOf } from './schema.ts';
 
