@@ -51,10 +51,10 @@ export function createDispatch(parts: Parts): (socket: MooringSocket) => void {
 
   function handle({ event, app }: Registered, socket: MooringSocket, args: unknown[]) {
     const reply = replyTo(socket, event.name, args, metrics);
-    const payload = parsePayload(event.schema, args);
-    if (!payload.ok) return reply(payload);
     const failed = (error: unknown) => reply(handlerFailed(error, event.name, socket, report));
     try {
+      const payload = parsePayload(event.schema, args);
+      if (!payload.ok) return reply(payload);
       const outcome = event.handler(payload.data, reply, socket, app);
       if (outcome instanceof Promise) outcome.catch(failed);
     } catch (error) {

@@ -68,6 +68,7 @@ describe('registered events', () => {
     const events = [
       defineEvent('throws', none, { description }, fail),
       defineEvent('rejects', none, { description }, async () => fail()),
+      defineEvent('schema_throws', z.any().refine(fail), { description }, () => {}),
     ];
     register(io, events);
     const alice = await connected(connect('alice'));
@@ -79,7 +80,7 @@ describe('registered events', () => {
       expect((await error)[1]).toEqual({ code: 'internal', event: name, retryable: false });
     }
     const failures = await samples(operationsUrl, 'background_failures_total');
-    expect(failures['stage="handler"']).toBe(4);
+    expect(failures['stage="handler"']).toBe(6);
     const received = await samples(operationsUrl, 'messages_received_total');
     expect(received).toMatchObject({ 'event="throws"': 2, 'event="rejects"': 2 });
   });
