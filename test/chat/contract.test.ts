@@ -44,9 +44,10 @@ describe('the events of the contract', () => {
     const announced = next(alice, 'announcement');
     const sent = new Set<string>();
     for (const [client, name, args] of requests) {
-      const { answer } = clientEventsOf(client === root ? '/admin' : '/').find(
-        (event) => event.name === name,
-      ) as ReturnType<typeof clientEventsOf>[0];
+      const events = clientEventsOf(client === root ? '/admin' : '/');
+      const event = events.find((one) => one.name === name);
+      expect(event, `${name} is not registered`).toBeDefined();
+      const answer = event?.answer;
       const { ok, ...reply } = await client.emitWithAck(name, ...args);
       expect([name, ok]).toEqual([name, true]);
       if (answer) expect([name, answer.strict().safeParse(reply).error]).toEqual([name, undefined]);
@@ -61,6 +62,9 @@ describe('the events of the contract', () => {
       all.filter((name) => !sent.has(name)),
       'client events this test must send',
     ).toEqual([]);
+    const known = serverEvents.map(({ name }) => name);
+    const unknown = [...got.keys()].filter((name) => !known.includes(name));
+    expect(unknown, 'missing in serverEvents of service/protocol/events.ts').toEqual([]);
     const unseen = serverEvents.filter(({ name }) => !got.has(name));
     expect(unseen, 'server events this test must provoke').toEqual([]);
     for (const [name, args] of got) {
