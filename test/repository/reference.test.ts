@@ -4,12 +4,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import asyncApiSchema from '@asyncapi/specs/schemas/3.0.0.json' with { type: 'json' };
 import { Ajv } from 'ajv';
+import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { limits } from '../../service/adapter/options.ts';
 import { serverEvents } from '../../service/protocol/events.ts';
 import { handshakeRefusalReasons, refusalCodes } from '../../service/protocol/refusals.ts';
-import { describeMetrics } from '../../service/telemetry/definitions.ts';
+import { describeMetrics, registerMetrics } from '../../service/telemetry/definitions.ts';
+import { createMetrics } from '../../service/telemetry/metrics.ts';
 import { sections, withSections } from '../../tools/reference/contract.ts';
 import { clientEventsOf, namespaces } from '../../tools/reference/events.ts';
 import { generated } from '../../tools/reference/generated.ts';
@@ -26,6 +28,12 @@ const tests = [...filesIn('test', /\.test\.ts$/), ...filesIn('service/adapter/te
   .filter((path) => !path.endsWith('reference.test.ts'))
   .map(read)
   .join('\n');
+const service = filesIn('service', /^(?!.*\/test\/).*\.ts$/);
+/** The names that no file of the service but the one that defines them has as a string. */
+const unused = (names: readonly string[], definedIn: string) => {
+  const others = service.filter((path) => path !== definedIn).map(read);
+  return names.filter((name) => !others.some((text) => text.includes(`'${name}'`)));
+};
 const untested = (names: readonly string[]) =>
   names.filter((name) => !tests.includes(`'${name}'`) && !tests.includes(`"${name}"`));
 
@@ -98,12 +106,15 @@ describe('server events', () => {
 });
 
 describe('refusals', () => {
-  it('of requests and connects are each provoked by a test', () => {
-    expect(untested(refusalCodes), 'no test names this code').toEqual([]);
+  const codes = [...refusalCodes, ...handshakeRefusalReasons];
+
+  it('are each given by the service', () => {
+    const given = unused(codes, 'service/protocol/refusals.ts');
+    expect(given, 'nothing refuses with this code').toEqual([]);
   });
 
-  it('of handshakes are each provoked by a test', () => {
-    expect(untested(handshakeRefusalReasons), 'no test names this reason').toEqual([]);
+  it('are each provoked by a test', () => {
+    expect(untested(codes), 'no test names this code').toEqual([]);
   });
 });
 
@@ -112,6 +123,31 @@ describe('limits of the adapter', () => {
     const page = 'docs/concepts/recovery.md';
     expect(read(page).includes(`\n| \`${limit}\` |`), `a row for ${limit} in ${page}`).toBe(true);
     expect(untested([limit]), 'no test names this limit').toEqual([]);
+    const reported = unused([limit], 'service/adapter/options.ts');
+    expect(reported, 'nothing reports this limit').toEqual([]);
+  });
+});
+
+describe('metrics', () => {
+  const verbs = 'service/telemetry/metrics.ts';
+
+  it('are each set by a verb', () => {
+    const names = Object.keys(registerMetrics(new Registry()));
+    const unset = names.filter(
+      (name) =>
+        !new RegExp(`\\b${name}\\.(inc|set|dec|observe)\\(|metrics\\.${name}\\)`).test(read(verbs)),
+    );
+    expect(unset, `no verb of ${verbs} sets this metric`).toEqual([]);
+  });
+
+  it('have no verb that nothing calls', () => {
+    const callers = service
+      .filter((path) => !/telemetry\/(metrics|event-log)/.test(path))
+      .map(read);
+    const idle = Object.keys(createMetrics()).filter(
+      (verb) => !callers.some((text) => new RegExp(`[mM]etrics\\.${verb}\\b`).test(text)),
+    );
+    expect(idle, `nothing calls this verb of ${verbs}`).toEqual([]);
   });
 });
 
