@@ -2,7 +2,7 @@
 import { createApp } from '../service/app.ts';
 import { mintToken } from '../service/auth/tokens.ts';
 import { parseConfig } from '../service/config/schema.ts';
-import { roomName } from '../service/protocol/events.ts';
+import { roomName } from '../service/protocol/rooms.ts';
 import { createLog } from '../service/telemetry/log.ts';
 import { createMetrics } from '../service/telemetry/metrics.ts';
 import { answerCalls } from './child.ts';

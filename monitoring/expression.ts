@@ -1,5 +1,7 @@
 // PromQL that several alerts and panels share. One install is a namespace and a job: every way of
 // scraping sets the job, and where there is no namespace the label is just not there.
+import { refusalCodes, refusals } from '../service/protocol/refusals.ts';
+import { recoveryResults } from '../service/telemetry/definitions.ts';
 
 export const install = 'namespace, job';
 
@@ -26,12 +28,20 @@ export function rise(selector: string, minutes: number): string {
 export const quantile = (share: number, metric: string, window: string) =>
   `histogram_quantile(${share}, sum by (${install}, le) (rate(${metric}_bucket[${window}])))`;
 
-/** Refusals at connect that the client's token is the reason for. */
-export const tokenCodes = 'authentication_required|invalid_token|token_expired';
+const countedBy = (alert: 'connects' | 'requests') =>
+  refusalCodes.filter((code) => refusals[code].alert === alert).join('|');
 
-/** Refused requests, without `unavailable`, which is Redis's doing. */
-export const requestCodes =
-  'invalid_payload|unknown_event|access_denied|not_in_room|too_many_rooms|rate_limited|internal';
+/** Refused connects that `MooringConnectsRefused` counts, as a pattern. */
+export const tokenCodes = countedBy('connects');
+
+/** Refused requests that `MooringRequestsRefused` counts, as a pattern. */
+export const requestCodes = countedBy('requests');
+
+const results = Object.entries(recoveryResults).filter(([, { byClient }]) => !byClient);
+
+/** Recoveries that the service answers for, and those of them that failed, as patterns. */
+export const judgedResults = results.map(([result]) => result).join('|');
+export const lostResults = results.flatMap(([result, { lost }]) => (lost ? result : [])).join('|');
 
 const chosen = 'namespace=~"$namespace",job=~"$job"';
 

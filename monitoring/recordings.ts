@@ -1,13 +1,13 @@
 // Recording rules: what alerts ask for over and over, and a history that outlives single replicas.
-import { quantile, sum, tokenCodes } from './expression.ts';
+import { judgedResults, lostResults, quantile, sum, tokenCodes } from './expression.ts';
 
 export interface Recording {
   record: string;
   expr: string;
 }
 
-const attempts = sum('rate(mooring_recoveries_total{result=~"recovered|trimmed|unknown"}[15m])');
-const lost = sum('rate(mooring_recoveries_total{result=~"trimmed|unknown"}[15m])');
+const attempts = sum(`rate(mooring_recoveries_total{result=~"${judgedResults}"}[15m])`);
+const lost = sum(`rate(mooring_recoveries_total{result=~"${lostResults}"}[15m])`);
 const refused = sum(`rate(mooring_connects_total{result=~"${tokenCodes}"}[5m])`);
 const judged = sum(`rate(mooring_connects_total{result=~"accepted|${tokenCodes}"}[5m])`);
 

@@ -9,6 +9,7 @@ import { createPage, type ReadyMadeToken } from './api/static-files.ts';
 import { createHandle } from './application/handle.ts';
 import type { Application, Services } from './application/index.ts';
 import { createPublish } from './application/publish.ts';
+import { createEvents } from './application/register.ts';
 import { verifyOnce } from './auth/namespaces.ts';
 import { refuseRevoked } from './auth/revocation.ts';
 import { createAccess } from './auth/room-access.ts';
@@ -52,8 +53,10 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
   const common = { config, metrics, log, report, trail };
   const lifecycle = createLifecycle({ ...common, ...open, fleet: stores.fleet });
+  const events = createEvents();
   const sockets = createSocketServer(httpServer, {
     ...common,
+    events,
     adapter: broadcast.adapter,
     verify,
     verifyAuth,
@@ -67,6 +70,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     presence,
     access: createAccess(config, report),
     publish: createPublish(broadcast),
+    register: events.register,
     handle: createHandle(metrics),
     log,
     metrics,
@@ -88,6 +92,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
 
   return {
     io,
+    register: events.register,
     /** Rejects when this process can never do its work. */
     started: ready.then(lifecycle.running),
     api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }), log),

@@ -1,6 +1,6 @@
 // What clients are told, and what they do to the service.
 import type { Alert } from '../alert.ts';
-import { install, requestCodes, sum, tokenCodes } from '../expression.ts';
+import { install, lostResults, requestCodes, sum, tokenCodes } from '../expression.ts';
 
 const connectsRefused = sum(`increase(mooring_connects_total{result=~"${tokenCodes}"}[5m])`);
 const requestsRefused = `mooring_refusals_total{code=~"${requestCodes}"}`;
@@ -64,7 +64,7 @@ export const clientAlerts: Alert[] = [
     // Expired and refused sessions are the clients' own doing and are not counted.
     expr:
       'job:mooring_recoveries_lost:ratio_rate15m > 0.2\n' +
-      `and ${sum('increase(mooring_recoveries_total{result=~"trimmed|unknown"}[15m])')} > 20`,
+      `and ${sum(`increase(mooring_recoveries_total{result=~"${lostResults}"}[15m])`)} > 20`,
     for: '5m',
     summary: 'Lost connections are not recovered',
     description:

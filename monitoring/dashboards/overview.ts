@@ -1,6 +1,11 @@
 // The first look: do clients get in, do messages arrive, how fast, and how full is it?
+import { handshakeRefusalReasons, handshakeRefusals } from '../../service/protocol/refusals.ts';
 import type { Dashboard, Panel } from '../dashboard.ts';
 import { byInfo, perSecond, shown, shownQuantile } from '../expression.ts';
+
+const expected = handshakeRefusalReasons
+  .filter((reason) => handshakeRefusals[reason].rollout)
+  .join('|');
 
 const number = (panel: Omit<Panel, 'kind' | 'queries'> & { expr: string }): Panel => {
   const { expr, ...rest } = panel;
@@ -49,7 +54,7 @@ const now: Panel[] = [
     title: 'Refused',
     description: 'Requests and connects refused in a second, roll-outs apart. Good: near 0.',
     unit: 'ops',
-    expr: `sum(${perSecond('mooring_refusals_total', 'code!~"draining|yielding|shedding"')})`,
+    expr: `sum(${perSecond('mooring_refusals_total', `code!~"${expected}"`)})`,
     alert: 'MooringRequestsRefused',
   }),
 ];

@@ -1,9 +1,10 @@
 // What a roll-out, a scale-down or a node drain does to clients.
+import { handshakeRefusalReasons } from '../../service/protocol/refusals.ts';
 import type { Dashboard, Panel } from '../dashboard.ts';
 import { byInfo, perSecond, rise, shown } from '../expression.ts';
 
 const clients = `sum(${shown('mooring_clients')})`;
-const moved = 'code=~"starting|draining|yielding|shedding|storm|over_capacity"';
+const moved = `code=~"${handshakeRefusalReasons.join('|')}"`;
 
 const fleet: Panel[] = [
   {

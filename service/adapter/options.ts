@@ -112,27 +112,32 @@ export interface RestoreAttempt {
   replayed: number;
 }
 
-/** Named after the options. */
-export type Limit =
-  | 'held'
-  | 'gated'
-  | 'queued'
-  | 'replay'
-  | 'log_bytes'
-  | 'sessions_per_user'
-  | 'takeovers'
-  | 'restore_ms';
+/** Every limit that `limitReached` reports, named after its options. */
+export const limits = [
+  'held',
+  'gated',
+  'queued',
+  'replay',
+  'log_bytes',
+  'sessions_per_user',
+  'takeovers',
+  'restore_ms',
+] as const;
+export type Limit = (typeof limits)[number];
 
-export type RestoreResult =
-  | 'recovered'
-  | 'unknown' // no such session
-  | 'expired'
-  | 'refused' // it belongs to somebody else
-  | 'limited' // claimed from live connections too often
-  | 'trimmed' // the log or Redis lost what was missed
-  | 'too_much'
-  | 'future' // the client's offset is ahead of the log
-  | 'postponed'; // Redis is away or slow: the client tries again
+/** Every way in which an attempt to restore a session ends. */
+export const restoreResults = [
+  'recovered',
+  'unknown', // no such session
+  'expired',
+  'refused', // it belongs to somebody else
+  'limited', // claimed from live connections too often
+  'trimmed', // the log or Redis lost what was missed
+  'too_much',
+  'future', // the client's offset is ahead of the log
+  'postponed', // Redis is unavailable or slow: the client tries again
+] as const;
+export type RestoreResult = (typeof restoreResults)[number];
 
 const ignore = () => {};
 

@@ -1,6 +1,6 @@
 // The back-end API: what other services may ask of this one, with the API key.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Unavailable } from '../protocol/events.ts';
+import { Unavailable } from '../protocol/refusals.ts';
 import { disconnectRoute, type OrderParts } from './disconnect.ts';
 import { type PodsParts, podsRoute } from './pods.ts';
 import { type PublishParts, publishRoute } from './publish.ts';

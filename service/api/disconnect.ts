@@ -1,7 +1,7 @@
 // POST /v1/disconnect: sockets are closed, on every replica. Answers 202 once Redis has the order,
 // which each replica then finds within half a second, or when it reaches Redis again.
 import { z } from 'zod';
-import { nameSchema } from '../protocol/events.ts';
+import { nameSchema } from '../protocol/identity.ts';
 import type { Order } from '../stores/commands.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 

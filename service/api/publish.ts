@@ -2,10 +2,30 @@
 // has it; the same id within ten minutes is answered again and not delivered twice.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { type MooringServer, publishSchema, roomName, userRoom } from '../protocol/events.ts';
+import { idSchema, jsonSchema, reservedEvents } from '../protocol/events.ts';
+import { type MooringServer, nameSchema } from '../protocol/identity.ts';
+import { roomName, userRoom } from '../protocol/rooms.ts';
 import type { Broadcast } from '../stores/broadcast.ts';
 import type { Traced } from '../telemetry/tracing/tracing.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
+
+const publishSchema = z
+  .strictObject({
+    rooms: z.array(nameSchema).min(1).max(1000).optional(),
+    users: z.array(nameSchema).min(1).max(1000).optional(),
+    everyone: z.literal(true).optional(),
+    event: z
+      .string()
+      .min(1)
+      .max(128)
+      .refine((event) => !reservedEvents.has(event), 'is a name that Socket.IO keeps to itself'),
+    data: jsonSchema,
+    id: idSchema.optional(),
+  })
+  .refine((body) => (body.everyone ? !(body.rooms || body.users) : body.rooms || body.users), {
+    message: 'name rooms, users or both, or say everyone: true alone',
+    path: ['rooms'],
+  });
 
 export const publishEndpoint = {
   name: 'POST /v1/publish',

@@ -1,7 +1,7 @@
 // POST /v1/revoke: tokens of a user that were issued before a time are refused from now on, their
 // sockets closed and their sessions lost, on every replica.
 import { z } from 'zod';
-import { nameSchema } from '../protocol/events.ts';
+import { nameSchema } from '../protocol/identity.ts';
 import type { OrderParts } from './disconnect.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 

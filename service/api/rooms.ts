@@ -1,6 +1,7 @@
 // GET /v1/rooms/{roomId}/presence and /history: what is known of a room.
 import { z } from 'zod';
-import { nameSchema } from '../protocol/events.ts';
+import { messageSchema } from '../protocol/events.ts';
+import { nameSchema } from '../protocol/identity.ts';
 import type { History } from '../stores/history.ts';
 import type { Presence } from '../stores/presence.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
@@ -35,7 +36,7 @@ export const historyEndpoint = {
   status: 200,
   answer: z.object({
     roomId: text,
-    messages: z.array(z.object({ id: text, roomId: text, userId: text, text, at: z.int() })),
+    messages: z.array(messageSchema),
     more: z.boolean().describe('whether there are older ones'),
   }),
 } as const satisfies Endpoint;

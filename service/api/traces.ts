@@ -1,7 +1,7 @@
 // Traces of single users: POST /v1/traces starts one on every process, GET reads what happened
 // since the last read, DELETE ends it. One that nobody reads ends by itself.
 import { z } from 'zod';
-import { nameSchema } from '../protocol/events.ts';
+import { nameSchema } from '../protocol/identity.ts';
 import type { Traces } from '../stores/traces.ts';
 import type { Log } from '../telemetry/log.ts';
 import { trailEventSchema } from '../telemetry/trail/event.ts';

@@ -1,13 +1,9 @@
 // GET /v1/users/{userId}: whether a user is connected, and where. Asks every replica, so it is no
 // route for each page view; one that does not answer makes it 503, never half the truth.
 import { z } from 'zod';
-import {
-  type MooringServer,
-  nameSchema,
-  roomName,
-  Unavailable,
-  userRoom,
-} from '../protocol/events.ts';
+import { type MooringServer, nameSchema } from '../protocol/identity.ts';
+import { Unavailable } from '../protocol/refusals.ts';
+import { roomName, userRoom } from '../protocol/rooms.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const userEndpoint = {

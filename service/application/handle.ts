@@ -1,6 +1,8 @@
-// The first and the last step of every request: validate, and answer exactly once.
+// The first and the last step of every request: validate the payload, and answer exactly once.
 
-import { type MooringSocket, type Refusal, type Reply, refusal } from '../protocol/events.ts';
+import type { z } from 'zod';
+import type { MooringSocket } from '../protocol/identity.ts';
+import { type Refusal, type Reply, refusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Handle } from './index.ts';
 
@@ -8,24 +10,34 @@ export function createHandle(metrics: Metrics): Handle {
   return (socket, event, schema, handler) => {
     socket.on(event, (...args: unknown[]) => {
       const reply = replyTo(socket, event, args, metrics);
-      const payload = schema.safeParse(typeof args[0] === 'function' ? undefined : args[0]);
-      if (!payload.success) {
-        const issue = payload.error.issues[0];
-        const why = issue?.message.replace('Invalid input: ', '');
-        const detail = [issue?.path.join('.'), why].filter(Boolean).join(' ');
-        return reply(refusal('invalid_payload', detail));
-      }
-      return handler(payload.data, reply);
+      const payload = parsePayload(schema, args);
+      return payload.ok ? handler(payload.data, reply) : reply(payload);
     });
   };
 }
 
-/** Answers the acknowledgement callback among an event's arguments, or sends `error`. */
+/** The payload among an event's arguments, or why it does not fit. */
+export function parsePayload<S extends z.ZodType>(
+  schema: S,
+  args: unknown[],
+): { ok: true; data: z.output<S> } | Refusal {
+  const payload = schema.safeParse(typeof args[0] === 'function' ? undefined : args[0]);
+  if (payload.success) return { ok: true, data: payload.data };
+  const issue = payload.error.issues[0];
+  const why = issue?.message.replace('Invalid input: ', '');
+  return refusal('invalid_payload', [issue?.path.join('.'), why].filter(Boolean).join(' '));
+}
+
+/**
+ * Answers the acknowledgement callback among an event's arguments, or sends `error`.
+ * @param known false for an event that nothing handles: its name is the client's choice
+ */
 export function replyTo(
   socket: MooringSocket,
   event: string,
   args: unknown[],
   metrics: Metrics,
+  known = true,
 ): (reply: Reply) => void {
   const last = args.at(-1);
   let open = true;
@@ -33,9 +45,8 @@ export function replyTo(
     if (!open) return;
     open = false;
     if (!reply.ok) {
-      // A name that nobody handles is a client's choice of words.
-      const known = socket.listenerCount(event) > 0 ? { event } : {};
-      metrics.requestRefused((reply as Refusal).error.code, { socketId: socket.id, ...known });
+      const { code } = (reply as Refusal).error;
+      metrics.requestRefused(code, { socketId: socket.id, ...(known && { event }) });
     }
     if (typeof last === 'function') last(reply);
     else if (!reply.ok) {

@@ -1,6 +1,8 @@
 // The interface of an application: what the built-in one and a user's own module are given.
 import type { z } from 'zod';
-import type { MooringServer, MooringSocket, Refusal, Reply, User } from '../protocol/events.ts';
+import type { ClientEvent } from '../protocol/events.ts';
+import type { MooringNamespace, MooringServer, MooringSocket, User } from '../protocol/identity.ts';
+import type { Refusal, Reply } from '../protocol/refusals.ts';
 import type { Target } from '../stores/broadcast.ts';
 import type { Pod } from '../stores/fleet.ts';
 import type { History } from '../stores/history.ts';
@@ -9,8 +11,8 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 /**
- * The default export of an application module: registers handlers on `io` and may return a
- * function that undoes what it opened. Authentication, limits, recovery, drain and metrics are
+ * The default export of an application module: registers events and may return a function that
+ * undoes what it opened. Authentication, limits, recovery, drain and metrics are
  * done by the platform before a handler runs; `socket.data.user` is set on every namespace.
  */
 export type Application = (
@@ -24,6 +26,7 @@ export interface Services {
   presence: Presence;
   access: Access;
   publish: Publish;
+  register: Register;
   handle: Handle;
   log: Log;
   metrics: Metrics;
@@ -41,8 +44,18 @@ export type Access = (user: User, roomId: string) => Promise<{ ok: true } | Refu
 export type Publish = (target: Target, event: string, ...args: unknown[]) => Promise<void>;
 
 /**
- * Registers a handler for one event: the payload goes through the schema, `reply` answers the
- * acknowledgement or, where the client gave none, turns a refusal into an `error` event.
+ * Registers events on a namespace, a dynamic one too, once for all of its sockets. Throws when an
+ * event is registered twice. Handlers are given `app`.
+ */
+export type Register = <App>(
+  target: MooringServer | MooringNamespace,
+  events: ClientEvent<App>[],
+  ...app: unknown extends App ? [] : [app: App]
+) => void;
+
+/**
+ * Registers a handler for one event of one socket: the payload goes through the schema, `reply`
+ * answers the acknowledgement or, without one, turns a refusal into an `error` event.
  */
 export type Handle = <S extends z.ZodType>(
   socket: MooringSocket,

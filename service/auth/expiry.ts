@@ -1,5 +1,5 @@
 // One sweep for every token: a timer per socket would overflow at 25 days and cost memory.
-import type { MooringServer, MooringSocket } from '../protocol/events.ts';
+import type { MooringServer, MooringSocket } from '../protocol/identity.ts';
 
 const sweepMs = 1_000;
 

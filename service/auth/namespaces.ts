@@ -1,16 +1,10 @@
 // Authentication on every namespace, present and future: the token decides who a socket is.
 
-import { replyTo } from '../application/handle.ts';
-import {
-  type MooringNamespace,
-  type MooringSocket,
-  payloads,
-  type RefusalCode,
-  refusal,
-  type User,
-  userRoom,
-} from '../protocol/events.ts';
+import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
+import { type RefusalCode, refusal } from '../protocol/refusals.ts';
+import { userRoom } from '../protocol/rooms.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { adminOnly } from './admin.ts';
 import type { Verdict } from './tokens.ts';
 
 type Verify = (token: unknown) => Promise<Verdict>;
@@ -23,14 +17,16 @@ type Next = (error?: Error) => void;
  * other middleware or handler does.
  */
 export function createAuthentication(parts: {
-  verify: Verify;
   verifyAuth: VerifyAuth;
   metrics: Metrics;
   report: Report;
   accepted: (socket: MooringSocket) => void;
 }) {
-  const { verify, verifyAuth, metrics, report, accepted } = parts;
+  const { verifyAuth, metrics, report, accepted } = parts;
   const connected = new WeakMap<object, Set<string>>();
+  function disconnected(this: MooringSocket) {
+    connected.get(this.conn)?.delete(this.nsp.name);
+  }
   return async function authenticate(socket: MooringSocket, next: Next): Promise<void> {
     const { auth } = socket.handshake;
     const { conn, nsp } = socket;
@@ -58,9 +54,8 @@ export function createAuthentication(parts: {
     }
     Object.assign(socket.data, verdict.data);
     await socket.join(userRoom(verdict.data.user.id));
+    socket.on('disconnect', disconnected); // one function for all sockets
     accepted(socket);
-    acceptRefresh(socket, verify, metrics);
-    socket.on('disconnect', () => namespaces.delete(nsp.name));
     next();
   };
 }
@@ -97,27 +92,4 @@ function refuseConnect(code: RefusalCode, { id }: MooringSocket, metrics: Metric
   metrics.connectRefused(code, { socketId: id });
   const { message, ...data } = refusal(code).error;
   return Object.assign(new Error(message), { data });
-}
-
-function adminOnly(namespace: string, { role }: User): RefusalCode | undefined {
-  return namespace === '/admin' && role !== 'admin' ? 'admin_only' : undefined;
-}
-
-/** `refresh_token`: the socket lives until the new token ends. */
-function acceptRefresh(socket: MooringSocket, verify: Verify, metrics: Metrics): void {
-  socket.on('refresh_token', async (...args: unknown[]) => {
-    const reply = replyTo(socket, 'refresh_token', args, metrics);
-    const token = payloads.refresh_token.safeParse(args[0]);
-    if (!token.success) return reply(refusal('invalid_payload', 'must be a token'));
-    const verdict = await verify(token.data);
-    if (!verdict.ok) return reply(refusal(verdict.code));
-    const { user, expiresAt } = verdict.data;
-    if (user.id !== socket.data.user.id) {
-      return reply(refusal('invalid_token', 'it belongs to another user'));
-    }
-    const code = adminOnly(socket.nsp.name, user);
-    if (code) return reply(refusal(code));
-    Object.assign(socket.data, verdict.data);
-    reply({ ok: true, expiresAt });
-  });
 }

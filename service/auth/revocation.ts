@@ -1,5 +1,5 @@
 // Tokens that their issuer still stands for, and a back end does not.
-import type { SocketData } from '../protocol/events.ts';
+import type { SocketData } from '../protocol/identity.ts';
 import type { Verdict } from './tokens.ts';
 
 type Verify = (token: unknown) => Promise<Verdict>;

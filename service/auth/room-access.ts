@@ -1,7 +1,8 @@
 // May this user join this room: anyone, whom the token names, or whom another service allows.
 import type { Access } from '../application/index.ts';
 import type { Config } from '../config/schema.ts';
-import { refusal, type User } from '../protocol/events.ts';
+import type { User } from '../protocol/identity.ts';
+import { refusal } from '../protocol/refusals.ts';
 
 const askMsMax = 2_000;
 const rememberMs = 5_000;

@@ -3,7 +3,8 @@ import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, errors } from 'jose';
 import jwt from 'jsonwebtoken';
 import { z } from 'zod';
-import { nameSchema, type RefusalCode, type SocketData, Unavailable } from '../protocol/events.ts';
+import { nameSchema, type SocketData } from '../protocol/identity.ts';
+import { type RefusalCode, Unavailable } from '../protocol/refusals.ts';
 
 const jwksTimeoutMs = 3_000;
 const jwksCacheMsMax = 600_000;

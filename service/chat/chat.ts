@@ -1,30 +1,30 @@
 // The built-in application: rooms, messages, typing, history and announcements.
-import type { Application } from '../application/index.ts';
-import { payloads } from '../protocol/events.ts';
+import type { Application, Services } from '../application/index.ts';
+import type { ClientEvent } from '../protocol/events.ts';
+import type { MooringServer } from '../protocol/identity.ts';
 import { announce } from './announcements.ts';
 import { readHistory, sendMessage } from './messages.ts';
-import { createRooms } from './rooms.ts';
+import { listPods } from './pods.ts';
+import { createRooms, joinRoom, leaveRoom, notifyTyping, type Rooms } from './rooms.ts';
+
+/** What the handlers are given; each takes the few things that it needs. */
+type Chat = Services & { io: MooringServer; rooms: Rooms };
+
+/** Every event of the built-in application, by namespace. */
+export const chatEvents: Record<'/' | '/admin', ClientEvent<Chat>[]> = {
+  '/': [joinRoom, leaveRoom, sendMessage, notifyTyping, readHistory],
+  '/admin': [announce, listPods],
+};
 
 const chat: Application = (io, services) => {
   const rooms = createRooms(io, services);
-  const { handle } = services;
-
+  const parts = { ...services, io, rooms };
+  services.register(io, chatEvents['/'], parts);
+  services.register(io.of('/admin'), chatEvents['/admin'], parts);
   io.on('connection', (socket) => {
-    handle(socket, 'join_room', payloads.join_room, rooms.join(socket));
-    handle(socket, 'leave_room', payloads.leave_room, rooms.leave(socket));
-    handle(socket, 'send_message', payloads.send_message, sendMessage(io, socket, services));
-    handle(socket, 'typing', payloads.typing, rooms.typing(socket));
-    handle(socket, 'history', payloads.history, readHistory(socket, services));
     socket.on('disconnecting', (reason) => rooms.disconnected(socket, reason));
     if (socket.recovered) rooms.recovered(socket);
   });
-
-  io.of('/admin').on('connection', (socket) => {
-    const payload = payloads.broadcast_announcement;
-    handle(socket, 'broadcast_announcement', payload, announce(io, services));
-    handle(socket, 'pods', payloads.pods, (_, reply) => reply({ ok: true, pods: services.pods() }));
-  });
-
   return rooms.close;
 };
 

@@ -1,24 +1,28 @@
 // Sending to a room, and reading what was sent.
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Services } from '../application/index.ts';
-import {
-  type MooringServer,
-  type MooringSocket,
-  type payloads,
-  type Reply,
-  refusal,
-  roomName,
-} from '../protocol/events.ts';
+import { defineEvent, idSchema, messageSchema, roomSchema } from '../protocol/events.ts';
+import type { MooringServer } from '../protocol/identity.ts';
+import { refusal } from '../protocol/refusals.ts';
+import { roomName } from '../protocol/rooms.ts';
 
-type Payload<E extends keyof typeof payloads> = z.output<(typeof payloads)[E]>;
-type Answer = (reply: Reply) => void;
+interface Parts extends Pick<Services, 'history' | 'limits'> {
+  io: MooringServer;
+}
 
-export function sendMessage(
-  io: MooringServer,
-  socket: MooringSocket,
-  { history, limits }: Services,
-) {
-  return async (payload: Payload<'send_message'>, reply: Answer) => {
+export const sendMessage = defineEvent(
+  'send_message',
+  roomSchema.extend({
+    text: z.string().min(1),
+    id: idSchema
+      .optional()
+      .describe('The sender’s choice; the same id within ten minutes is delivered once'),
+  }),
+  {
+    description: 'Sends `new_message` to the room and keeps it in the history, both or neither.',
+    answer: z.object({ message: messageSchema }),
+  },
+  async (payload, reply, socket, { io, history, limits }: Parts) => {
     const room = roomName(payload.roomId);
     if (!socket.rooms.has(room)) return reply(refusal('not_in_room'));
     if (Buffer.byteLength(payload.text) > limits.messageBytesMax) {
@@ -27,12 +31,24 @@ export function sendMessage(
     const draft = { ...payload, userId: socket.data.user.id };
     const { message } = await history.publish(io.to(room), 'new_message', draft);
     reply({ ok: true, message });
-  };
-}
+  },
+);
 
-export function readHistory(socket: MooringSocket, { history }: Services) {
-  return async ({ roomId, ...query }: Payload<'history'>, reply: Answer) => {
+export const readHistory = defineEvent(
+  'history',
+  roomSchema.extend({
+    before: z
+      .union([idSchema, z.int().nonnegative()])
+      .optional()
+      .describe('A message’s id, or epoch milliseconds: only older messages are answered'),
+    limit: z.int().min(1).max(1000).default(50),
+  }),
+  {
+    description: 'Asks for the messages of a room, oldest first.',
+    answer: z.object({ messages: z.array(messageSchema), more: z.boolean() }),
+  },
+  async ({ roomId, ...query }, reply, socket, { history }: Parts) => {
     if (!socket.rooms.has(roomName(roomId))) return reply(refusal('not_in_room'));
     reply({ ok: true, ...(await history.read(roomId, query)) });
-  };
-}
+  },
+);

@@ -1,6 +1,6 @@
 // Joins and leaves of one socket for one room, one after the other: a join asks others and takes
 // its time, and what comes after it must see how it ended.
-import type { MooringSocket } from '../protocol/events.ts';
+import type { MooringSocket } from '../protocol/identity.ts';
 
 export function createTurns() {
   const sockets = new WeakMap<MooringSocket, Map<string, Promise<unknown>>>();

@@ -1,18 +1,60 @@
 // Joining and leaving rooms, and who the others there see come and go.
+import { z } from 'zod';
 import type { Services } from '../application/index.ts';
-import {
-  type MooringServer,
-  type MooringSocket,
-  type Reply,
-  refusal,
-  roomName,
-} from '../protocol/events.ts';
+import { defineEvent, messageSchema, roomSchema } from '../protocol/events.ts';
+import { type MooringServer, type MooringSocket, nameSchema } from '../protocol/identity.ts';
+import { type Reply, refusal } from '../protocol/refusals.ts';
+import { roomName } from '../protocol/rooms.ts';
 import { createDepartures } from './departures.ts';
 import { createTurns } from './room-mutex.ts';
 
 const joinHistoryMax = 100;
 
 type Answer = (reply: Reply) => void;
+
+export type Rooms = ReturnType<typeof createRooms>;
+
+interface Parts {
+  rooms: Rooms;
+}
+
+export const joinRoom = defineEvent(
+  'join_room',
+  nameSchema.meta({ title: 'roomId' }),
+  {
+    description:
+      'Joins a room, if `ROOM_ACCESS` allows it: sends `room_history` to the socket and ' +
+      '`user_joined` to the others.',
+    answer: roomSchema.extend({
+      history: z.array(messageSchema),
+      members: z.array(nameSchema).describe('User ids over all replicas, 1,000 at most'),
+    }),
+  },
+  (roomId, reply, socket, { rooms }: Parts) => rooms.join(socket, roomId, reply),
+);
+
+export const leaveRoom = defineEvent(
+  'leave_room',
+  nameSchema.meta({ title: 'roomId' }),
+  {
+    description:
+      'Leaves a room: sends `user_left` to the others if the user has no other socket there.',
+    answer: roomSchema,
+  },
+  (roomId, reply, socket, { rooms }: Parts) => rooms.leave(socket, roomId, reply),
+);
+
+export const notifyTyping = defineEvent(
+  'typing',
+  roomSchema,
+  { description: 'Sends `user_typing` to the others in the room.' },
+  ({ roomId }, reply, socket) => {
+    const room = roomName(roomId);
+    if (!socket.rooms.has(room)) return reply(refusal('not_in_room'));
+    socket.to(room).volatile.emit('user_typing', { roomId, userId: socket.data.user.id });
+    reply({ ok: true });
+  },
+);
 
 export function createRooms(io: MooringServer, services: Services) {
   const { presence, log } = services;
@@ -23,13 +65,13 @@ export function createRooms(io: MooringServer, services: Services) {
   const turns = createTurns();
 
   return {
-    join: (socket: MooringSocket) => async (roomId: string, reply: Answer) => {
+    async join(socket: MooringSocket, roomId: string, reply: Answer) {
       const entered = await turns.take(socket, roomId, () => enter(socket, roomId, services));
       if (entered?.ok) await welcome(socket, roomId, entered.isNew, reply, services);
       else if (entered) reply(entered);
     },
 
-    leave: (socket: MooringSocket) => (roomId: string, reply: Answer) =>
+    leave: (socket: MooringSocket, roomId: string, reply: Answer) =>
       turns.take(socket, roomId, async () => {
         const room = roomName(roomId);
         const joined = socket.rooms.has(room);
@@ -37,16 +79,6 @@ export function createRooms(io: MooringServer, services: Services) {
         reply({ ok: true, roomId });
         if (joined) await departures.now(roomId, socket.data.user.id);
       }),
-
-    typing:
-      (socket: MooringSocket) =>
-      ({ roomId }: { roomId: string }, reply: Answer) => {
-        const room = roomName(roomId);
-        if (!socket.rooms.has(room)) return reply(refusal('not_in_room'));
-        const typing = { roomId, userId: socket.data.user.id };
-        socket.to(room).volatile.emit('user_typing', typing);
-        reply({ ok: true });
-      },
 
     disconnected(socket: MooringSocket, reason: string) {
       for (const roomId of joinedRooms(socket)) {

@@ -2,12 +2,13 @@
 // its connections leave it.
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
+import type { HandshakeRefusal } from '../protocol/refusals.ts';
 import type { Fleet } from '../stores/fleet.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Connection, closePaced, drain } from './drain.ts';
 import { joinFleet } from './membership.ts';
-import { type RefusalReason, refusalOf, type Situation, type Steering } from './rebalance.ts';
+import { refusalOf, type Situation, type Steering } from './rebalance.ts';
 import { createStorm } from './storm.ts';
 
 const movedMsMin = 30_000; // a connection that was moved is not moved again at once
@@ -26,7 +27,7 @@ interface Parts {
 
 export interface Readiness {
   ready: boolean;
-  reason?: Extract<RefusalReason, 'starting' | 'draining' | 'over_capacity'>;
+  reason?: Extract<HandshakeRefusal, 'starting' | 'draining' | 'over_capacity'>;
   /** While draining: those that are left. */
   connections?: number;
 }
@@ -69,7 +70,7 @@ export function createLifecycle(parts: Parts) {
       runningSince = Date.now();
     },
     /** Why a handshake that has arrived now is refused, if so. */
-    refuse(): RefusalReason | undefined {
+    refuse(): HandshakeRefusal | undefined {
       const heard = config.redisUrl ? membership.takers() : undefined;
       const elsewhere = heard && heard.takers.length > 0;
       const steers = { steering: membership.steering().refuse, storm: storm.sendsOn(heard) };

@@ -1,10 +1,11 @@
 // What a process does for the fleet, decided from what all say of each other: it yields to a newer
 // generation and moves connections to processes that have fewer. Pure: no clock, no Redis.
+import type { HandshakeRefusal } from '../protocol/refusals.ts';
 import type { Replica } from '../stores/fleet.ts';
 
 export interface Steering {
   /** Why new connections are sent elsewhere, if so. */
-  refuse?: 'yielding' | 'shedding';
+  refuse?: Extract<HandshakeRefusal, 'yielding' | 'shedding'>;
   /** How many connections to close within the next second; Infinity: all, at the drain's pace. */
   close: number;
 }
@@ -94,18 +95,11 @@ export interface Situation {
   storm: boolean;
 }
 
-export type RefusalReason =
-  | 'starting'
-  | 'draining'
-  | 'over_capacity'
-  | 'storm'
-  | NonNullable<Steering['refuse']>;
-
 /**
  * Why a handshake gets a 503. As long as nobody else could take it, only what can't be helped
  * counts: a proxy whose every upstream refuses makes clients wait for its time-outs.
  */
-export function refusalOf(situation: Situation): RefusalReason | undefined {
+export function refusalOf(situation: Situation): HandshakeRefusal | undefined {
   const { phase, closing, full, elsewhere, steering, storm } = situation;
   if (phase === 'starting') return 'starting';
   if (phase === 'draining' && (closing || elsewhere !== false)) return 'draining';

@@ -1,52 +1,81 @@
-// What travels between clients and the service: events, payload schemas, refusals and room names.
-import type { DefaultEventsMap, Namespace, Server, Socket } from 'socket.io';
+// Events as data: what a client may send and what it gets. The contract, AsyncAPI, rate limits and
+// dispatch take names, schemas and descriptions from here and from the definitions of handlers.
 import { z } from 'zod';
+import { type MooringSocket, nameSchema } from './identity.ts';
+import { type Reply, refusalCodes } from './refusals.ts';
 
 /** Engine.IO's heartbeat; a proxy must wait longer than the two together. */
 export const pingIntervalMs = 25_000;
 export const pingTimeoutMs = 20_000;
 
-/** Who is behind a socket, as its token says. */
-export interface User {
-  id: string;
-  role?: string;
-  /** Patterns of the rooms the user may join, for `ROOM_ACCESS=claims`. */
-  rooms?: string[];
+/** An event that clients send, with its handler. */
+export interface ClientEvent<App = unknown> {
+  name: string;
+  /** Of the payload, the event's first argument. Unknown keys are dropped. */
+  schema: z.ZodType;
+  /** What the event does, for the contract. */
+  description: string;
+  /** What a granted request is answered with, beside `ok: true`. */
+  answer?: z.ZodObject | undefined;
+  /** Events of one socket per second, on average; five seconds' worth may come at once. */
+  perSecondMax?: number | undefined;
+  /**
+   * Validation and limits come first. What it throws or rejects with is logged, counted and
+   * answered. `app` is what the event was registered with.
+   */
+  handler(
+    payload: unknown,
+    reply: (reply: Reply) => void,
+    socket: MooringSocket,
+    app: App,
+  ): unknown;
 }
 
-/** `socket.data` once the socket is authenticated. Kept to plain JSON: it survives recovery. */
-export interface SocketData {
-  user: User;
-  /** Epoch milliseconds at which the token ends. */
-  expiresAt: number;
-  /** Epoch milliseconds at which the token was issued; 0 when it does not say. */
-  issuedAt: number;
-  /** The last revocation that the token has outlived; a session from before it is not restored. */
-  revokedBefore?: number;
+interface Options {
+  description: string;
+  answer?: z.ZodObject;
+  limit?: { perSecondMax: number };
 }
 
-type Events = DefaultEventsMap;
-export type MooringServer = Server<Events, Events, Events, SocketData>;
-export type MooringNamespace = Namespace<Events, Events, Events, SocketData>;
-export type MooringSocket = Socket<Events, Events, Events, SocketData>;
-
-/** A chat message as clients see it; `at` is epoch milliseconds by the publishing replica. */
-export interface Message {
-  id: string;
-  roomId: string;
-  userId: string;
-  text: string;
-  at: number;
+export function defineEvent<S extends z.ZodType, App = unknown>(
+  name: string,
+  schema: S,
+  { description, answer, limit }: Options,
+  handler: (
+    payload: z.output<S>,
+    reply: (reply: Reply) => void,
+    socket: MooringSocket,
+    app: App,
+  ) => void | Promise<void>,
+): ClientEvent<App> {
+  const { perSecondMax } = limit ?? {};
+  return { name, schema, description, answer, perSecondMax, handler } as ClientEvent<App>;
 }
 
-/** Room names and user ids are visible in URLs, logs and keys: a narrow alphabet on purpose. */
-export const nameSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9_\-.:@]{1,128}$/, 'must be 1-128 letters, digits or any of _ - . : @');
+/** An event that the service sends. */
+export interface ServerEvent {
+  name: string;
+  /** The namespaces it is sent on. */
+  namespace: '/' | 'every';
+  /** Of its arguments, in order. */
+  schema: z.ZodTuple;
+  /** Who gets it and when, for the contract. */
+  description: string;
+}
+
+/** A chat message as clients see it. */
+export type Message = z.output<typeof messageSchema>;
+export const messageSchema = z.object({
+  id: z.string(),
+  roomId: nameSchema,
+  userId: nameSchema,
+  text: z.string(),
+  at: z.int().meta({ description: 'Epoch milliseconds by the clock of the publishing replica' }),
+});
 
 const depthMax = 100; // encoders recurse: deeper data would overflow the stack
 
-const jsonSchema = z.custom<unknown>(
+export const jsonSchema = z.custom<unknown>(
   (value) => value !== undefined && isShallow(value),
   `must be JSON, at most ${depthMax} levels deep`,
 );
@@ -64,49 +93,97 @@ function isShallow(value: unknown): boolean {
   return false;
 }
 
-const idSchema = z.string().min(1).max(128);
-const roomSchema = z.object({ roomId: nameSchema });
+/** The sender's choice of a message's id: an idempotency key. */
+export const idSchema = z.string().min(1).max(128);
+export const roomSchema = z.object({ roomId: nameSchema });
 
-/** The payload of every event of the built-in application. Unknown keys are dropped. */
-export const payloads = {
-  join_room: nameSchema,
-  leave_room: nameSchema,
-  send_message: roomSchema.extend({ text: z.string().min(1), id: idSchema.optional() }),
-  typing: roomSchema,
-  history: roomSchema.extend({
-    /** A message's id, or epoch milliseconds: only older messages are answered. */
-    before: z.union([idSchema, z.int().nonnegative()]).optional(),
-    limit: z.int().min(1).max(1000).default(50),
-  }),
-  refresh_token: z.string().min(1),
-  broadcast_announcement: jsonSchema.refine(
-    (message) => message !== '' && ['string', 'object'].includes(typeof message),
-    'must be a text or an object',
+const count = z.int().nonnegative();
+
+/** The fleet, as `pods` and `GET /v1/pods` answer. */
+export const podsSchema = z.object({
+  pods: z.array(
+    z.object({
+      pod: z.string(),
+      release: z.string().optional(),
+      generation: z.number().optional(),
+      ready: z.boolean(),
+      readySeconds: count,
+      draining: z.boolean(),
+      processes: count,
+      processesReady: count,
+      connections: count,
+    }),
   ),
-  pods: z.undefined(),
-};
+});
 
-/** What `POST /v1/publish` takes. */
-export const publishSchema = z
-  .strictObject({
-    rooms: z.array(nameSchema).min(1).max(1000).optional(),
-    users: z.array(nameSchema).min(1).max(1000).optional(),
-    everyone: z.literal(true).optional(),
-    event: z
-      .string()
-      .min(1)
-      .max(128)
-      .refine((event) => !reservedEvents.has(event), 'is a name that Socket.IO keeps to itself'),
-    data: jsonSchema,
-    id: idSchema.optional(),
-  })
-  .refine((body) => (body.everyone ? !(body.rooms || body.users) : body.rooms || body.users), {
-    message: 'name rooms, users or both, or say everyone: true alone',
-    path: ['rooms'],
-  });
+const memberSchema = roomSchema.extend({ userId: nameSchema });
+
+/** Every event that the service and the built-in application send. */
+export const serverEvents: ServerEvent[] = [
+  {
+    name: 'welcome',
+    namespace: 'every',
+    schema: z.tuple([
+      z.object({
+        userId: nameSchema,
+        role: z.string().optional(),
+        pod: z.string(),
+        expiresAt: z.int().meta({ description: 'Epoch milliseconds at which the token ends' }),
+      }),
+    ]),
+    description: 'To the socket after each connect, recovered or not.',
+  },
+  {
+    name: 'error',
+    namespace: 'every',
+    schema: z.tuple([
+      z.string().meta({ title: 'text' }),
+      z.object({ code: z.enum(refusalCodes), event: z.string(), retryable: z.boolean() }),
+    ]),
+    description: 'To the socket whose event was refused, if it asked for no acknowledgement.',
+  },
+  {
+    name: 'room_history',
+    namespace: '/',
+    schema: z.tuple([z.array(messageSchema)]),
+    description: 'To a socket that joins a room: its recent messages, oldest first.',
+  },
+  {
+    name: 'user_joined',
+    namespace: '/',
+    schema: z.tuple([memberSchema]),
+    description: 'To the others in a room that a socket joins.',
+  },
+  {
+    name: 'user_left',
+    namespace: '/',
+    schema: z.tuple([memberSchema]),
+    description:
+      'To a room when the last socket of a user has left it; after a disconnect, once recovery ' +
+      'can no longer happen.',
+  },
+  {
+    name: 'new_message',
+    namespace: '/',
+    schema: z.tuple([messageSchema]),
+    description: 'To everybody in the room, the sender included.',
+  },
+  {
+    name: 'user_typing',
+    namespace: '/',
+    schema: z.tuple([memberSchema]),
+    description: 'To the others in a room; never stored or replayed.',
+  },
+  {
+    name: 'announcement',
+    namespace: '/',
+    schema: z.tuple([z.union([z.string(), z.looseObject({})]).meta({ title: 'message' })]),
+    description: 'To every client.',
+  },
+];
 
 /** Names that Socket.IO, on either side, uses for itself. */
-const reservedEvents = new Set([
+export const reservedEvents: ReadonlySet<string> = new Set([
   'connect',
   'connect_error',
   'connection',
@@ -115,44 +192,3 @@ const reservedEvents = new Set([
   'newListener',
   'removeListener',
 ]);
-
-/** Every way to say no, with its text and whether the same request may succeed later. */
-const refusals = {
-  authentication_required: ['Authentication required: connect with auth: { token }', false],
-  invalid_token: ['Invalid token', false],
-  token_expired: ['Token expired: connect with a new one', false],
-  admin_only: ['Admin only', false],
-  access_denied: ['Access denied', false],
-  not_in_room: ['Access denied', false],
-  invalid_payload: ['Invalid payload', false],
-  unknown_event: ['Unknown event', false],
-  too_many_rooms: ['Too many rooms: leave one first', false],
-  rate_limited: ['Too many events: slow down', true],
-  unavailable: ['Unavailable: try again', true],
-  internal: ['Internal error', false],
-} as const satisfies Record<string, readonly [string, boolean]>;
-
-export type RefusalCode = keyof typeof refusals;
-export const refusalCodes = Object.keys(refusals) as RefusalCode[];
-
-export interface Refusal {
-  ok: false;
-  error: { code: RefusalCode; message: string; retryable: boolean };
-}
-
-export type Reply = { ok: true; [key: string]: unknown } | Refusal;
-
-/** The answer to a request that is not granted; `detail` is appended to the code's own text. */
-export function refusal(code: RefusalCode, detail?: string): Refusal {
-  const [text, retryable] = refusals[code];
-  return { ok: false, error: { code, message: detail ? `${text}: ${detail}` : text, retryable } };
-}
-
-/** Thrown by stores when Redis is away or too slow; answered as `unavailable`. */
-export class Unavailable extends Error {
-  override name = 'Unavailable';
-}
-
-// Prefixes keep rooms, users and socket ids apart: socket ids hold no colon.
-export const roomName = (roomId: string) => `room:${roomId}`;
-export const userRoom = (userId: string) => `user:${userId}`;

@@ -2,6 +2,7 @@
 // and clients take badly; a 503 in front of it sends them to another replica.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { HandshakeRefusal } from '../protocol/refusals.ts';
 
 const retryAfterSeconds = 1;
 
@@ -11,8 +12,8 @@ const retryAfterSeconds = 1;
  */
 export function interposeAdmission(
   server: Server,
-  refuse: () => string | undefined,
-  refused: (reason: string) => void,
+  refuse: () => HandshakeRefusal | undefined,
+  refused: (reason: HandshakeRefusal) => void,
 ): void {
   const turnAway = (request: IncomingMessage) => {
     if (!isHandshake(request.url ?? '')) return false;

@@ -1,10 +1,7 @@
 // Doing what back ends have ordered: closing sockets, for this process among all.
-import {
-  type MooringServer,
-  type MooringSocket,
-  Unavailable,
-  userRoom,
-} from '../protocol/events.ts';
+import type { MooringServer, MooringSocket } from '../protocol/identity.ts';
+import { Unavailable } from '../protocol/refusals.ts';
+import { userRoom } from '../protocol/rooms.ts';
 import type { Order, Orders } from '../stores/commands.ts';
 
 const lookMs = 500;

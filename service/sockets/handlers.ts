@@ -1,12 +1,8 @@
 // No handler, the platform's or a user's, can end the process: what it throws is answered.
-
+import { Socket } from 'socket.io';
 import { replyTo } from '../application/handle.ts';
-import {
-  type MooringNamespace,
-  type MooringSocket,
-  refusal,
-  Unavailable,
-} from '../protocol/events.ts';
+import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
+import { type Refusal, refusal, Unavailable } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 type Report = (stage: string, error: unknown, details?: object) => void;
@@ -14,34 +10,48 @@ type Listener = (...args: unknown[]) => unknown;
 
 const lifecycleEvents = new Set(['disconnect', 'disconnecting', 'error']);
 
-/** Wraps every handler that is registered on the socket from now on. */
-export function guardHandlers(socket: MooringSocket, metrics: Metrics, report: Report): void {
-  const guard = (register: Listener) =>
-    function guarded(event: string, handler: Listener & { listener?: Listener }) {
-      const failed = (args: unknown[], error: unknown) => {
-        const unavailable = error instanceof Unavailable;
-        if (!unavailable) report('handler', error, { event, socketId: socket.id });
-        if (lifecycleEvents.has(event)) return;
-        const reply = replyTo(socket, event, args, metrics);
-        reply(refusal(unavailable ? 'unavailable' : 'internal'));
+/** The answer to an event whose handler failed. An error that is not `Unavailable` is a bug. */
+export function handlerFailed(
+  error: unknown,
+  event: string,
+  socket: MooringSocket,
+  report: Report,
+): Refusal {
+  if (error instanceof Unavailable) return refusal('unavailable');
+  report('handler', error, { event, socketId: socket.id });
+  return refusal('internal');
+}
+
+/** The methods of a socket that register handlers, wrapping each of them. */
+export function guardedMethods(metrics: Metrics, report: Report): Record<string, Listener> {
+  const methods: Record<string, Listener> = {};
+  for (const name of ['on', 'addListener', 'prependListener'] as const) {
+    const register = Socket.prototype[name] as Listener;
+    methods[name] = function guarded(this: MooringSocket, ...given: unknown[]) {
+      const [event, handler] = given as [string, Listener];
+      const failed = (error: unknown, args: unknown[]) => {
+        const answer = handlerFailed(error, event, this, report);
+        if (!lifecycleEvents.has(event)) replyTo(this, event, args, metrics)(answer);
       };
-      const safe = (...args: unknown[]) =>
-        safely(handler, (error) => failed(args, error)).apply(socket, args);
       // EventEmitter finds a wrapped listener by this property when it is to be removed.
-      return register.call(socket, event, Object.assign(safe, { listener: handler }));
+      const safe = Object.assign(safely(handler, failed), { listener: handler });
+      return register.call(this, event, safe);
     };
-  for (const method of ['onAny', 'prependAny', 'onAnyOutgoing', 'use'] as const) {
-    const register = socket[method] as Listener;
-    Reflect.set(socket, method, (handler: Listener) =>
-      register.call(
-        socket,
-        safely(handler, (error) => report('handler', error, { method })),
-      ),
-    );
   }
-  for (const method of ['on', 'addListener', 'prependListener'] as const) {
-    Reflect.set(socket, method, guard(socket[method] as Listener));
+  for (const name of [
+    'onAny',
+    'prependAny',
+    'onAnyOutgoing',
+    'prependAnyOutgoing',
+    'use',
+  ] as const) {
+    const register = Socket.prototype[name] as Listener;
+    const failed = (error: unknown) => report('handler', error, { method: name });
+    methods[name] = function guarded(this: MooringSocket, ...given: unknown[]) {
+      return register.call(this, safely(given[0] as Listener, failed));
+    };
   }
+  return methods;
 }
 
 /** The same for what an application registers on a namespace. */
@@ -64,14 +74,27 @@ export function guardNamespace(namespace: MooringNamespace, report: Report): voi
   );
 }
 
+/**
+ * The same for dynamic namespaces: they are not announced, and their children copy what was
+ * registered on them before they are.
+ */
+export function guardDynamicNamespaces(io: MooringServer, report: Report): void {
+  const of = io.of as (...given: unknown[]) => MooringNamespace;
+  Reflect.set(io, 'of', (...given: unknown[]) => {
+    const namespace = of.apply(io, given);
+    if (typeof given[0] !== 'string') guardNamespace(namespace, report);
+    return namespace;
+  });
+}
+
 /** Calls `failed` with what the handler throws, or what it returns rejects with. */
-function safely(handler: Listener, failed: (error: unknown) => void): Listener {
+function safely(handler: Listener, failed: (error: unknown, args: unknown[]) => void): Listener {
   return function safe(this: unknown, ...args: unknown[]) {
     try {
       const outcome = handler.apply(this, args);
-      if (outcome instanceof Promise) outcome.catch(failed);
+      if (outcome instanceof Promise) outcome.catch((error) => failed(error, args));
     } catch (error) {
-      failed(error);
+      failed(error, args);
     }
   };
 }

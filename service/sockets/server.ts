@@ -2,23 +2,22 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
+import type { Events } from '../application/register.ts';
 import { closeExpired } from '../auth/expiry.ts';
 import { createAuthentication, useFirst } from '../auth/namespaces.ts';
+import { refreshToken } from '../auth/refresh.ts';
 import type { Verdict } from '../auth/tokens.ts';
 import type { Config } from '../config/schema.ts';
-import {
-  type MooringNamespace,
-  type MooringServer,
-  type MooringSocket,
-  pingIntervalMs,
-  pingTimeoutMs,
-} from '../protocol/events.ts';
+import { pingIntervalMs, pingTimeoutMs } from '../protocol/events.ts';
+import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
+import type { HandshakeRefusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
 import { interposeAdmission } from './admission.ts';
-import { guardHandlers, guardNamespace } from './handlers.ts';
-import { closeSlowConsumers, limitEvents } from './limits.ts';
-import { observeRooms, observeSocket } from './observation.ts';
+import { createDispatch } from './dispatch.ts';
+import { guardDynamicNamespaces, guardNamespace } from './handlers.ts';
+import { closeSlowConsumers } from './limits.ts';
+import { createObserver, observeRooms } from './observation.ts';
 import { createSocketTrail, trailRooms } from './trail.ts';
 
 const envelopeBytesMax = 4_096; // around a message of the full length, so that it gets an answer
@@ -29,39 +28,38 @@ type Connection = MooringSocket['conn'] & { openedAt: number };
 
 interface Parts {
   config: Config;
+  events: Events;
   adapter: ServerOptions['adapter'];
   verify: (token: unknown) => Promise<Verdict>;
   verifyAuth: (auth: Record<string, unknown>) => Promise<Verdict>;
   /** Why no new connection is taken now, if so. */
-  refuseHandshake: () => string | undefined;
+  refuseHandshake: () => HandshakeRefusal | undefined;
   metrics: Metrics;
   trail: Trail;
   report: (stage: string, error: unknown, details?: object) => void;
 }
 
 export function createSocketServer(httpServer: HttpServer, parts: Parts) {
-  const { config, metrics, trail, report } = parts;
+  const { config, events, metrics, trail, report } = parts;
   const io: MooringServer = new Server(httpServer, socketOptions(parts));
   const trailSocket = createSocketTrail(trail);
 
   const authenticate = createAuthentication({
-    verify: parts.verify,
     verifyAuth: parts.verifyAuth,
     metrics,
     report,
-    accepted(socket) {
-      guardHandlers(socket, metrics, report);
-      limitEvents(socket, config.eventsPerSecondMax, metrics);
-    },
+    accepted: createDispatch({ ...config, events, metrics, report }),
   });
+  const observe = createObserver(metrics);
   const prepare = (namespace: MooringNamespace) => {
     useFirst(namespace, authenticate);
     guardNamespace(namespace, report);
     observeRooms(namespace, metrics);
     trailRooms(namespace, trail);
+    events.register(namespace, [refreshToken], { verify: parts.verify });
     // After the adapter's own listener, which replays, and before any of `connection`.
     namespace.on('connect', (socket: MooringSocket) => {
-      observeSocket(socket, metrics);
+      observe(socket);
       trailSocket(socket);
       const { user, expiresAt } = socket.data;
       const { id: userId, role } = user;
@@ -70,6 +68,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   };
   prepare(io.of('/'));
   io.on('new_namespace', prepare);
+  guardDynamicNamespaces(io, report);
   io.engine.on('connection', (connection) => {
     Object.assign(connection, { openedAt: Date.now() });
   });

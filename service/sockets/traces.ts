@@ -1,6 +1,8 @@
 // Connects this process's trail to the traces of the fleet: reads which users are traced, and
 // passes on what happens to them. Sockets never wait for it.
-import { type MooringServer, Unavailable, userRoom } from '../protocol/events.ts';
+import type { MooringServer } from '../protocol/identity.ts';
+import { Unavailable } from '../protocol/refusals.ts';
+import { userRoom } from '../protocol/rooms.ts';
 import type { Traces } from '../stores/traces.ts';
 import type { FollowedUser } from '../telemetry/trail/followed.ts';
 import { subjectOf } from '../telemetry/trail/subject.ts';

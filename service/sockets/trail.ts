@@ -1,6 +1,6 @@
 // What happens to the sockets of a user: connects, disconnects, and rooms joined and left.
 import { EventEmitter } from 'node:events';
-import type { MooringNamespace, MooringSocket } from '../protocol/events.ts';
+import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
 import { placeOf } from '../telemetry/trail/followed.ts';
 import { subjectOf } from '../telemetry/trail/subject.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';

@@ -8,7 +8,8 @@ import {
   type GivenOptions,
   type RedisClient,
 } from '../adapter/index.ts';
-import { type SocketData, Unavailable } from '../protocol/events.ts';
+import type { SocketData } from '../protocol/identity.ts';
+import { Unavailable } from '../protocol/refusals.ts';
 import type { Metrics, RecoveryResult } from '../telemetry/metrics.ts';
 import { trailOfAdapter } from '../telemetry/trail/adapter.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';

@@ -1,9 +1,12 @@
 // Everything that is counted, as verbs of the domain.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
+import type { Limit } from '../adapter/options.ts';
 import type { Config } from '../config/schema.ts';
-import { type RefusalCode, refusalCodes } from '../protocol/events.ts';
+import type { HandshakeRefusal, RefusalCode } from '../protocol/refusals.ts';
+import { type RecoveryResult, registerMetrics } from './definitions.ts';
 
+export type { RecoveryResult };
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Whose event it was: for the log alone, no label is ever a socket. */
@@ -27,23 +30,17 @@ export interface RedisStats {
   commandsPerSecond: number;
 }
 
-/** How an attempt to recover a connection ended. */
-export type RecoveryResult = (typeof recoveryResults)[number];
-const recoveryResults = ['recovered', 'expired', 'trimmed', 'refused', 'unknown'] as const;
-
-const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-// Labels that are known, so that they begin at zero.
-const handshakeRefusals = 'starting draining over_capacity storm yielding shedding'.split(' ');
-const limits = 'held gated queued replay log_bytes sessions_per_user takeovers restore_ms';
-const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
 const namespacesMax = 20; // dynamic namespaces must not become labels without end
 
 /** The metrics of one process, each process with a registry of its own. */
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const metrics = register(registry);
-  begin(metrics);
+  const metrics = registerMetrics(registry);
+  for (const transport of ['polling', 'websocket']) {
+    metrics.connections.set({ namespace: '/', transport }, 0);
+  }
+  metrics.started.set(Math.round(performance.timeOrigin / 1000));
   const { look, ...states } = createStates(registry, metrics);
   const { connections, connects, refused, published, delaySeconds, publishSeconds } = metrics;
   const deliveries = createTally(metrics.delivered);
@@ -66,7 +63,7 @@ export function createMetrics() {
       metrics.disconnects.inc({ reason: reason.replaceAll(' ', '_') });
     },
     /** A handshake or a connect to a namespace that was turned away. */
-    connectRefused(code: string, _?: Who) {
+    connectRefused(code: RefusalCode | HandshakeRefusal, _?: Who) {
       connects.inc({ result: code });
       refused.inc({ code });
     },
@@ -86,7 +83,7 @@ export function createMetrics() {
     draining: (on: boolean) => metrics.draining.set(on ? 1 : 0),
     roomCreated: () => metrics.rooms.inc(),
     roomDeleted: () => metrics.rooms.dec(),
-    limitReached: (limit: string) => metrics.limits.inc({ limit }),
+    limitReached: (limit: Limit) => metrics.limits.inc({ limit }),
     backgroundFailed: (stage: string) => metrics.failures.inc({ stage }),
     spansDropped: (spans: number) => metrics.spansDropped.inc(spans),
     probed: (seconds: number) => metrics.probeSeconds.observe(seconds),
@@ -113,7 +110,7 @@ function createTally(counter: Counter) {
 }
 
 /** What is true at a moment, of this process and of Redis. */
-function createStates(registry: Registry, metrics: ReturnType<typeof register>) {
+function createStates(registry: Registry, metrics: ReturnType<typeof registerMetrics>) {
   let look = () => {};
   return {
     /** The registry, with what is true now. */
@@ -138,71 +135,6 @@ function createStates(registry: Registry, metrics: ReturnType<typeof register>) 
       metrics.redisClients.set(figures.clients);
       metrics.redisCommands.set(figures.commandsPerSecond);
     },
-  };
-}
-
-/** Zeros where the labels are known: the first of a kind would not be seen as an increase. */
-function begin(metrics: ReturnType<typeof register>): void {
-  for (const transport of ['polling', 'websocket']) {
-    metrics.connections.set({ namespace: '/', transport }, 0);
-  }
-  const results = ['accepted', 'authentication_required', 'invalid_token', 'token_expired'];
-  for (const result of [...results, ...handshakeRefusals]) metrics.connects.inc({ result }, 0);
-  for (const code of [...refusalCodes, ...handshakeRefusals]) metrics.refused.inc({ code }, 0);
-  for (const result of recoveryResults) metrics.recoveries.inc({ result }, 0);
-  for (const reason of usualReasons) metrics.disconnects.inc({ reason }, 0);
-  for (const limit of limits.split(' ')) metrics.limits.inc({ limit }, 0);
-  metrics.received.inc({ event: 'unknown' }, 0);
-  metrics.started.set(Math.round(performance.timeOrigin / 1000));
-}
-
-/** Every metric, with its help and labels; none of them a user, a room or a socket. */
-function register(registry: Registry) {
-  const counter = <const L extends string = never>(
-    name: string,
-    help: string,
-    labelNames: L[] = [],
-  ) => new Counter({ name: `mooring_${name}`, help, labelNames, registers: [registry] });
-  const gauge = <const L extends string = never>(
-    name: string,
-    help: string,
-    labelNames: L[] = [],
-    aggregator: 'sum' | 'max' | 'min' = 'sum',
-  ) => new Gauge({ name: `mooring_${name}`, help, labelNames, aggregator, registers: [registry] });
-  const histogram = (name: string, help: string) =>
-    new Histogram({ name: `mooring_${name}`, help, buckets: seconds, registers: [registry] });
-
-  return {
-    connections: gauge('connections', 'Open connections', ['namespace', 'transport']),
-    connects: counter('connects_total', 'Connects to a namespace', ['result']),
-    disconnects: counter('disconnects_total', 'Disconnects', ['reason']),
-    recoveries: counter('recoveries_total', 'Attempts to recover a session', ['result']),
-    received: counter('messages_received_total', 'Events from clients', ['event']),
-    published: counter('messages_published_total', 'Messages handed to the adapter'),
-    delivered: counter('messages_delivered_total', 'Messages written to a socket'),
-    publishSeconds: histogram('publish_duration_seconds', 'From request to Redis done'),
-    delaySeconds: histogram('delivery_delay_seconds', 'From published to written'),
-    refused: counter('refusals_total', 'Requests and connects refused', ['code']),
-    slowConsumers: counter('slow_consumers_total', 'Connections closed for reading too slowly'),
-    redisUp: gauge('redis_up', '1 while Redis answers', [], 'min'),
-    redisReconnects: counter('redis_reconnects_total', 'Connections to Redis made anew'),
-    catchUp: counter('catch_up_messages_total', 'Messages read from the log after a Redis outage'),
-    draining: gauge('draining', '1 while this replica closes its connections', [], 'max'),
-    rooms: gauge('rooms', 'Rooms with a member on this replica'),
-    info: gauge('info', 'What this replica is', ['replica', 'revision', 'version'], 'max'),
-    started: gauge('start_time_seconds', 'When its newest process started', [], 'max'),
-    ready: gauge('ready', '1 while this replica takes new clients', [], 'max'),
-    clients: gauge('clients', 'Open connections, whatever namespaces they carry'),
-    clientsMax: gauge('clients_max', 'Above it this replica takes no more'),
-    probeSeconds: histogram('probe_delay_seconds', 'A message to itself, until it was back'),
-    probeFailures: counter('probe_failures_total', 'Messages to itself that did not come back'),
-    redisMemory: gauge('redis_memory_bytes', 'What Redis uses', [], 'max'),
-    redisMemoryMax: gauge('redis_memory_max_bytes', 'What it may use; 0: no bound', [], 'max'),
-    redisClients: gauge('redis_clients', 'Connections to Redis, of all', [], 'max'),
-    redisCommands: gauge('redis_commands_per_second', 'Commands Redis does, for all', [], 'max'),
-    limits: counter('limits_reached_total', 'Bounds of recovery that were hit', ['limit']),
-    spansDropped: counter('spans_dropped_total', 'Spans that no collector got'),
-    failures: counter('background_failures_total', 'Failures outside requests', ['stage']),
   };
 }
 

@@ -4,7 +4,7 @@ import jwt from 'jsonwebtoken';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { listen } from '../../service/api/router.ts';
 import { createTokenVerifier } from '../../service/auth/tokens.ts';
-import { Unavailable } from '../../service/protocol/events.ts';
+import { Unavailable } from '../../service/protocol/refusals.ts';
 
 const secret = 'a secret for tests that is long enough';
 const hmac = createTokenVerifier({ jwtSecret: secret, jwtAlgorithms: ['HS256'] });

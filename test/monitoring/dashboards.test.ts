@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { runbookOf } from '../../monitoring/alert.ts';
 import { alerts } from '../../monitoring/alerts.ts';
 import { dashboards } from '../../monitoring/dashboards.ts';
+import { withoutRecordings } from '../../monitoring/recordings.ts';
+import { describeMetrics } from '../../service/telemetry/definitions.ts';
 
 interface GrafanaPanel {
   id: number;
@@ -105,7 +107,26 @@ describe('runbooks', () => {
   });
 });
 
+/** A panel of its own would say nothing that another one does not. */
+const notShown = [
+  'mooring_connections', // mooring_clients counts them whatever their namespaces
+  'mooring_rooms', // what it costs is in memory and in Redis
+];
+
 describe('dashboards', () => {
+  it('show every metric', () => {
+    const expressions = dashboards.flatMap(({ rows }) =>
+      rows.flatMap(({ panels }) =>
+        panels.flatMap(({ queries }) => queries.map(({ expr }) => expr)),
+      ),
+    );
+    const text = expressions.map(withoutRecordings).join('\n');
+    const missing = describeMetrics()
+      .map(({ name }) => name)
+      .filter((name) => !new RegExp(`\\b${name}(_bucket|_sum|_count)?\\b`).test(text));
+    expect(missing, 'no panel in monitoring/dashboards shows this metric').toEqual(notShown);
+  });
+
   it('show what every alert watches', () => {
     const shown = dashboards.flatMap(({ rows }) =>
       rows.flatMap(({ panels }) => panels.map(({ alert }) => alert)),

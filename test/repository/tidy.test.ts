@@ -68,7 +68,7 @@ describe('imports', () => {
     ['@socket.io/redis-adapter', /^service\/adapter\//],
     ['jsonwebtoken', /^service\/auth\/tokens\.ts$/],
     ['jose', /^service\/auth\/tokens\.ts$/],
-    ['prom-client', /^service\/telemetry\/(metrics|aggregate)\.ts$/],
+    ['prom-client', /^service\/telemetry\/(definitions|metrics|aggregate)\.ts$/],
     ['pino', /^service\/telemetry\/log\.ts$/],
     ['@godaddy/terminus', /^service\/main\.ts$/],
     ['@socket.io/sticky', /^service\/cluster\//],

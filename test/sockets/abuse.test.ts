@@ -72,6 +72,21 @@ describe('a client', () => {
 });
 
 describe('an application', () => {
+  it('cannot end the process from a dynamic namespace', async () => {
+    const service = await startApp();
+    const fail = () => {
+      throw new Error('on purpose');
+    };
+    service.app.io.of(/^\/dynamic-/).on('connection', fail);
+    service.app.io.of(/^\/refusing-/).use(fail);
+    await connected(service.connect('alice', { namespace: '/dynamic-1' }));
+    const client = service.connect('alice', { namespace: '/refusing-1' });
+    expect(((await next(client, 'connect_error'))[0] as Error).message).toBe('Internal error');
+    const failures = async () =>
+      (await samples(service.operationsUrl, 'background_failures_total'))['stage="handler"'];
+    await until('it is counted', async () => (await failures()) === 2);
+  });
+
   it('cannot end the process, wherever its code throws', async () => {
     const service = await startApp();
     const fail = () => {

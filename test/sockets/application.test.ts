@@ -30,6 +30,29 @@ describe('an application of one’s own', () => {
     );
   });
 
+  it('may register handlers on each socket, with a schema', async () => {
+    const service = await startApp({
+      APPLICATION: moduleOf(`
+        import { z } from '${import.meta.resolve('zod')}';
+        export default function application(io, { handle }) {
+          io.on('connection', (socket) => {
+            handle(socket, 'greet', z.object({ name: z.string() }), ({ name }, reply) =>
+              reply({ ok: true, text: 'Hello ' + name + ', from ' + socket.data.user.id }),
+            );
+            handle(socket, 'fail', z.undefined(), async () => {
+              throw new Error('on purpose');
+            });
+          });
+        }`),
+    });
+    const alice = await connected(service.connect('alice'));
+    const greeted = await alice.emitWithAck('greet', { name: 'Bob' });
+    expect(greeted).toEqual({ ok: true, text: 'Hello Bob, from alice' });
+    const wrong = await alice.emitWithAck('greet', {});
+    expect(wrong).toMatchObject({ ok: false, error: { code: 'invalid_payload' } });
+    expect(await alice.emitWithAck('fail')).toMatchObject({ error: { code: 'internal' } });
+  });
+
   it('may be plain JavaScript that uses history and access with sockets of its own', async () => {
     const service = await startApp({
       APPLICATION: moduleOf(`

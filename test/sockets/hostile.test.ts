@@ -1,5 +1,6 @@
 import type { Socket } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
+import { clientEventsOf } from '../../tools/reference/events.ts';
 import {
   connected,
   next,
@@ -10,7 +11,7 @@ import {
   untilReady,
 } from '../harness/service.ts';
 
-const events = ['join_room', 'leave_room', 'send_message', 'typing', 'history', 'refresh_token'];
+const events = clientEventsOf('/').map(({ name }) => name);
 
 function nested(depth: number): unknown {
   let value: unknown = 1;

@@ -1,7 +1,7 @@
 // The tokens a check connects with, and the ones that must be refused.
 import { randomBytes } from 'node:crypto';
 import { mintToken } from '../../auth/tokens.ts';
-import type { RefusalCode } from '../../protocol/events.ts';
+import type { RefusalCode } from '../../protocol/refusals.ts';
 
 const ttlSeconds = 600;
 

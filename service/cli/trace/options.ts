@@ -1,7 +1,7 @@
 // The arguments of `trace`.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { nameSchema } from '../../protocol/events.ts';
+import { nameSchema } from '../../protocol/identity.ts';
 import { BadUsage } from '../check/options.ts';
 
 export interface TraceOptions {

@@ -1,5 +1,5 @@
 // Orders as a stream that every process reads at its own pace, and a key for each revoked user.
-import { Unavailable } from '../../protocol/events.ts';
+import { Unavailable } from '../../protocol/refusals.ts';
 import { knownMax, type Order, type Orders, revokedMsMax } from '../commands.ts';
 import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
 

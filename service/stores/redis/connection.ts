@@ -5,7 +5,7 @@ import { openLink } from '../../adapter/redis/connection.ts';
 import { evaluate } from '../../adapter/redis/evaluate.ts';
 import { locatorOf } from '../../adapter/redis/locate.ts';
 import type { Config } from '../../config/schema.ts';
-import { Unavailable } from '../../protocol/events.ts';
+import { Unavailable } from '../../protocol/refusals.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 
 const commandMsMax = 1_500;

@@ -1,6 +1,6 @@
 // What the adapter tells of single messages and sockets, with user and session.
 import type { Trail as Told } from '../../adapter/options.ts';
-import type { MooringSocket } from '../../protocol/events.ts';
+import type { MooringSocket } from '../../protocol/identity.ts';
 import { sessionIdOf, subjectOf } from './subject.ts';
 import type { Trail } from './trail.ts';
 

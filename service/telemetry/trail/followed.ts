@@ -1,5 +1,5 @@
 // One user that somebody follows: which events are for the trace, and what waits to be passed on.
-import { userRoom } from '../../protocol/events.ts';
+import { userRoom } from '../../protocol/rooms.ts';
 import type { TrailEvent } from './event.ts';
 import { createRate } from './rate.ts';
 

@@ -1,6 +1,6 @@
 // Whom an event of the trail is about: a socket, its user and its session.
 import { createHash } from 'node:crypto';
-import type { MooringSocket } from '../../protocol/events.ts';
+import type { MooringSocket } from '../../protocol/identity.ts';
 
 const sessionIdLength = 12;
 

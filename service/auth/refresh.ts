@@ -1,0 +1,35 @@
+// `refresh_token`: the socket lives until the new token ends.
+import { z } from 'zod';
+import { defineEvent } from '../protocol/events.ts';
+import { refusal } from '../protocol/refusals.ts';
+import { adminOnly } from './admin.ts';
+import type { Verdict } from './tokens.ts';
+
+interface App {
+  verify: (token: unknown) => Promise<Verdict>;
+}
+
+const mustBe = 'must be a token';
+
+export const refreshToken = defineEvent(
+  'refresh_token',
+  z.string(mustBe).min(1, mustBe).meta({ title: 'token' }),
+  {
+    description:
+      'Replaces the token of this namespace: the socket lives until the new one ends, instead of ' +
+      'being closed with the old one.',
+    answer: z.object({ expiresAt: z.int() }),
+  },
+  async (token, reply, socket, { verify }: App) => {
+    const verdict = await verify(token);
+    if (!verdict.ok) return reply(refusal(verdict.code));
+    const { user, expiresAt } = verdict.data;
+    if (user.id !== socket.data.user.id) {
+      return reply(refusal('invalid_token', 'it belongs to another user'));
+    }
+    const code = adminOnly(socket.nsp.name, user);
+    if (code) return reply(refusal(code));
+    Object.assign(socket.data, verdict.data);
+    reply({ ok: true, expiresAt });
+  },
+);

@@ -1,0 +1,14 @@
+// The pods of the fleet, for the test page of an administrator.
+import { z } from 'zod';
+import type { Services } from '../application/index.ts';
+import { defineEvent, podsSchema } from '../protocol/events.ts';
+
+export const listPods = defineEvent(
+  'pods',
+  z.undefined(),
+  {
+    description: 'Asks for the pods of the fleet, as `GET /v1/pods` answers them.',
+    answer: podsSchema,
+  },
+  (_, reply, _socket, { pods }: Pick<Services, 'pods'>) => reply({ ok: true, pods: pods() }),
+);

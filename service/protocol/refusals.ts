@@ -1,0 +1,148 @@
+// Every way to refuse. Answers, metrics, alerts and the contract take the codes from here.
+
+interface Definition {
+  /** What the client is told. */
+  message: string;
+  /** Whether the same request may succeed later. */
+  retryable: boolean;
+  /** What is refused: a connect to a namespace, a request on one, or both. */
+  refuses: 'connects' | 'requests' | 'both';
+  /** When, for the contract. */
+  description: string;
+  /** Whether many of them fire `MooringConnectsRefused` or `MooringRequestsRefused`. */
+  alert: 'connects' | 'requests' | 'none';
+}
+
+export const refusals = {
+  authentication_required: {
+    message: 'Authentication required: connect with auth: { token }',
+    retryable: false,
+    refuses: 'connects',
+    description: 'There is no token.',
+    alert: 'connects',
+  },
+  invalid_token: {
+    message: 'Invalid token',
+    retryable: false,
+    refuses: 'both',
+    description:
+      'The token is forged, malformed, revoked, without `sub` or `exp`, or for another audience; ' +
+      'for `refresh_token` also one of another user.',
+    alert: 'connects',
+  },
+  token_expired: {
+    message: 'Token expired: connect with a new one',
+    retryable: false,
+    refuses: 'both',
+    description: 'Connect again with a new token; give `auth` as a function to do so by itself.',
+    alert: 'connects',
+  },
+  admin_only: {
+    message: 'Admin only',
+    retryable: false,
+    refuses: 'both',
+    description: 'The namespace is `/admin`, and the token does not have the role `admin`.',
+    alert: 'none',
+  },
+  access_denied: {
+    message: 'Access denied',
+    retryable: false,
+    refuses: 'requests',
+    description: '`ROOM_ACCESS` does not let the user into the room.',
+    alert: 'requests',
+  },
+  not_in_room: {
+    message: 'Access denied',
+    retryable: false,
+    refuses: 'requests',
+    description: 'Join the room first.',
+    alert: 'requests',
+  },
+  invalid_payload: {
+    message: 'Invalid payload',
+    retryable: false,
+    refuses: 'requests',
+    description: 'The payload does not fit the schema; the message names the field.',
+    alert: 'requests',
+  },
+  unknown_event: {
+    message: 'Unknown event',
+    retryable: false,
+    refuses: 'requests',
+    description: 'Nothing on this namespace handles the event.',
+    alert: 'requests',
+  },
+  too_many_rooms: {
+    message: 'Too many rooms: leave one first',
+    retryable: false,
+    refuses: 'requests',
+    description: 'The socket is in `ROOMS_PER_SOCKET_MAX` rooms.',
+    alert: 'requests',
+  },
+  rate_limited: {
+    message: 'Too many events: slow down',
+    retryable: true,
+    refuses: 'requests',
+    description: 'The socket passed `EVENTS_PER_SECOND_MAX`, or the limit of the event.',
+    alert: 'requests',
+  },
+  unavailable: {
+    message: 'Unavailable: try again',
+    retryable: true,
+    refuses: 'requests',
+    description: 'Redis or the room access webhook is unavailable or too slow.',
+    alert: 'none', // alerts on Redis say so better
+  },
+  internal: {
+    message: 'Internal error',
+    retryable: false,
+    refuses: 'requests',
+    description: 'A handler failed; the error is in the log.',
+    alert: 'requests',
+  },
+} as const satisfies Record<string, Definition>;
+
+export type RefusalCode = keyof typeof refusals;
+export const refusalCodes = Object.keys(refusals) as RefusalCode[];
+export const connectRefusalCodes = refusalCodes.filter(
+  (code) => refusals[code].refuses !== 'requests',
+);
+export const requestRefusalCodes = refusalCodes.filter(
+  (code) => refusals[code].refuses !== 'connects',
+);
+
+export interface Refusal {
+  ok: false;
+  error: { code: RefusalCode; message: string; retryable: boolean };
+}
+
+export type Reply = { ok: true; [key: string]: unknown } | Refusal;
+
+/** The answer to a request that is refused; `detail` is appended to the code's message. */
+export function refusal(code: RefusalCode, detail?: string): Refusal {
+  const { message, retryable } = refusals[code];
+  const text = detail ? `${message}: ${detail}` : message;
+  return { ok: false, error: { code, message: text, retryable } };
+}
+
+/** Why a handshake is answered with 503, so that a proxy takes it to another replica. */
+export const handshakeRefusals = {
+  starting: { description: 'The replica is not ready yet.', rollout: false },
+  draining: { description: 'The replica is shutting down.', rollout: true },
+  over_capacity: { description: 'It has `CONNECTIONS_MAX` connections.', rollout: false },
+  storm: {
+    description:
+      'More than `HANDSHAKES_PER_SECOND_MAX` handshakes arrive, and other replicas have room.',
+    rollout: false,
+  },
+  yielding: { description: 'A newer `RELEASE` is ready.', rollout: true },
+  shedding: { description: 'Other replicas have fewer connections.', rollout: true },
+} as const satisfies Record<string, { description: string /** Expected. */; rollout: boolean }>;
+
+export type HandshakeRefusal = keyof typeof handshakeRefusals;
+export const handshakeRefusalReasons = Object.keys(handshakeRefusals) as HandshakeRefusal[];
+
+/** Thrown by stores when Redis is unavailable or too slow; answered as `unavailable`. */
+export class Unavailable extends Error {
+  override name = 'Unavailable';
+}

@@ -1,0 +1,92 @@
+// Every event of every socket passes here: limits, then the handler of its namespace. The methods
+// are shared by all sockets of a server, so that a connection costs no closures.
+import { EventEmitter } from 'node:events';
+import { Socket } from 'socket.io';
+import { parsePayload, replyTo } from '../application/handle.ts';
+import type { Events, Registered } from '../application/register.ts';
+import type { MooringSocket } from '../protocol/identity.ts';
+import { refusal } from '../protocol/refusals.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { guardedMethods, handlerFailed } from './handlers.ts';
+import { createRateLimit } from './limits.ts';
+
+type Report = (stage: string, error: unknown, details?: object) => void;
+type EventArgs = [event: string, ...args: unknown[]];
+
+/** What Socket.IO 4.8 keeps private of a socket. */
+interface Internals {
+  /** Runs the middlewares of `socket.use()`. */
+  run(packet: EventArgs, done: (error?: Error) => void): void;
+  _onerror(error: Error): void;
+}
+
+interface Parts {
+  events: Pick<Events, 'find'>;
+  eventsPerSecondMax: number;
+  metrics: Metrics;
+  report: Report;
+}
+
+/** The returned function makes a socket, from now on, one whose events are limited and guarded. */
+export function createDispatch(parts: Parts): (socket: MooringSocket) => void {
+  const { events, metrics, report } = parts;
+  const rate = createRateLimit(parts.eventsPerSecondMax);
+
+  /** The handler of an event that may run; answers those that may not. */
+  function admit(socket: MooringSocket, [event, ...args]: EventArgs) {
+    const registered = events.find(socket.nsp, event);
+    const own = event === 'error' ? 1 : 0; // Socket.IO's listener, which does nothing
+    const handled = registered !== undefined || socket.listenerCount(event) > own;
+    metrics.messageReceived(handled ? event : 'unknown'); // a label is never a client's choice
+    const refuse = (code: 'rate_limited' | 'unknown_event') => {
+      const acknowledged = typeof args.at(-1) === 'function';
+      if (code === 'rate_limited' && !acknowledged && !rate.notifies(socket)) return;
+      replyTo(socket, event, args, metrics, handled)(refusal(code));
+    };
+    if (!rate.allows(socket)) return refuse('rate_limited');
+    if (!handled && socket.listenersAny().length === 0) return refuse('unknown_event');
+    if (registered && !rate.allowsEvent(socket, registered.event)) return refuse('rate_limited');
+    return { registered };
+  }
+
+  function handle({ event, app }: Registered, socket: MooringSocket, args: unknown[]) {
+    const reply = replyTo(socket, event.name, args, metrics);
+    const failed = (error: unknown) => reply(handlerFailed(error, event.name, socket, report));
+    try {
+      const payload = parsePayload(event.schema, args);
+      if (!payload.ok) return reply(payload);
+      const outcome = event.handler(payload.data, reply, socket, app);
+      if (outcome instanceof Promise) outcome.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  function dispatch(this: MooringSocket, packet: EventArgs) {
+    const admitted = admit(this, packet);
+    if (!admitted) return;
+    const internals = this as unknown as Internals;
+    internals.run(packet, (error) => {
+      process.nextTick(() => {
+        if (error) return internals._onerror(error);
+        if (!this.connected) return; // it left while a middleware ran
+        if (admitted.registered) handle(admitted.registered, this, packet.slice(1));
+        EventEmitter.prototype.emit.apply(this, packet); // to listeners of `socket.on()`
+      });
+    });
+  }
+
+  checkInternals();
+  const methods = { ...guardedMethods(metrics, report), dispatch };
+  const prototype = Object.assign(Object.create(Socket.prototype), methods);
+  return (socket) => {
+    Object.setPrototypeOf(socket, prototype);
+  };
+}
+
+function checkInternals(): void {
+  for (const method of ['dispatch', 'run', '_onerror']) {
+    if (typeof Reflect.get(Socket.prototype, method) === 'function') continue;
+    throw new Error('this version of socket.io dispatches events elsewhere; use 4.8');
+  }
+}

@@ -1,0 +1,169 @@
+// Every metric with its help and labels, as data. No label is ever a user, a room or a socket.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { limits } from '../adapter/options.ts';
+import {
+  connectRefusalCodes,
+  handshakeRefusalReasons,
+  refusalCodes,
+} from '../protocol/refusals.ts';
+
+/** How an attempt to recover a connection ended; alerts leave out what the client caused. */
+export const recoveryResults = {
+  recovered: { lost: false, byClient: false },
+  expired: { lost: true, byClient: true },
+  trimmed: { lost: true, byClient: false },
+  refused: { lost: true, byClient: true },
+  unknown: { lost: true, byClient: false },
+} as const;
+export type RecoveryResult = keyof typeof recoveryResults;
+
+const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
+
+/** The values of a label: those that begin at zero, and whether there can be others. */
+interface LabelValues {
+  known: readonly string[];
+  others: boolean;
+}
+const fixed = (known: readonly string[]): LabelValues => ({ known, others: false });
+const open = (known: readonly string[] = []): LabelValues => ({ known, others: true });
+
+/** A metric as the contract lists it. */
+export interface MetricDescription {
+  name: string;
+  type: 'counter' | 'gauge' | 'histogram';
+  help: string;
+  labels: Record<string, LabelValues>;
+}
+
+type Labels<L extends string> = Record<L, LabelValues>;
+
+/**
+ * The kinds of metrics. Known values of a counter's labels begin at zero: Prometheus does not see
+ * the first sample of a series as an increase.
+ */
+function kindsOf(registry: Registry, described: (metric: MetricDescription) => void) {
+  const options = <L extends string>(
+    type: MetricDescription['type'],
+    name: string,
+    help: string,
+    labels: Labels<L>,
+  ) => {
+    described({ name: `mooring_${name}`, type, help, labels });
+    const labelNames = Object.keys(labels) as L[];
+    return { name: `mooring_${name}`, help, labelNames, registers: [registry] };
+  };
+  return {
+    counter<L extends string = never>(name: string, help: string, labels = {} as Labels<L>) {
+      const counter = new Counter(options('counter', name, help, labels));
+      for (const [label, { known }] of Object.entries<LabelValues>(labels)) {
+        for (const value of known) counter.inc({ [label]: value } as never, 0);
+      }
+      return counter;
+    },
+    gauge: <L extends string = never>(
+      name: string,
+      help: string,
+      labels = {} as Labels<L>,
+      aggregator: 'sum' | 'max' | 'min' = 'sum',
+    ) => new Gauge({ ...options('gauge', name, help, labels), aggregator }),
+    histogram: (name: string, help: string) =>
+      new Histogram({ ...options('histogram', name, help, {}), buckets: seconds }),
+  };
+}
+
+type Kinds = ReturnType<typeof kindsOf>;
+
+const connectionMetrics = ({ counter, gauge }: Kinds) => ({
+  connections: gauge('connections', 'Open connections', {
+    namespace: open(),
+    transport: open(),
+  }),
+  clients: gauge('clients', 'Open connections, whatever namespaces they carry'),
+  clientsMax: gauge('clients_max', 'Limit of open connections'),
+  connects: counter('connects_total', 'Connects to a namespace', {
+    result: fixed(['accepted', ...connectRefusalCodes, ...handshakeRefusalReasons]),
+  }),
+  disconnects: counter('disconnects_total', 'Disconnects', { reason: open(usualReasons) }),
+  recoveries: counter('recoveries_total', 'Attempts to recover a session', {
+    result: fixed(Object.keys(recoveryResults)),
+  }),
+  refused: counter('refusals_total', 'Requests and connects refused', {
+    code: fixed([...refusalCodes, ...handshakeRefusalReasons]),
+  }),
+  slowConsumers: counter('slow_consumers_total', 'Connections closed for reading too slowly'),
+  rooms: gauge('rooms', 'Rooms with a member on this replica'),
+});
+
+const messageMetrics = ({ counter, histogram }: Kinds) => ({
+  received: counter('messages_received_total', 'Events from clients', {
+    event: open(['unknown']),
+  }),
+  published: counter('messages_published_total', 'Messages published by this replica'),
+  delivered: counter('messages_delivered_total', 'Messages written to a socket'),
+  publishSeconds: histogram(
+    'publish_duration_seconds',
+    'Time from the request until Redis has the message',
+  ),
+  delaySeconds: histogram(
+    'delivery_delay_seconds',
+    'Time from publishing, by the clock of Redis, to the write to a socket',
+  ),
+  probeSeconds: histogram('probe_delay_seconds', 'Round trip of the self-probe through Redis'),
+  probeFailures: counter(
+    'probe_failures_total',
+    'Self-probes that did not return within two seconds',
+  ),
+});
+
+const redisMetrics = ({ counter, gauge }: Kinds) => ({
+  redisUp: gauge('redis_up', '1 while Redis answers', {}, 'min'),
+  redisReconnects: counter('redis_reconnects_total', 'Reconnects to Redis'),
+  catchUp: counter('catch_up_messages_total', 'Messages read from the log after a Redis outage'),
+  redisMemory: gauge('redis_memory_bytes', 'Memory that Redis uses', {}, 'max'),
+  redisMemoryMax: gauge('redis_memory_max_bytes', 'Memory limit of Redis; 0: unlimited', {}, 'max'),
+  redisClients: gauge('redis_clients', 'Connections of all clients to Redis', {}, 'max'),
+  redisCommands: gauge('redis_commands_per_second', 'Commands of all clients', {}, 'max'),
+});
+
+const replicaMetrics = ({ counter, gauge }: Kinds) => ({
+  info: gauge(
+    'info',
+    'Always 1; the labels identify the replica',
+    { replica: open(), revision: open(), version: open() },
+    'max',
+  ),
+  started: gauge(
+    'start_time_seconds',
+    'When the newest process of this replica started',
+    {},
+    'max',
+  ),
+  ready: gauge('ready', '1 while this replica takes new clients', {}, 'max'),
+  draining: gauge('draining', '1 while this replica closes its connections', {}, 'max'),
+  limits: counter('limits_reached_total', 'Limits of recovery that were reached', {
+    limit: fixed(limits),
+  }),
+  failures: counter('background_failures_total', 'Failures outside requests', { stage: open() }),
+  spansDropped: counter('spans_dropped_total', 'Spans that no collector received'),
+});
+
+/** Registers every metric; `described` is told what each is. */
+export function registerMetrics(
+  registry: Registry,
+  described: (metric: MetricDescription) => void = () => {},
+) {
+  const kinds = kindsOf(registry, described);
+  return {
+    ...connectionMetrics(kinds),
+    ...messageMetrics(kinds),
+    ...redisMetrics(kinds),
+    ...replicaMetrics(kinds),
+  };
+}
+
+export function describeMetrics(): MetricDescription[] {
+  const described: MetricDescription[] = [];
+  registerMetrics(new Registry(), (metric) => described.push(metric));
+  return described;
+}
