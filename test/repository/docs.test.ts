@@ -8,7 +8,7 @@ import { trackedFiles } from './words.ts';
 const pages = trackedFiles().filter((path) => path.endsWith('.md') && existsSync(path));
 
 describe('documentation', () => {
-  it('of the configuration is what the schema says; else run `npm run docs`', () => {
+  it('of the configuration is what the schema says; else run `make generate`', () => {
     expect(readFileSync('docs/reference/configuration.md', 'utf8')).toBe(helpMarkdown());
   });
 
