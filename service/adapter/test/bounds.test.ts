@@ -1,5 +1,4 @@
 // Every bound of the adapter, hit: what the client sees, and that it is told to the observer.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type Socket } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
@@ -78,11 +77,15 @@ describe('bounds', () => {
           acknowledged.push(...taken.map((i) => n + i));
         }
       })();
-      for (let i = 0; i < 20 && limits.size === 0; i += 1) {
-        const subscribed = await redis.sendCommand(['CLIENT', 'LIST', 'TYPE', 'pubsub']);
-        const ids = [...String(subscribed).matchAll(/^id=(\d+)/gm)].map(([, id]) => id as string);
-        await redis.sendCommand(['CLIENT', 'KILL', 'ID', ids[i % ids.length] as string]);
-        await sleep(100);
+      const listeners = async () => {
+        const listed = await redis.sendCommand(['CLIENT', 'LIST', 'TYPE', 'pubsub']);
+        return [...String(listed).matchAll(/^id=(\d+)/gm)].map(([, id]) => id as string);
+      };
+      const { length: count } = await listeners();
+      for (let i = 0; limits.size === 0; i += 1) {
+        const ids = await listeners();
+        await redis.sendCommand(['CLIENT', 'KILL', 'ID', ids[i % count] as string]);
+        await until('it listens again', async () => (await listeners()).length === count);
       }
       streaming = false;
       await stream;
@@ -97,14 +100,16 @@ describe('bounds', () => {
     '%o: a restore that can not keep up starts again, nothing is lost',
     async (options) => {
       const { publish, limits, seen, receiver, nodes } = await bounded(options);
-      let slow = true;
-      nodes[1]?.io.use((_, proceed) => void setTimeout(proceed, slow ? 500 : 0));
+      const caughtUp = Promise.withResolvers<void>();
+      let restores = 0;
+      nodes[1]?.io.use((_, proceed) => {
+        restores += 1;
+        void caughtUp.promise.then(() => proceed());
+      });
       receiver.io.engine.close();
-      for (let n = 1; n <= 60; n += 1) {
-        await publish(n, 'x'.repeat(1_000));
-        await sleep(10);
-      }
-      slow = false;
+      await until('it is being restored', () => restores === 1);
+      for (let n = 1; n <= 60; n += 1) await publish(n, 'x'.repeat(1_000));
+      caughtUp.resolve();
       await until('all arrive', () => seen.at(-1) === 60);
       expect(seen).toEqual(numbers(61));
       expect(receiver.recovered).toBe(true);
@@ -160,14 +165,24 @@ describe('bounds', () => {
     await until('it is refused', () => limits.has('takeovers'));
     const pair = [thief, receiver];
     await until('both are connected', () => pair.every((client) => client.connected));
-    const away = pair.map((client) => next(client, 'disconnect'));
-    expect(await Promise.race([...away, sleep(700, 'calm')])).toBe('calm');
-    for (const lost of away) lost.catch(() => {});
+    const lost: string[] = [];
+    for (const client of pair) client.on('disconnect', (reason) => lost.push(reason));
+    const later = pair.map((client) => next(client, 'event'));
+    await nodes[2]?.adapter.publish(() => nodes[2]?.io.emit('event'));
+    await Promise.all(later); // any order to close one of them was published before
+    expect(lost).toEqual([]);
   });
 
   it('sessionMsMax: the session of a connection that lives longer is written anew', async () => {
-    const { receiver, publish, seen } = await bounded({ sessionMsMax: 600 });
-    await sleep(1_500);
+    const { receiver, publish, seen, redis } = await bounded({ sessionMsMax: 600 });
+    const key = `socket.io:/:session:${Reflect.get(receiver, '_pid')}`;
+    let [left, writes] = [await redis.pTTL(key), 0];
+    await until('it has lived longer than that', async () => {
+      const before = left;
+      left = await redis.pTTL(key);
+      if (left > before) writes += 1; // every 300 ms
+      return writes >= 4;
+    });
     const back = next(receiver, 'connect');
     receiver.io.engine.close();
     await publish(1);

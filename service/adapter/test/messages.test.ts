@@ -55,10 +55,14 @@ describe('messages', () => {
   });
 
   it('to all arrive although somebody has left a room named like all', async () => {
-    const { first, sockets, clients } = await heard({ unsubscribeMs: 1 });
+    const { first, sockets, clients, redis } = await heard({ unsubscribeMs: 1 });
+    await sockets[0].join('other');
     await sockets[0].join('*');
     await sockets[0].leave('*');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sockets[0].leave('other');
+    await until('rooms that were left are unsubscribed', async () => {
+      return !(await redis.pubSubChannels()).includes('socket.io:/:room:other');
+    });
     const events = clients.map((client) => next(client, 'event'));
     first.emit('event');
     await Promise.all(events);

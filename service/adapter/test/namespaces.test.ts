@@ -36,7 +36,9 @@ it('who connects while the namespace is being closed comes to the new one', asyn
   const waits = new Promise<void>((resolve) => {
     admit = resolve;
   });
+  let asked = false;
   const identify = async (auth: Record<string, unknown>) => {
+    asked ||= auth.slow === true;
     if (auth.slow) await waits;
     return 'user';
   };
@@ -50,8 +52,7 @@ it('who connects while the namespace is being closed comes to the new one', asyn
     reconnectionDelay: 50,
   });
   onTestFinished(() => void late.disconnect());
-  await until('its transport is open', () => node.io.engine.clientsCount === 2);
-  await new Promise((resolve) => setTimeout(resolve, 100)); // its CONNECT packet is there, too
+  await until('its CONNECT packet is there', () => asked);
   clients[0].disconnect();
   await until('it is closed', () => !node.io._nsps.has(name));
   admit();

@@ -1,6 +1,6 @@
 // While Redis is away: nothing ends the process, waits for ever, or grows.
 import { createServer } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { createClient } from '@redis/client';
 import { Server } from 'socket.io';
 import { expect, it, onTestFinished, vi } from 'vitest';
@@ -14,7 +14,7 @@ it('acknowledgements time out, and requests are refused', async () => {
   const note = (reason: unknown) => unhandled.push(reason);
   process.on('unhandledRejection', note);
   onTestFinished(() => void process.off('unhandledRejection', note));
-  const { first, nodes, clients, killRedis } = await threeServers();
+  const { first, nodes, clients, killRedis, restartRedis } = await threeServers();
   clients[0].on('question', (answer) => answer('yes'));
   await killRedis();
   await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));
@@ -22,7 +22,9 @@ it('acknowledgements time out, and requests are refused', async () => {
   await expect(asked).rejects.toMatchObject({ responses: ['yes'] });
   await expect(first.serverSideEmitWithAck('question')).rejects.toThrow('unavailable');
   await expect(first.fetchSockets()).rejects.toThrow('unavailable');
-  await sleep(50);
+  await restartRedis();
+  await Promise.all(nodes.map(({ adapter }) => adapter.ready()));
+  await setImmediate(); // rejections are reported at the end of a turn
   expect(unhandled).toEqual([]);
 });
 
