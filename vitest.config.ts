@@ -1,4 +1,5 @@
 // The tests by what they need: `npx vitest run --project unit` takes seconds, fleet takes minutes.
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const projects = {
@@ -13,8 +14,11 @@ const projects = {
 export default defineConfig({
   test: {
     testTimeout: 60_000,
+    isolate: false, // modules hold no state, and loading them for each file takes a minute
+    maxWorkers: Math.max(4, availableParallelism()), // most tests wait for timers of the service
+    globalSetup: ['test/harness/compile-cache.ts'],
     reporters: ['default', './test/harness/times.ts'],
-    setupFiles: ['test/harness/cpu.ts'],
+    setupFiles: ['test/harness/cpu-setup.ts'],
     projects: Object.entries(projects).map(([name, folders]) => ({
       extends: true as const,
       test: {

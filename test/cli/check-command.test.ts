@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { parseCheck } from '../../service/cli/check/options.ts';
+import { surroundings } from '../harness/processes.ts';
 import { secret, startProcess, untilReady } from '../harness/service.ts';
 
 const key = { secret, algorithm: 'HS256' };
@@ -10,7 +11,8 @@ const key = { secret, algorithm: 'HS256' };
 function run(args: string[], env: Record<string, string> = { JWT_SECRET: secret }) {
   return new Promise<{ status: unknown; output: string; errors: string }>((resolve) => {
     const command = ['service/main.ts', 'check', ...args];
-    execFile(process.execPath, command, { env }, (error, output, errors) =>
+    const options = { env: { ...surroundings(), ...env } };
+    execFile(process.execPath, command, options, (error, output, errors) =>
       resolve({ status: error ? error.code : 0, output, errors }),
     );
   });

@@ -32,6 +32,12 @@ export interface Claims {
 export const tokenFor = (user: string | Claims, ttlSeconds = 60) =>
   mintToken(secret, typeof user === 'string' ? { sub: user } : user, ttlSeconds);
 
+/** What a process needs of the environment of the tests. */
+export function surroundings(): Env {
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
+  return { PATH, NODE_COMPILE_CACHE };
+}
+
 /** `service/main.ts` as a process of its own, on free ports unless `env` names them. */
 export async function launchService(env: Env = {}, command: string[] = []) {
   const port = env.PORT ?? String(await freePort());
@@ -39,7 +45,7 @@ export async function launchService(env: Env = {}, command: string[] = []) {
   const ports = { PORT: port, OPERATIONS_PORT: operationsPort };
   const node = [...command, process.execPath, 'service/main.ts'];
   const child = spawn(node[0] as string, node.slice(1), {
-    env: { PATH: process.env.PATH, ...defaults, ...env, ...ports },
+    env: { ...surroundings(), ...defaults, ...env, ...ports },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = collect(child);
