@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { runCheck } from '../../service/cli/check/check.ts';
 import { parseCheck } from '../../service/cli/check/options.ts';
 import { startNginx, upgradable, upstream } from '../harness/nginx.ts';
+import { surroundings } from '../harness/processes.ts';
 import { startRedis } from '../harness/redis.ts';
 import { startScratchFleet } from '../harness/scratch-fleet.ts';
 import { secret, startApp, untilReady } from '../harness/service.ts';
@@ -34,7 +35,7 @@ it('finds nothing wrong with three replicas behind ip_hash', async () => {
   onTestFinished(() => fleet.close(), 20_000);
   const seconds = fleet.replicas.flatMap(({ address }) => ['--second', address]);
   const args = ['service/main.ts', 'check', fleet.address, '--quick', '--json', '--pods', '2'];
-  const env = { JWT_SECRET: fleet.jwtSecret };
+  const env = { ...surroundings(), JWT_SECRET: fleet.jwtSecret };
   const { stdout } = await promisify(execFile)(process.execPath, [...args, ...seconds], { env });
   const { ok, pods, results } = JSON.parse(stdout);
   expect([ok, pods.length]).toEqual([true, 2]);

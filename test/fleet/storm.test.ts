@@ -6,7 +6,7 @@ import type { Replica } from '../../service/stores/fleet.ts';
 import { get } from '../harness/backend.ts';
 import { startRedis } from '../harness/redis.ts';
 import { replica } from '../harness/replica.ts';
-import { samples, startProcess, until, untilReady } from '../harness/service.ts';
+import { samples, startApp, until, untilReady } from '../harness/service.ts';
 
 describe('a handshake in a storm, with 100 per second for each', () => {
   it.each<[string, number, number[], boolean]>([
@@ -110,7 +110,7 @@ describe('two processes in a storm', () => {
   async function startTwo() {
     const { url: REDIS_URL } = await startRedis();
     const env = { REDIS_URL, SETTLE_MS: '0', HANDSHAKES_PER_SECOND_MAX: '20' };
-    const services = await Promise.all([startProcess(env), startProcess(env)]);
+    const services = await Promise.all([startApp(env), startApp(env)]);
     await Promise.all(services.map(({ operationsUrl }) => untilReady(operationsUrl)));
     await until('they know each other', async () => {
       const fleets = await Promise.all(services.map((one) => get(one.operationsUrl, 'pods')));

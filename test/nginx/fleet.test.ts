@@ -49,6 +49,11 @@ describe('connecting through nginx', () => {
     }, 3_000);
   });
 
+  test('a token that the command line made is accepted', async () => {
+    const client = await fleet.client({ auth: { token: await fleet.token('alice') } });
+    await connected(client);
+  });
+
   test('the page is served', async () => {
     const answer = await fetch(fleet.address);
     expect(answer.status).toBe(200);

@@ -91,11 +91,12 @@ test('a draining replica is left without a refused connect', async () => {
   const ended = end(leaving, 'SIGTERM').finally(() => {
     gone = true;
   });
-  while (!gone) {
+  const newcomer = async () => {
     const socket = await fleet.client({ home: 0 });
     newcomers.push(record(socket));
     await connected(socket);
-  }
+  };
+  while (!gone) await Promise.all(Array.from({ length: 5 }, newcomer));
   expect(await ended).toBe('code 0');
   await vi.waitFor(() => {
     for (const { socket } of clients) expect(socket.connected).toBe(true);
