@@ -29,6 +29,21 @@ afterAll(async () => {
   await prometheus?.stop();
 });
 
+const returns = (query: string) =>
+  until(query, async () => (await openPrometheus(prometheus.url).now(query)).length > 0);
+
+/** Resolves when Prometheus has seen a replica as it is now. */
+const scraped = (replica: number) => {
+  const up = `up{instance="${fleet.targets[replica]}"}`;
+  return returns(`timestamp(${up} == 1) > ${Date.now() / 1_000}`);
+};
+
+/** Resolves when a replica did not answer Prometheus several times. */
+const missed = (replica: number) => {
+  const up = `up{instance="${fleet.targets[replica]}"}`;
+  return returns(`count_over_time((${up} == 0)[1m:1s]) > 3`);
+};
+
 const { nowTrue, expectAlert, settled } = watchAlerts(() => prometheus.url);
 
 describe('a fleet under load', () => {
@@ -121,7 +136,7 @@ describe('a fault', () => {
   it('of a replica that restarts again and again', async () => {
     await expectAlert('MooringPodRestarts', async () => {
       await fleet.restart(2);
-      await new Promise((resolve) => setTimeout(resolve, 2_000)); // the time of a scrape
+      await scraped(2);
       await fleet.restart(2);
     });
   });
@@ -131,7 +146,7 @@ describe('a fault', () => {
     await expectAlert(
       'MooringPodSilent',
       () => child.kill('SIGSTOP'),
-      () => new Promise((resolve) => setTimeout(resolve, 2_000)),
+      () => missed(0),
     );
     await expectAlert('MooringDeliveryDelayed', () => child.kill('SIGCONT'));
   });

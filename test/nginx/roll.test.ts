@@ -53,8 +53,8 @@ test('every client reconnects once, is recovered, and misses nothing', async () 
     delivery: { lost: 0, doubled: 0, reordered: 0 },
     connectErrors: {},
   });
-  // How long they are away is measured by bench/rollouts.ts; here: nobody waits for a time-out.
-  expect(report.awayMs.p99, summarize(report)).toBeLessThan(8_000);
+  // How long they are away is measured by bench/rollouts.ts; here: nobody waits for a timeout.
+  expect(report.disconnects.reasons).toEqual({ 'transport close': 60 });
   expect(Object.keys(report.spread.pods).sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6']);
   expect(serving.map(({ number }) => number)).toEqual([4, 5, 6]);
   expect(names().sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6', 'nginx', 'redis']);

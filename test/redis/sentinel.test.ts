@@ -1,9 +1,9 @@
 // Fail-over by real Sentinels: what is promised while a replica takes the place of the master.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createSentinel } from '@redis/client';
 import { describe, expect, it } from 'vitest';
 import { expectAlone } from '../harness/alone.ts';
 import { clean, joined, judge, sendTo, startStream } from '../harness/moving.ts';
+import { untilReplicated } from '../harness/redis.ts';
 import { startSentinels } from '../harness/sentinel.ts';
 import { next, samples, startApp, until, untilReady } from '../harness/service.ts';
 
@@ -36,7 +36,7 @@ describe('Redis with Sentinel', () => {
     const { redis, first, second, clients, publisher, stream, more } = await underLoad();
     const [old, promoted] = redis.nodes;
     const replicated = countsOf(stream.acknowledged);
-    await sleep(100); // far more than the replica lags behind here
+    await untilReplicated(old, promoted);
     await old.kill();
     const send = () => publisher.emitWithAck('send_message', { roomId: 'r0', text: 'x' });
     await until('sends are refused', async () => (await send()).error?.code === 'unavailable');

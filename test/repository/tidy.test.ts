@@ -139,6 +139,26 @@ describe('modules', () => {
   });
 });
 
+/** What may sleep, and why. */
+const sleepers = {
+  'service/adapter/test/rooms.test.ts': 'the moment between a leave and a join is what it varies',
+};
+
+describe('tests', () => {
+  const tests = tracked.filter((path) => path.endsWith('.test.ts'));
+  const offenders = (pattern: RegExp) =>
+    tests.filter((path) => pattern.test(sources.get(path) as string)).toSorted();
+
+  it('wait for events and conditions, and do not sleep', () => {
+    const sleeping = /\bsetTimeout(\(| as |,? \}|\b.* from )/;
+    expect(offenders(sleeping)).toEqual(Object.keys(sleepers));
+  });
+
+  it('assert no time that passed', () => {
+    expect(offenders(/expect\((Date|performance)\.now\(\) -/)).toEqual([]);
+  });
+});
+
 /** Each circle of imports once, as the files on its way. */
 function circlesIn(paths: string[]): string[] {
   const circles: string[] = [];
