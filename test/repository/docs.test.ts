@@ -64,7 +64,7 @@ describe('what the pages name', () => {
   it('as an npm script is in package.json', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
     const uses = named(/\bnpm run (?:-s |--silent )?([a-z0-9:-]+)/g);
-    expect(uses.length).toBeGreaterThan(3);
+    expect(uses).not.toEqual([]);
     expect(uses.filter(({ name }) => !(name in scripts))).toEqual([]);
   });
 
