@@ -13,7 +13,9 @@ const projects = {
 
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     isolate: false, // modules hold no state, and loading them for each file takes a minute
     maxWorkers: Math.max(4, availableParallelism()), // most tests wait for timers of the service
     globalSetup: ['test/harness/compile-cache.ts'],

@@ -32,7 +32,7 @@ async function joinedReplicas(count: number) {
 
 it('finds nothing wrong with three replicas behind ip_hash', async () => {
   const fleet = await startScratchFleet();
-  onTestFinished(() => fleet.close(), 20_000);
+  onTestFinished(() => fleet.close());
   const seconds = fleet.replicas.flatMap(({ address }) => ['--second', address]);
   const args = ['service/main.ts', 'check', fleet.address, '--quick', '--json', '--pods', '2'];
   const env = { ...surroundings(), JWT_SECRET: fleet.jwtSecret };
@@ -43,7 +43,7 @@ it('finds nothing wrong with three replicas behind ip_hash', async () => {
   for (const name of ['websocket', 'upgrade', 'polling']) expect(detail(name)).toMatch(/^20 of 20/);
   expect(detail('message')).toMatch(/^both ways between mooring-\d and mooring-\d/);
   expect(detail('affinity')).toContain('without a cookie');
-}, 40_000);
+});
 
 /** Affinity by cookie, with what nginx had before it had `sticky cookie`. */
 const byCookie = (urls: string[], attributes: string) => `
@@ -96,7 +96,7 @@ it('finds replicas that do not share a Redis', async () => {
   const { urls } = await replicas(2);
   const { states } = await check(urls[0] as string, '--quick', '--second', urls[1] as string);
   expect(states).toMatchObject({ polling: 'holds', message: 'message_lost' });
-}, 15_000);
+});
 
 it('finds a door that drops the headers of the upgrade', async () => {
   const { urls } = await replicas(1);

@@ -47,7 +47,7 @@ const webSocket = (url: string) => `${url}/socket.io/?EIO=4&transport=websocket`
 
 describe('shutdown', () => {
   it('spreads the closes, so that clients come back one by one, and exits 0', async () => {
-    const service = await startProcess({ DRAIN_MS_MAX: '1000', ENDPOINT_DELAY_MS: '300' });
+    const service = await startProcess({ DRAIN_MS_MAX: '1000', ENDPOINT_DELAY_MS: '1000' });
     await untilReady(service.operationsUrl);
     const reasons: string[] = [];
     const clients = Array.from({ length: 40 }, () =>

@@ -66,12 +66,12 @@ it('while it yields it looks several times as often whether the newer are there'
   const [membership, other] = [join('yielding'), join('serving')];
   onTestFinished(membership.leave);
   onTestFinished(other.leave);
-  await vi.waitFor(() => expect(membership.steering().refuse).toBe('yielding'), 3_000);
+  await vi.waitFor(() => expect(membership.steering().refuse).toBe('yielding'), 20_000);
   const before = { ...beats };
-  await vi.waitFor(() => expect(beats.serving).toBe(before.serving + 2), 5_000);
+  await vi.waitFor(() => expect(beats.serving).toBe(before.serving + 2), 20_000);
   expect(beats.yielding - before.yielding).toBeGreaterThan(3); // of which two would be usual
   generation = 1;
-  await vi.waitFor(() => expect(membership.steering().refuse).toBeUndefined(), 3_000);
+  await vi.waitFor(() => expect(membership.steering().refuse).toBeUndefined(), 20_000);
 });
 
 it('closing stops when it is no longer wanted', async () => {

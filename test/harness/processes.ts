@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mintToken } from '../../service/auth/tokens.ts';
 
 export const secret = 'a secret for tests that is long enough';
@@ -115,12 +116,12 @@ export function collect(child: ChildProcess): () => string {
 export async function until(
   name: string,
   condition: () => boolean | Promise<boolean>,
-  msMax = 10_000,
+  msMax = 30_000,
 ): Promise<void> {
   const end = Date.now() + msMax;
-  while (!(await condition())) {
+  for (let pauseMs = 5; !(await condition()); pauseMs = Math.min(2 * pauseMs, 80)) {
     if (Date.now() > end) throw new Error(`not within ${msMax} ms: ${name}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(pauseMs);
   }
 }
 
@@ -151,7 +152,7 @@ export const readyStatus = (operationsUrl: string) =>
     () => 0,
   );
 
-export const untilReady = (operationsUrl: string, msMax = 20_000) =>
+export const untilReady = (operationsUrl: string, msMax = 40_000) =>
   until('ready', async () => (await readyStatus(operationsUrl)) === 200, msMax);
 
 /** Ids of the processes that a process has started, as Linux tells. */

@@ -21,7 +21,7 @@ beforeAll(async () => {
   fleet = await startFleet();
   prometheus = await startPrometheus(fleet.targets);
   quiet = await startTalk(fleet);
-}, 60_000);
+});
 
 afterAll(async () => {
   quiet?.();

@@ -13,8 +13,8 @@ import { type ScratchFleet, startScratchFleet } from '../harness/scratch-fleet.t
 let fleet: ScratchFleet;
 beforeAll(async () => {
   fleet = await startScratchFleet({ LOG_LEVEL: 'info' });
-}, 40_000);
-afterAll(() => fleet?.close(), 20_000);
+});
+afterAll(() => fleet?.close());
 
 const names = () => listRunning(fleet.stateFolder).map(({ name }) => name);
 
@@ -25,7 +25,7 @@ test('a roll that fails before nginx knows changes nothing', async () => {
   await expect(rollFleet(roll)).rejects.toThrow(/mooring-\d ended \(code 1\).*WORKERS must be/s);
   expect(names()).toEqual(before);
   expect(await (await fetch(`${fleet.address}/page.json`)).json()).toMatchObject({ tokens: [] });
-}, 20_000);
+});
 
 test('every client reconnects once, is recovered, and misses nothing', async () => {
   const { address: url, stateFolder, jwtSecret } = fleet;
@@ -63,4 +63,4 @@ test('every client reconnects once, is recovered, and misses nothing', async () 
   for (const log of logs) {
     expect(readFileSync(log, 'utf8')).toMatch(/yielding to a newer release.*"connections":0/s);
   }
-}, 60_000);
+});

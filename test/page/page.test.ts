@@ -8,7 +8,6 @@ import { freePort } from '../harness/processes.ts';
 const flags =
   '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking ' +
   '--disable-component-update --disable-sync';
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 let service: ChildProcess;
 let browser: Browser;

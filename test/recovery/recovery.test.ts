@@ -107,7 +107,7 @@ describe('a lost connection comes back whole on another replica', () => {
     expect(await load.verdicts()).toEqual(load.clients.map(() => clean));
     expect(load.clients.flatMap(({ seen }) => seen.recovered)).not.toContain(false);
   });
-}, 60_000);
+});
 
 describe('a session', () => {
   it('holds every room whose join was acknowledged, even right before a SIGKILL', async () => {

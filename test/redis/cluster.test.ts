@@ -121,5 +121,5 @@ describe('Redis Cluster', () => {
     expect(recovered).toEqual([[], [true], [], [true]]);
     const { messages } = await publisher.emitWithAck('history', { roomId: 'r1' });
     expect(messages.length).toBeGreaterThan(30);
-  }, 60_000);
+  });
 });

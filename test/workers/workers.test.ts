@@ -68,11 +68,10 @@ describe('workers', () => {
       clearInterval(probe);
       expect(notReady).toBe(0);
     },
-    40_000,
   );
 
   it('are drained by the primary, which exits 0', async () => {
-    const service = await startWorkers({ DRAIN_MS_MAX: '500', ENDPOINT_DELAY_MS: '200' });
+    const service = await startWorkers({ DRAIN_MS_MAX: '500', ENDPOINT_DELAY_MS: '1000' });
     const client = await connected(service.connect('alice', { reconnection: false }));
     const closed = next(client, 'disconnect');
     service.child.kill('SIGTERM');
