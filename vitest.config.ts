@@ -3,10 +3,10 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const projects = {
-  unit: ['api', 'auth', 'chat', 'cli', 'config', 'repository', 'sockets', 'telemetry'],
+  unit: ['api', 'auth', 'chat', 'config', 'repository', 'sockets', 'telemetry'],
   adapter: [],
   redis: ['recovery', 'redis'],
-  fleet: ['bench', 'chaos', 'fleet', 'nginx', 'workers'],
+  fleet: ['bench', 'chaos', 'cli', 'fleet', 'nginx', 'workers'],
   chart: ['chart'],
   page: ['monitoring', 'page'],
 };

@@ -10,7 +10,7 @@ import { connected, next } from '../harness/service.ts';
 const transports = ['websocket']; // what is sent together arrives apart
 
 describe('rooms', () => {
-  it('tell who joins, show the newcomer the history, and answer with members', async () => {
+  it('announce who joins, show the new member the history, and answer with members', async () => {
     const { member, user } = await startChat();
     const alice = await member('alice');
     await alice.emitWithAck('send_message', { roomId: 'lobby', text: 'hello' });

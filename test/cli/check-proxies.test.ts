@@ -98,7 +98,7 @@ it('finds replicas that do not share a Redis', async () => {
   expect(states).toMatchObject({ polling: 'holds', message: 'message_lost' });
 });
 
-it('finds a door that drops the headers of the upgrade', async () => {
+it('finds a proxy that drops the headers of the upgrade', async () => {
   const { urls } = await replicas(1);
   const url = await startNginx(`server { listen PORT; location / { proxy_pass ${urls[0]}; } }`);
   const { ok, states } = await check(url, '--quick');
@@ -125,10 +125,10 @@ it('finds a read timeout that is shorter than the ping interval', async () => {
     'idle polling': 'idle_cut',
   });
   const idle = results.find(({ name }) => name === 'idle websocket');
-  expect(idle?.detail).toMatch(/^cut after 1\.\d s/);
+  expect(idle?.detail).toMatch(/^cut after \d+\.\d s/);
 });
 
-it('tells no pod, no rule and a refusal of the door apart', async () => {
+it('distinguishes no pod, no rule and a refusal by the proxy', async () => {
   const url = await startNginx(`server { listen PORT;
     location /gone { proxy_pass http://127.0.0.1:1; }
     location /closed { return 403; }

@@ -37,7 +37,7 @@ describe('mooring check', () => {
     });
   });
 
-  it('leaves nobody behind', async () => {
+  it('leaves no connection behind', async () => {
     const { app, url } = await startApp();
     await check(url, '--quick');
     await until('all are gone', () => app.io.engine.clientsCount === 0, 2_000);

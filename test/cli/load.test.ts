@@ -73,7 +73,7 @@ describe('the load client', () => {
     expect(await load.report()).toMatchObject({ reconnects: { 0: 6 }, returns: 0 });
   });
 
-  it('notices what a server loses, doubles and exchanges', async () => {
+  it('notices what a server loses, duplicates and reorders', async () => {
     const { url } = await startPlain((io) => {
       const waiting: object[] = [];
       io.on('connection', (socket) => {

@@ -99,7 +99,7 @@ it('is not written more often than it may be', async () => {
   expect(server.requests).toHaveLength(2); // one of each
 });
 
-it('is written anew by who speaks for the pod again', async () => {
+it('is written again by a process that speaks for the pod again', async () => {
   const server = await startApiServer();
   let cost: number | undefined = 5;
   let looks = 0;
@@ -177,7 +177,7 @@ it('is the sum of the processes of a pod, said by one of them', () => {
   expect(costOf([])).toBeUndefined(); // nothing is known yet
 });
 
-it('harms no service that has no account', async () => {
+it('does no harm to a service without an account', async () => {
   const pod = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '1' };
   const { operationsUrl, logged } = await startApp({ POD_DELETION_COST: 'on', ...pod });
   const failures = async () =>

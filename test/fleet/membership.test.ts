@@ -17,7 +17,7 @@ const own: Beat = {
   handshakes: 0,
 };
 
-it('while Redis is away it goes on refusing, but closes no more connections', async () => {
+it('a process goes on refusing while Redis is unavailable, but closes no connections', async () => {
   let away = false;
   const fleet: Fleet = {
     async beat(said) {
@@ -45,7 +45,7 @@ it('while Redis is away it goes on refusing, but closes no more connections', as
   expect(acts.slice(-2)).toEqual(Array(2).fill({ refuse: 'shedding', close: 0 }));
 });
 
-it('while it yields it looks several times as often whether the newer are there', async () => {
+it('a process that yields looks several times as often for the newer ones', async () => {
   let generation = 2;
   const beats = { yielding: 0, serving: 0 };
   const fleetOf = (name: keyof typeof beats): Fleet => ({

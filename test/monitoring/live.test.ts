@@ -90,7 +90,7 @@ describe('a fault', () => {
     await settled('MooringRedisAway');
   });
 
-  it('of clients with tokens that are no good', async () => {
+  it('of clients whose tokens are refused', async () => {
     await expectAlert('MooringConnectsRefused', () => {
       for (let i = 0; i < 60; i += 1) fleet.client(i % 3, { token: 'none' });
     });
@@ -105,7 +105,7 @@ describe('a fault', () => {
     });
   });
 
-  it('of clients that send what nobody understands', async () => {
+  it('of clients that send malformed requests', async () => {
     const client = fleet.client(0);
     await expectAlert('MooringRequestsRefused', () => {
       for (let i = 0; i < 300; i += 1) client.emit('join_room', { no: 'name' });
@@ -169,7 +169,7 @@ describe('a fault', () => {
     });
   });
 
-  it('is told in words, without a mistake in the templates', async () => {
+  it('is described without a mistake in the templates', async () => {
     const firing = await openPrometheus(prometheus.url).now('ALERTS');
     expect(firing.length).toBeGreaterThan(3);
     const response = await fetch(`${prometheus.url}/api/v1/alerts`);

@@ -60,7 +60,7 @@ describe('connecting through nginx', () => {
     expect(answer.headers.get('content-type')).toContain('text/html');
   });
 
-  test('probes, metrics and the back-end API are not reachable', async () => {
+  test('probes, metrics and the backend API are not reachable', async () => {
     for (const path of ['/metrics', '/readyz', '/v1/pods']) {
       expect((await fetch(fleet.address + path)).status, path).toBe(404);
     }

@@ -68,7 +68,7 @@ async function expectTogether({ third, clients, publisher }: Load) {
 }
 
 describe('Redis Cluster', () => {
-  it('carries everything, through the loss of a pod, a restart and fail-overs', async () => {
+  it('carries everything through the loss of a pod, a restart and failovers', async () => {
     const load = await underLoad();
     const { redis, first, third, clients, publisher, stream, more, verdicts } = load;
     await expectTogether(load);

@@ -15,8 +15,8 @@ import {
   untilReady,
 } from '../harness/service.ts';
 
-describe('Redis away at the start', () => {
-  it('is waited for: not ready, with the reason, handshakes answered 503', async () => {
+describe('Redis that is unavailable at the start', () => {
+  it('keeps the service not ready, with the reason, and handshakes get 503', async () => {
     const redis = await startRedis();
     await redis.kill();
     const service = await startApp({ REDIS_URL: redis.url });
@@ -40,7 +40,7 @@ describe('Redis away at the start', () => {
 });
 
 describe('a replica that was cut off from Redis', () => {
-  it('delivers what was published meanwhile, be it the first message of all', async () => {
+  it('delivers what was published meanwhile, even the first message of all', async () => {
     const redis = await startRedis();
     const relay = await startRelay(redis.port);
     const near = await startApp({ REDIS_URL: redis.url });
@@ -60,7 +60,7 @@ describe('a replica that was cut off from Redis', () => {
 });
 
 describe('Redis killed under load', () => {
-  it('ends no process; requests answer unavailable meanwhile; then it works', async () => {
+  it('ends no process: requests are answered with unavailable until it is back', async () => {
     const redis = await startRedis();
     const env = { REDIS_URL: redis.url, EVENTS_PER_SECOND_MAX: '10000', LOG_LEVEL: 'error' };
     const replicas = [await startProcess(env), await startProcess(env)];

@@ -32,7 +32,7 @@ const countsOf = (acknowledged: Map<string, string[]>) =>
   new Map([...acknowledged].map(([room, texts]) => [room, texts.length]));
 
 describe('Redis with Sentinel', () => {
-  it('fails over: clients stay, and nothing is lost that was replicated', async () => {
+  it('fails over while clients stay and nothing that was replicated is lost', async () => {
     const { redis, first, second, clients, publisher, stream, more } = await underLoad();
     const [old, promoted] = redis.nodes;
     const replicated = countsOf(stream.acknowledged);

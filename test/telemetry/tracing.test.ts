@@ -34,7 +34,7 @@ const newTrace = (sampled = true) => {
 
 const milliseconds = (nanoseconds: string) => Number(BigInt(nanoseconds) / 1_000_000n);
 
-describe('a message that a back end publishes', () => {
+describe('a message that a backend publishes', () => {
   it('is traced from the request to the delivery on every replica', async () => {
     const [redis, collector] = [await startRedis(), await startCollector()];
     const start = (POD_NAME: string, more = {}) =>
@@ -151,7 +151,7 @@ describe('a context on the wire', () => {
 });
 
 describe('a collector', () => {
-  it('that is away gets it later, and nobody waits for it', async () => {
+  it('that is unavailable gets it later, and nothing waits for it', async () => {
     const collector = await startCollector();
     collector.answer(503);
     const service = await startApp({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });

@@ -74,7 +74,7 @@ describe('workers', () => {
     }
   });
 
-  it('hear no more of a client once it was answered that goes on sending', async () => {
+  it('read no more from a client that goes on sending after its answer', async () => {
     const service = chatting();
     const client = connect({ port: Number(new URL(service.url).port), allowHalfOpen: true });
     const head = 'POST /socket.io/?EIO=4&transport=polling&sid=unknown HTTP/1.1\r\nHost: x\r\n';
@@ -88,7 +88,7 @@ describe('workers', () => {
     clearInterval(sending);
   });
 
-  it('never refuse a client for one another: no proxy could take it there', async () => {
+  it('never refuse a client in favor of each other, as no proxy could move it', async () => {
     const service = await startWorkers({ SETTLE_MS: '0', HANDSHAKES_PER_SECOND_MAX: '5' });
     const burst = Array.from({ length: 30 }, () => handshake(service.url));
     for (const status of await Promise.all(burst)) expect(status).toBe(200);

@@ -30,8 +30,8 @@ async function bounded(options: Options) {
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 
-describe('bounds', () => {
-  it('logBytesMax: the log is trimmed, and who missed a part is not recovered', async () => {
+describe('limits', () => {
+  it('on logBytesMax trim the log, and a client that missed a part is not recovered', async () => {
     const logBytesMax = 500_000;
     const { receiver, publish, limits, redis, results } = await bounded({ logBytesMax });
     receiver.io.reconnection(false);
@@ -48,7 +48,7 @@ describe('bounds', () => {
   });
 
   it.each([{ queuedMessagesMax: 10 }, { queuedBytesMax: 10_000 }])(
-    '%o: publishing is refused, what was taken arrives',
+    'of %o refuse to publish, and what was accepted arrives',
     async (options) => {
       const { publish, limits, seen } = await bounded(options);
       const sent = numbers(50).map((n) => publish(n + 1, 'x'.repeat(1_000)));
@@ -64,7 +64,7 @@ describe('bounds', () => {
   );
 
   it.each([{ gatedMessagesMax: 1 }, { gatedBytesMax: 5_000 }])(
-    '%o: what comes while catching up is read again, nothing is lost',
+    'of %o have messages that arrive during catch-up read again, and none is lost',
     async (options) => {
       const { publish, limits, seen, redis } = await bounded(options);
       const acknowledged = [0];
@@ -97,7 +97,7 @@ describe('bounds', () => {
   );
 
   it.each([{ heldMessagesMax: 5 }, { heldBytesMax: 5_000 }])(
-    '%o: a restore that can not keep up starts again, nothing is lost',
+    'of %o restart a restore that cannot keep up, and nothing is lost',
     async (options) => {
       const { publish, limits, seen, receiver, nodes } = await bounded(options);
       const caughtUp = Promise.withResolvers<void>();
@@ -117,7 +117,7 @@ describe('bounds', () => {
     },
   );
 
-  it('restoreMsMax: a restore that takes longer is tried again', async () => {
+  it('on restoreMsMax have a restore that takes longer tried again', async () => {
     const { limits, receiver, redis, results } = await bounded({ restoreMsMax: 200 });
     await redis.sendCommand(['CLIENT', 'PAUSE', '700', 'ALL']);
     receiver.io.engine.close();
@@ -127,7 +127,7 @@ describe('bounds', () => {
     expect(results).toContain('postponed');
   });
 
-  it('replayMessagesMax: more than that is not replayed', async () => {
+  it('on replayMessagesMax keep a client that missed more from being recovered', async () => {
     const { publish, limits, receiver } = await bounded({ replayMessagesMax: 5 });
     const back = next(receiver, 'connect');
     receiver.io.engine.close();
@@ -137,7 +137,7 @@ describe('bounds', () => {
     expect(limits).toContain('replay');
   });
 
-  it('sessionsPerUserMax: the session that would expire first makes room', async () => {
+  it('on sessionsPerUserMax remove the session that would expire first', async () => {
     const one = { sessionsPerUserMax: 2, identify: async () => 'alice' };
     const { limits, clients, redis } = await bounded(one);
     await until('the third one is saved', () => limits.has('sessions_per_user'));
@@ -155,7 +155,7 @@ describe('bounds', () => {
     }
   });
 
-  it('takeoversMax: two clients do not take a session from each other for ever', async () => {
+  it('on takeoversMax keep two clients from taking a session from each other forever', async () => {
     const { limits, receiver, nodes } = await bounded({ takeoversMax: 4 });
     const auth = { pid: Reflect.get(receiver, '_pid'), offset: '' };
     const address = nodes[0]?.address as string;
@@ -173,7 +173,7 @@ describe('bounds', () => {
     expect(lost).toEqual([]);
   });
 
-  it('sessionMsMax: the session of a connection that lives longer is written anew', async () => {
+  it('on sessionMsMax have sessions of longer connections written again', async () => {
     const { receiver, publish, seen, redis } = await bounded({ sessionMsMax: 600 });
     const key = `socket.io:/:session:${Reflect.get(receiver, '_pid')}`;
     let [left, writes] = [await redis.pTTL(key), 0];

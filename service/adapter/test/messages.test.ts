@@ -21,7 +21,7 @@ async function heard(options: Parameters<typeof threeServers>[0] = {}) {
 }
 
 describe('messages', () => {
-  it('that are volatile come once to who is in several of their rooms', async () => {
+  it('that are volatile arrive once for a client in several of their rooms', async () => {
     const { sockets, publisher, all } = await heard();
     await sockets[0].join('second');
     publisher.volatile.to(['room', 'second', sockets[0].id]).emit('event', 1);
@@ -68,7 +68,7 @@ describe('messages', () => {
     await Promise.all(events);
   });
 
-  it('reach who has just joined, also when a request follows in the same step', async () => {
+  it('reach a socket that has just joined, even before a request in the same tick', async () => {
     const { first, sockets, clients } = await heard();
     const event = next(clients[0], 'event');
     void sockets[0].join('new');
@@ -88,7 +88,7 @@ describe('messages', () => {
     expect(clients[0].recovered).toBe(false);
   });
 
-  it('that are malformed are told, and harm nothing', async () => {
+  it('that are malformed are reported, and do no harm', async () => {
     const failures: string[] = [];
     const failed = (stage: string) => failures.push(stage);
     const { redis, publisher, all } = await heard({ observer: { failed } });

@@ -7,7 +7,7 @@ import { connected, until } from '../../../test/harness/service.ts';
 const name = '/dynamic-1';
 const options = { cleanupEmptyChildNamespaces: true };
 
-it('a namespace that is made again hears everything, and answers requests once', async () => {
+it('a namespace that is created again gets everything, and answers requests once', async () => {
   const { first, servers, nodes, clients, redis } = await threeServers({}, name, options);
   const [, node] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
   let [, current] = clients;
@@ -31,7 +31,7 @@ it('a namespace that is made again hears everything, and answers requests once',
   await until('nobody listens', async () => (await redis.pubSubChannels(`*${name}*`)).length === 0);
 });
 
-it('who connects while the namespace is being closed comes to the new one', async () => {
+it('a client that connects while its namespace is being closed joins the new one', async () => {
   let admit = () => {};
   const waits = new Promise<void>((resolve) => {
     admit = resolve;

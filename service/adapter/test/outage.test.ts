@@ -39,7 +39,7 @@ it('what waits for the first connection is bounded', async () => {
   await until('the rest is refused', () => refused.length === 5);
 });
 
-it('what Redis has forgotten, and nobody was there to hear, makes nobody recovered', async () => {
+it('a client is not recovered if Redis lost a message that no process received', async () => {
   const parts = await threeServers({ unsubscribeMs: 1 });
   const { redis, first, nodes, sockets, killRedis, restartRedis } = parts;
   const [client] = parts.clients;
@@ -65,7 +65,7 @@ it('what Redis has forgotten, and nobody was there to hear, makes nobody recover
   expect(client.recovered).toBe(false);
 });
 
-it('who joins a room meanwhile gets what comes then, and nothing from before', async () => {
+it('a socket that joins a room meanwhile gets later messages, and none from before', async () => {
   const { nodes, sockets, clients, killRedis, restartRedis } = await threeServers();
   const [, { adapter, io }] = nodes as [unknown, (typeof nodes)[0]];
   const say = (text: string) => adapter.publish(io.to('room'), 'event', [text]);
@@ -83,7 +83,7 @@ it('who joins a room meanwhile gets what comes then, and nothing from before', a
   expect(heard).toEqual(['after']);
 });
 
-it('who was cut off for longer than Redis keeps messages comes back as new', async () => {
+it('a client that was away longer than Redis keeps messages gets a new session', async () => {
   const { nodes, clients, killRedis, restartRedis } = await threeServers();
   await killRedis();
   await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));
@@ -96,7 +96,7 @@ it('who was cut off for longer than Redis keeps messages comes back as new', asy
   expect(clients.map(({ recovered }) => recovered)).toEqual([false, false, false]);
 });
 
-it('who gives up leaves the line', async () => {
+it('work that is aborted while it waits leaves the limiter', async () => {
   const line = createLimiter(1);
   let end = () => {};
   const running = line(() => new Promise<void>((resolve) => (end = resolve)));

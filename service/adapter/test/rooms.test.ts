@@ -8,7 +8,7 @@ import { threeServers } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
 
 describe('rooms', () => {
-  it('are not replayed twice to who was shown a direct message on a new server', async () => {
+  it('are not replayed twice to a client that got a direct message on a new server', async () => {
     const { clients, sockets, nodes } = await threeServers();
     const [client] = clients;
     await sockets[0].join('room');
@@ -30,7 +30,7 @@ describe('rooms', () => {
     expect(seen).toEqual([1, 2, 3, 4]);
   });
 
-  it('are heard by who joins when the last member has just been forgotten', async () => {
+  it('deliver to a socket that joins when the last member has just been forgotten', async () => {
     const unsubscribeMs = 50;
     const { sockets, nodes } = await threeServers({ unsubscribeMs });
     const [home] = nodes;
@@ -51,7 +51,7 @@ describe('rooms', () => {
     }
   });
 
-  it('that were left are left for good, also by a process that dies right after', async () => {
+  it('that were left stay left, even by a process that dies right after', async () => {
     const { sockets, clients, redis } = await threeServers();
     const stateOf = async () => {
       const key = `socket.io:/:session:${Reflect.get(clients[0], '_pid')}`;
@@ -65,7 +65,7 @@ describe('rooms', () => {
     }
   });
 
-  it('are not joined or left, whatever is repeated, while Redis does not know', async () => {
+  it('cannot be joined or left while Redis is unavailable, even on a retry', async () => {
     const { sockets, killRedis } = await threeServers();
     const [socket] = sockets;
     await socket.join('before');
