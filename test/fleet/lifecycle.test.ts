@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { childrenOf } from '../harness/processes.ts';
 import {
   connected,
   next,
@@ -121,8 +121,7 @@ describe('shutdown', () => {
       const unshare = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
       const service = await startProcess({ APPLICATION: 'test/harness/ticking.ts' }, unshare);
       await untilReady(service.operationsUrl);
-      const pid = Number(execFileSync('pgrep', ['-P', String(service.child.pid)]));
-      process.kill(pid, 'SIGTERM');
+      for (const pid of childrenOf(service.child.pid)) process.kill(pid, 'SIGTERM');
       expect(await service.exited).toEqual([0, null]);
     },
   );
