@@ -5,10 +5,11 @@ IMAGE ?= mooring:$(VERSION)
 RELEASE ?= mooring
 NAMESPACE ?= mooring
 MINUTES ?= 60
+KEY = $$(head -c 32 /dev/urandom | base64)
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start test chaos bench up roll down format image install e2e k8s dashboards
+.PHONY: help start dev test check generate chaos bench up roll down format image install e2e k8s dashboards
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -20,9 +21,19 @@ node_modules/.package-lock.json: package-lock.json
 start: node_modules/.package-lock.json ## Starts one process in memory, with a page and tokens
 	@exec $(NODE) service/main.ts --development
 
-test: node_modules/.package-lock.json ## Checks types, lint and tidiness, and runs every test
+dev: node_modules/.package-lock.json ## Starts one process in memory and restarts it when a file changes
+	@JWT_SECRET=$${JWT_SECRET:-$(KEY)} API_KEY=$${API_KEY:-$(KEY)} \
+	  exec $(NODE) --watch service/main.ts --development
+
+test: node_modules/.package-lock.json ## Checks the code and runs every test; T=pattern runs the ones that match
 	@$(NODE) tools/test-programs.ts
-	@npm test --silent -- $(if $(CI),--retry=1)
+	@$(if $(T),$(NODE) tools/test.ts '$(T)',npm test --silent --) $(if $(CI),--retry=1)
+
+check: node_modules/.package-lock.json ## Checks types, lint and tidiness in a few seconds
+	@npm run --silent check
+
+generate: node_modules/.package-lock.json ## Regenerates the reference docs, rules, dashboards, schemas and manifests
+	@npm run --silent generate
 
 chaos: node_modules/.package-lock.json ## Breaks replicas, Redis and connections under load; see docs/internals/chaos.md
 	@exec $(NODE) test/chaos/main.ts
@@ -60,4 +71,4 @@ e2e: node_modules/.package-lock.json ## Proves the chart on the current KUBECONF
 	@IMAGE=$(IMAGE) npm run --silent e2e
 
 k8s: node_modules/.package-lock.json ## Renders k8s/ from the chart
-	@$(NODE) charts/tools/write.ts k8s
+	@npm run --silent generate:k8s

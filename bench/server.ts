@@ -16,7 +16,8 @@ const redis = await createClient({ url: redisUrl }).connect();
 
 const http = createServer();
 const io = new Server(http, await optionsOf(kind));
-io.on('connection', (socket) => socket.join(socket.handshake.auth.room));
+const joins: unknown[] = [];
+io.on('connection', (socket) => joins.push(socket.join(socket.handshake.auth.room)));
 http.listen(0, '127.0.0.1');
 await once(http, 'listening');
 
@@ -35,6 +36,8 @@ function publishNumbered({ rooms, from, to }: { rooms: string[]; from: number; t
 
 answerCalls({
   port: () => (http.address() as AddressInfo).port,
+  /** How many joins there were; they are over. */
+  joined: async () => (await Promise.all(joins)).length,
   publish: createPublishing((room, body) => io.to(room).emit('m', body)),
   publishNumbered,
 });

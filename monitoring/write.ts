@@ -1,5 +1,5 @@
-// `npm run monitoring`: writes the rules and the dashboards anew. For who has no Helm:
-// `npm run monitoring -- --runbooks https://wiki.example/mooring --output FOLDER`.
+// Writes the rules and the dashboards; `make generate` runs it. Without Helm, write them elsewhere:
+// `node monitoring/write.ts --runbooks https://wiki.example/mooring --output FOLDER`.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,4 @@
-// Programs of this machine: found, or installed where that is ours to do.
+// Programs of this machine: found, or installed with apt-get when this process is root's.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -8,6 +8,7 @@ import { Problem } from './problem.ts';
 // Debian keeps nginx where only root's PATH looks.
 const furtherFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 const packages = {
+  git: { debian: 'git', brew: 'git' },
   'redis-server': { debian: 'redis-server', brew: 'redis' },
   'redis-cli': { debian: 'redis-tools', brew: 'redis' },
   openssl: { debian: 'openssl', brew: 'openssl' },
@@ -19,11 +20,17 @@ const packages = {
 export type Program = keyof typeof packages;
 export const fleetPrograms = ['redis-server', 'nginx'] as const;
 
+const isOfFleet = (program: Program) => (fleetPrograms as readonly Program[]).includes(program);
+
 export function missingPrograms(programs: readonly Program[]): Program[] {
   return programs.filter((program) => !findProgram(program));
 }
 
-/** Where they are; a missing one is installed, or named with the command that installs it. */
+/**
+ * Where they are. As root on Debian the missing ones are installed, after a question if there is a
+ * terminal; everybody else is told the command.
+ * @param unattended never asks
+ */
 export async function requirePrograms<P extends Program>(
   programs: readonly P[],
   unattended: boolean,
@@ -42,8 +49,7 @@ function findProgram(name: string): string | undefined {
 
 async function mayInstall(missing: Program[], unattended: boolean): Promise<boolean> {
   if (process.getuid?.() !== 0 || !isExecutable('/usr/bin/apt-get')) return false;
-  if (unattended) return true;
-  if (!process.stdin.isTTY) return false;
+  if (unattended || !process.stdin.isTTY) return true;
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   const question = `Missing: ${missing.join(', ')}. Install with apt-get now? [y/N] `;
   const answer = await terminal.question(question);
@@ -55,21 +61,21 @@ function install(missing: Program[]) {
   const names = missing.map((program) => packages[program].debian);
   // Runlevel 1 keeps Debian from starting the packages' own services on their usual ports.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const options = { env, stdio: ['ignore', 'inherit', 'inherit'] as const };
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...names]]) {
-    const { status } = spawnSync('/usr/bin/apt-get', args, { ...options, stdio: 'inherit' });
+  const install = ['install', '-y', '--no-install-recommends', ...new Set(names)];
+  for (const args of [['update'], install]) {
+    const { status } = spawnSync('/usr/bin/apt-get', args, { env, stdio: 'inherit' });
     if (status !== 0) throw new Problem(`apt-get ${args.join(' ')} failed; see above.`);
   }
 }
 
 function howToInstall(missing: Program[]): string {
-  const debian = missing.map((program) => packages[program].debian).join(' ');
-  const brew = missing.map((program) => packages[program].brew).join(' ');
+  const named = (system: 'debian' | 'brew') =>
+    [...new Set(missing.map((program) => packages[program][system]))].join(' ');
   return [
-    `${missing.join(' and ')} not found. Install and try again:`,
-    `  Debian, Ubuntu  apt-get install -y ${debian}   (as root; sudo elsewhere)`,
-    `  macOS           brew install ${brew}`,
-    'Or start Docker: then `make up` runs in containers.',
+    `Missing: ${missing.join(', ')}. Install and try again:`,
+    `  Debian, Ubuntu  sudo apt-get update && sudo apt-get install -y ${named('debian')}`,
+    `  macOS           brew install ${named('brew')}`,
+    ...(missing.every(isOfFleet) ? ['Or start Docker: `make up` then runs in containers.'] : []),
   ].join('\n');
 }
 

@@ -1,9 +1,10 @@
-// What the tests need beside Node: found, or installed where that is ours to do.
+// Finds or installs what the tests need beside Node; `make test` runs it first.
 import { findHelm } from './helm.ts';
 import { Problem } from './problem.ts';
 import { fleetPrograms, requirePrograms } from './programs.ts';
 
 const programs = [
+  'git',
   ...fleetPrograms,
   'redis-cli',
   'openssl',

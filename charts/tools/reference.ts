@@ -16,7 +16,7 @@ export function referenceOf(sections: Section[]): string {
   });
   return `# Values of the chart
 
-Generated from the commented \`values.yaml\` files by \`npm run chart\`; a test compares them. What
+Generated from the commented \`values.yaml\` files by \`make generate\`; a test compares them. What
 is not listed is refused, and so is a combination that cannot work, with a sentence that says what
 to change.
 

@@ -1,4 +1,4 @@
-// Writes what is generated: `npm run chart` for the charts' values, `make k8s` for k8s/.
+// Writes what is generated from the charts' values, or, with `k8s`, the manifests of k8s/.
 import { writeFileSync } from 'node:fs';
 import { generated } from './generated.ts';
 import { manifestFiles } from './manifests.ts';

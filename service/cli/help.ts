@@ -52,7 +52,7 @@ export function helpMarkdown(): string {
   });
   return `# Configuration
 
-Generated from \`service/config/schema.ts\` by \`npm run docs\`; a test compares the two.
+Generated from \`service/config/schema.ts\` by \`make generate\`; a test compares the two.
 
 Every variable is read once, at the start. A missing or wrong value ends the start with one message
 that lists every problem by name. ${secrets.map((name) => `\`${name}\``).join(', ')} also take a

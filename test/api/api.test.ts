@@ -5,8 +5,8 @@ import type { describeApi } from '../../service/api/openapi.ts';
 import { deployments, get, post } from '../harness/backend.ts';
 import { connected, startApp } from '../harness/service.ts';
 
-describe.each(deployments)('the back-end API %s', (_, start) => {
-  it('tells who is in a room and what was said there', async () => {
+describe.each(deployments)('the backend API %s', (_, start) => {
+  it('returns the members and the history of a room', async () => {
     const [one, two] = await start();
     const alice = await connected(one.connect('alice'));
     const bob = await connected(two.connect('bob'));
@@ -35,7 +35,7 @@ describe.each(deployments)('the back-end API %s', (_, start) => {
     expect(empty.body).toEqual({ roomId: 'nowhere', members: [] });
   });
 
-  it('tells whether a user is on line, and where', async () => {
+  it('returns whether a user is online, and where', async () => {
     const [one, two] = await start();
     const first = await connected(one.connect('alice'));
     const second = await connected(two.connect('alice'));

@@ -29,7 +29,7 @@ const refusalOf = async (client: Socket) => {
   return (error as { data: { code: string } }).data.code;
 };
 
-describe.each(deployments)('orders %s', (_, start) => {
+describe.each(deployments)('a command %s', (_, start) => {
   it('disconnects users and sockets, wherever they are, for good', async () => {
     const [one, two] = await start();
     const [alice, other, bob] = await Promise.all(
@@ -97,7 +97,7 @@ describe.each(deployments)('orders %s', (_, start) => {
   });
 });
 
-describe('orders', () => {
+describe('commands', () => {
   it('reach a socket whose token was verified before, and that connects after', async () => {
     const { app, operationsUrl, connect } = await startApp();
     const entered = Promise.withResolvers<() => void>();
@@ -110,7 +110,7 @@ describe('orders', () => {
     expect(await reasonOf(client)).toBe('io server disconnect');
   });
 
-  it('answer 503 while Redis is away, instead of doing nothing', async () => {
+  it('answer 503 while Redis is unavailable, instead of doing nothing', async () => {
     const server = await startRedis();
     const { operationsUrl } = await startApp({ REDIS_URL: server.url });
     await untilReady(operationsUrl);

@@ -98,7 +98,7 @@ describe('authentication', () => {
     expect(plain).toMatchObject({ ok: false, error: { code: 'admin_only' } });
   });
 
-  it('lets the client try again when the keys are away', async () => {
+  it('lets the client try again when the keys are unavailable', async () => {
     const jwks = { JWT_SECRET: '', JWT_JWKS_URL: 'http://127.0.0.1:9/jwks' };
     const service = await startApp({ ...jwks, JWT_ALGORITHMS: 'RS256' });
     const header = Buffer.from('{"alg":"RS256","kid":"1"}').toString('base64url');

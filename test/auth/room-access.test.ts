@@ -46,7 +46,7 @@ describe('room access by claims', () => {
     [['ab*ba'], 'aba', false],
     [['x', '*-public'], 'news-public', true],
     [[], 'lobby', false],
-  ])('%j and %s: %s', (rooms, room, allowed) => {
+  ])('of %j to room %s is %s', (rooms, room, allowed) => {
     expect(claims({ id: 'alice', rooms }, room)).toBe(allowed);
   });
 

@@ -40,7 +40,7 @@ async function serveKeys() {
 }
 
 describe('token', () => {
-  it('tells who the user is and until when', async () => {
+  it('says who the user is and until when', async () => {
     const token = sign({ sub: 'alice', role: 'admin', rooms: ['team-*'] });
     const verdict = await hmac(token);
     expect(verdict).toMatchObject({
@@ -122,7 +122,7 @@ describe('token', () => {
     expect((await verify(keySet.signWith(kid))).ok).toBe(true);
   });
 
-  it('tells a key set that is away from a token that is wrong', async () => {
+  it('distinguishes an unavailable key set from a wrong token', async () => {
     const keySet = await serveKeys();
     const kid = keySet.add();
     keySet.state.broken = true;

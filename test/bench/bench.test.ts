@@ -1,13 +1,11 @@
 // The pieces of the benchmark measure what they say.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startChild } from '../../bench/child.ts';
 import { type Kind, startFleet, total } from '../../bench/fleet.ts';
 import { readFrames, textFrame } from '../../bench/frames.ts';
 import { type Row, withTable } from '../../bench/report.ts';
 import { summarize } from '../../bench/statistics.ts';
-
-const joinMs = 300; // nobody tells these clients that their room is subscribed
+import { until } from '../harness/processes.ts';
 
 async function running(kind: Kind, rooms: string[]) {
   const load = await startChild('load.ts');
@@ -17,7 +15,10 @@ async function running(kind: Kind, rooms: string[]) {
   });
   const plans = rooms.map((room, i) => ({ port: fleet.ports[i % 2], auth: { room } }));
   await load.call('open', { plans, ordered: true });
-  await sleep(joinMs);
+  await until('all have joined', async () => {
+    const counts = await Promise.all(fleet.pods.map((pod) => pod.call<number>('joined')));
+    return counts.reduce((sum, count) => sum + count) === rooms.length;
+  });
   return { load, fleet };
 }
 

@@ -9,13 +9,16 @@ const replicasOf = (values: Record<string, unknown>) =>
   only(render(values), 'Deployment', 'mooring').spec.replicas;
 
 describe('autoscaling', () => {
-  it.each(['none', 'resource', 'connections', 'keda'])('%s: one owner of replicas', (mode) => {
-    const keda = mode === 'keda' ? { prometheusUrl: 'http://prometheus' } : {};
-    const manifests = render({ autoscaling: { mode, keda } });
-    const owners = kinds(manifests).filter((kind) => /Autoscaler|ScaledObject/.test(kind));
-    const replicas = replicasOf({ autoscaling: { mode, keda } });
-    expect(owners.length + (replicas === undefined ? 0 : 1)).toBe(1);
-  });
+  it.each(['none', 'resource', 'connections', 'keda'])(
+    'by %s leaves replicas to one owner',
+    (mode) => {
+      const keda = mode === 'keda' ? { prometheusUrl: 'http://prometheus' } : {};
+      const manifests = render({ autoscaling: { mode, keda } });
+      const owners = kinds(manifests).filter((kind) => /Autoscaler|ScaledObject/.test(kind));
+      const replicas = replicasOf({ autoscaling: { mode, keda } });
+      expect(owners.length + (replicas === undefined ? 0 : 1)).toBe(1);
+    },
+  );
 
   it('on connections aims at the capacity beside CPU', () => {
     const { spec } = only(render(scenario('connections')), 'HorizontalPodAutoscaler');
@@ -24,20 +27,20 @@ describe('autoscaling', () => {
     expect(cpu.containerResource).toMatchObject({ name: 'cpu', container: 'mooring' });
   });
 
-  it('goes up fast, and down by one pod after a quiet while and a drain', () => {
+  it('scales up fast, and down by one pod after a quiet while and a drain', () => {
     const { behavior } = only(render(scenario('connections')), 'HorizontalPodAutoscaler').spec;
     expect(behavior.scaleUp.policies).toContainEqual({ type: 'Pods', value: 4, periodSeconds: 30 });
     expect(behavior.scaleDown.stabilizationWindowSeconds).toBe(600);
     expect(behavior.scaleDown.policies).toEqual([{ type: 'Pods', value: 1, periodSeconds: 78 }]);
   });
 
-  it('takes raw metrics and behaviour', () => {
+  it('accepts raw metrics and behavior', () => {
     const { spec } = only(render(scenario('shared-redis')), 'HorizontalPodAutoscaler');
     expect(spec.metrics).toHaveLength(1);
     expect(spec.behavior.scaleDown).toEqual({ stabilizationWindowSeconds: 60 });
   });
 
-  it('with KEDA takes no answer for no answer', () => {
+  it('with KEDA treats a missing answer as missing, not as zero', () => {
     const { spec } = only(render(scenario('keda')), 'ScaledObject');
     expect(spec.triggers[0].metadata.ignoreNullValues).toBe('false');
     expect(spec.fallback.behavior).toBe('currentReplicasIfHigher');

@@ -88,7 +88,7 @@ describe('exposure through other controllers', () => {
       'nginx.org/sticky-cookie-services',
       /^serviceName=mooring mooring-pod /,
     ],
-  ])('%s: affinity on the %s', (name, kind, key, value) => {
+  ])('sets the affinity of %s on the %s', (name, kind, key, value) => {
     const { annotations } = only(render(scenario(name)), kind, 'mooring').metadata;
     if (value instanceof RegExp) expect(annotations[key]).toMatch(value);
     else expect(annotations[key]).toBe(value);
@@ -119,7 +119,7 @@ describe('exposure through other controllers', () => {
     },
   );
 
-  it('gateway: the same affinity, no time-outs, the 503 tried elsewhere', () => {
+  it('sets the same affinity with gateway, no timeouts, and retries a 503 elsewhere', () => {
     const manifests = render(scenario('gateway'));
     const [rule] = only(manifests, 'HTTPRoute').spec.rules;
     expect(rule.sessionPersistence).toMatchObject({ sessionName: 'mooring-pod', type: 'Cookie' });
@@ -135,7 +135,7 @@ describe('exposure through other controllers', () => {
     expect(rule.sessionPersistence).toEqual({ sessionName: 'chat', type: 'Header' });
   });
 
-  it('none: nothing leads in', () => {
+  it('is absent with none', () => {
     const manifests = render(scenario('single'));
     expect(manifests.filter(({ kind }) => /Ingress|Route/.test(kind))).toEqual([]);
   });

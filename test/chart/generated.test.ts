@@ -6,7 +6,7 @@ import { settings } from '../../service/config/schema.ts';
 import { chart, scenario, scenarios } from './render.ts';
 
 describe('what is generated from values.yaml', () => {
-  it.each([...generated()])('is up to date: %s; else run `npm run chart`', (file, content) => {
+  it.each([...generated()])('is up to date: %s; else run `make generate`', (file, content) => {
     expect(readFileSync(file, 'utf8')).toBe(content);
   });
 

@@ -82,7 +82,7 @@ describe('monitoring', () => {
     }
   });
 
-  it('takes no interval that the alerts cannot work with', () => {
+  it('rejects an interval that the alerts cannot work with', () => {
     expect(template({ monitoring: { interval: '2m' } }).ok).toBe(false);
   });
 });

@@ -21,7 +21,7 @@ describe('the NetworkPolicy of the service', () => {
     expect(policyOf().policyTypes).toEqual(['Ingress', 'Egress']);
   });
 
-  it('and whatever else it was told to call, by its port', () => {
+  it('lets the service reach whatever else it is configured to call, by its port', () => {
     expect(egressPorts(scenario('external-redis'))).toEqual([
       [53, 53],
       [6380, 443],

@@ -47,7 +47,7 @@ describe('the Redis of the release', () => {
     expect(all(render(scenario('existing-secrets')), 'Secret')).toEqual([]);
   });
 
-  it('exports figures on request', () => {
+  it('exports metrics on request', () => {
     const { metadata, spec: set } = only(render(scenario('connections')), 'StatefulSet').spec
       .template;
     expect(metadata.annotations['prometheus.io/port']).toBe('9121');

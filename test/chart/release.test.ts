@@ -178,7 +178,7 @@ describe('the notes', () => {
     }
   });
 
-  it('are quiet about what is well', () => {
+  it('say nothing about what is well', () => {
     const notes = notesOf({ ...scenario('cluster-nginx') });
     expect(notes).not.toContain('in the clear');
     expect(notes).not.toContain('test page');

@@ -21,7 +21,7 @@ const drains: [Values][] = [
   [{ ...gateway, drain: { seconds: 0, settleSeconds: 0 } }],
 ];
 
-describe('a roll-out', () => {
+describe('a rollout', () => {
   it.each(drains)('leaves time to drain and a margin: %o', (values) => {
     const { pod, config } = rolloutOf(values);
     const graceMs = pod.terminationGracePeriodSeconds * 1000;

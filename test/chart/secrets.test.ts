@@ -4,7 +4,7 @@ import { all, only, render, scenario } from './render.ts';
 const podOf = (values = {}) => only(render(values), 'Deployment', 'mooring').spec.template;
 
 describe('secrets', () => {
-  it('are strong and made anew for each install', () => {
+  it('are strong and generated for each install', () => {
     const [first, second] = ['one', 'two'].map(
       (namespace) => only(render({}, { namespace }), 'Secret', 'mooring').data,
     );

@@ -10,7 +10,7 @@ import { connected, next } from '../harness/service.ts';
 const transports = ['websocket']; // what is sent together arrives apart
 
 describe('rooms', () => {
-  it('tell who joins, show the newcomer the history, and answer with members', async () => {
+  it('announce who joins, show the new member the history, and answer with members', async () => {
     const { member, user } = await startChat();
     const alice = await member('alice');
     await alice.emitWithAck('send_message', { roomId: 'lobby', text: 'hello' });
@@ -65,17 +65,19 @@ describe('rooms', () => {
     const alice = await member('alice');
     const bob = await member('bob');
     bob.io.reconnection(false);
-    const lostAt = Date.now();
     const left = next(alice, 'user_left');
     bob.io.engine.close();
     await left;
-    expect(Date.now() - lostAt).toBeGreaterThanOrEqual(1000);
+    bob.connect();
+    await next(bob, 'connect');
+    expect(bob.recovered).toBe(false);
   });
 
   it('say nothing of a connection that came back', async () => {
     const { member } = await startChat({ RECOVERY_MS_MAX: '3000' });
     const [alice, bob, carol] = [await member('alice'), await member('bob'), await member('carol')];
     const departures = recording(alice, 'user_left');
+    bob.io.reconnectionDelay(50); // else a busy machine takes longer than the window
     bob.io.engine.close();
     await next(bob, 'connect');
     expect(bob.recovered).toBe(true);
@@ -127,18 +129,17 @@ describe('rooms', () => {
       .toEqual(['alice']);
   });
 
-  it('take everybody back in no time when all connections were lost at once', async () => {
+  it('take back a hundred thousand connections that were lost at once', async () => {
     const services = { presence: createMemoryPresence(), recoveryMs: 60_000 } as Services;
     const departures = createDepartures(services, () => {});
-    const sockets = Array.from({ length: 10_000 }, (_, i) => `socket-${i}`);
+    const sockets = Array.from({ length: 100_000 }, (_, i) => `socket-${i}`);
     for (const socketId of sockets) {
       for (const roomId of ['a', 'b', 'c']) {
         departures.after('transport close', socketId, { roomId, userId: socketId });
       }
     }
-    const startedAt = performance.now();
-    for (const socketId of sockets) expect(departures.cancel(socketId)).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(1_000); // 3 s when each looks through all
+    // This takes five minutes, and runs into the time limit, when each looks through all.
+    expect(sockets.filter((socketId) => !departures.cancel(socketId))).toEqual([]);
     await departures.close();
   });
 });

@@ -2,7 +2,8 @@
 import { execFile } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { parseCheck } from '../../service/cli/check/options.ts';
-import { secret, startProcess, untilReady } from '../harness/service.ts';
+import { surroundings } from '../harness/processes.ts';
+import { secret, startApp, untilReady } from '../harness/service.ts';
 
 const key = { secret, algorithm: 'HS256' };
 
@@ -10,7 +11,8 @@ const key = { secret, algorithm: 'HS256' };
 function run(args: string[], env: Record<string, string> = { JWT_SECRET: secret }) {
   return new Promise<{ status: unknown; output: string; errors: string }>((resolve) => {
     const command = ['service/main.ts', 'check', ...args];
-    execFile(process.execPath, command, { env }, (error, output, errors) =>
+    const options = { env: { ...surroundings(), ...env } };
+    execFile(process.execPath, command, options, (error, output, errors) =>
       resolve({ status: error ? error.code : 0, output, errors }),
     );
   });
@@ -19,7 +21,7 @@ function run(args: string[], env: Record<string, string> = { JWT_SECRET: secret 
 describe('the command', () => {
   it('exits 0 with a table when nothing fails, with tokens as the service asks for', async () => {
     const issued = { JWT_ISSUER: 'me', JWT_AUDIENCE: 'chat', JWT_ALGORITHMS: 'HS512' };
-    const { url, operationsUrl } = await startProcess(issued);
+    const { url, operationsUrl } = await startApp(issued);
     await untilReady(operationsUrl);
     const env = { JWT_SECRET: secret, ...issued };
     const { status, output } = await run([url, '--quick', '--times', '4'], env);
@@ -29,7 +31,7 @@ describe('the command', () => {
   });
 
   it('exits 1 with the cause and the setting when its secret is another', async () => {
-    const { url, operationsUrl } = await startProcess();
+    const { url, operationsUrl } = await startApp();
     await untilReady(operationsUrl);
     const env = { JWT_SECRET: `not ${secret}` };
     const { status, output, errors } = await run([url, '--json'], env);

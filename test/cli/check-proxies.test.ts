@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { runCheck } from '../../service/cli/check/check.ts';
 import { parseCheck } from '../../service/cli/check/options.ts';
 import { startNginx, upgradable, upstream } from '../harness/nginx.ts';
+import { surroundings } from '../harness/processes.ts';
 import { startRedis } from '../harness/redis.ts';
 import { startScratchFleet } from '../harness/scratch-fleet.ts';
 import { secret, startApp, untilReady } from '../harness/service.ts';
@@ -31,10 +32,10 @@ async function joinedReplicas(count: number) {
 
 it('finds nothing wrong with three replicas behind ip_hash', async () => {
   const fleet = await startScratchFleet();
-  onTestFinished(() => fleet.close(), 20_000);
+  onTestFinished(() => fleet.close());
   const seconds = fleet.replicas.flatMap(({ address }) => ['--second', address]);
   const args = ['service/main.ts', 'check', fleet.address, '--quick', '--json', '--pods', '2'];
-  const env = { JWT_SECRET: fleet.jwtSecret };
+  const env = { ...surroundings(), JWT_SECRET: fleet.jwtSecret };
   const { stdout } = await promisify(execFile)(process.execPath, [...args, ...seconds], { env });
   const { ok, pods, results } = JSON.parse(stdout);
   expect([ok, pods.length]).toEqual([true, 2]);
@@ -42,7 +43,7 @@ it('finds nothing wrong with three replicas behind ip_hash', async () => {
   for (const name of ['websocket', 'upgrade', 'polling']) expect(detail(name)).toMatch(/^20 of 20/);
   expect(detail('message')).toMatch(/^both ways between mooring-\d and mooring-\d/);
   expect(detail('affinity')).toContain('without a cookie');
-}, 40_000);
+});
 
 /** Affinity by cookie, with what nginx had before it had `sticky cookie`. */
 const byCookie = (urls: string[], attributes: string) => `
@@ -95,9 +96,9 @@ it('finds replicas that do not share a Redis', async () => {
   const { urls } = await replicas(2);
   const { states } = await check(urls[0] as string, '--quick', '--second', urls[1] as string);
   expect(states).toMatchObject({ polling: 'holds', message: 'message_lost' });
-}, 15_000);
+});
 
-it('finds a door that drops the headers of the upgrade', async () => {
+it('finds a proxy that drops the headers of the upgrade', async () => {
   const { urls } = await replicas(1);
   const url = await startNginx(`server { listen PORT; location / { proxy_pass ${urls[0]}; } }`);
   const { ok, states } = await check(url, '--quick');
@@ -124,10 +125,10 @@ it('finds a read timeout that is shorter than the ping interval', async () => {
     'idle polling': 'idle_cut',
   });
   const idle = results.find(({ name }) => name === 'idle websocket');
-  expect(idle?.detail).toMatch(/^cut after 1\.\d s/);
+  expect(idle?.detail).toMatch(/^cut after \d+\.\d s/);
 });
 
-it('tells no pod, no rule and a refusal of the door apart', async () => {
+it('distinguishes no pod, no rule and a refusal by the proxy', async () => {
   const url = await startNginx(`server { listen PORT;
     location /gone { proxy_pass http://127.0.0.1:1; }
     location /closed { return 403; }

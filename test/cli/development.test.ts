@@ -5,7 +5,7 @@ import { connected, next, startProcess, until } from '../harness/service.ts';
 
 const printed = /(http:\S+)$.*alice +(\S+)$.*on (http:.+), its key:\n +(\S+)$/ms;
 
-it('the tokens and the API key that it prints are good', async () => {
+it('the tokens and the API key that it prints are accepted', async () => {
   const made = { JWT_SECRET: '', API_KEY: '' };
   const development = ['sh', '-c', 'exec "$@" --development', 'sh'];
   const service = await startProcess(made, development);

@@ -48,7 +48,7 @@ it('the peak is sought in any second, not only in those of the clock', () => {
 const record = (client: number, changes: object = {}) =>
   Object.assign(createRecord(client, ['websocket']), changes);
 
-it('the spread counts empty pods, and nobody who is away', () => {
+it('the spread counts empty pods, and no client that is disconnected', () => {
   const records = ['a-1', 'a-1', 'a-2', 'b-1', 'a-2', 'a-1', undefined].map((pod, i) =>
     record(i, { pod }),
   );

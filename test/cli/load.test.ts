@@ -58,20 +58,22 @@ describe('the load client', () => {
     await acknowledged(5, load);
     const isLoad = (socket: { data: { user: { id: string } } }) =>
       /^load-\d$/.test(socket.data.user.id);
+    const closedAt = performance.now();
     for (const socket of app.io.of('/').sockets.values()) if (isLoad(socket)) socket.conn.close();
     await until('all are back', () => load.records().every(({ returns }) => returns.length === 1));
+    const passedMs = performance.now() - closedAt;
     const report = await load.report();
     expect(report).toMatchObject({ reconnects: { 1: 6 }, returns: 6, recovered: 6, away: 0 });
     expect(report.delivery).toMatchObject({ lost: 0, doubled: 0, reordered: 0 });
     expect(report.awayMs.p50).toBeGreaterThan(400); // the stock client waits for a second, ±50 %
-    expect(report.awayMs.max).toBeLessThan(2_500);
+    expect(report.awayMs.max).toBeLessThanOrEqual(passedMs);
     expect(report.disconnects).toMatchObject({ reasons: { 'transport close': 6 } });
     load.mark();
     await acknowledged(5, load);
     expect(await load.report()).toMatchObject({ reconnects: { 0: 6 }, returns: 0 });
   });
 
-  it('notices what a server loses, doubles and exchanges', async () => {
+  it('notices what a server loses, duplicates and reorders', async () => {
     const { url } = await startPlain((io) => {
       const waiting: object[] = [];
       io.on('connection', (socket) => {

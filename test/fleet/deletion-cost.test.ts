@@ -23,7 +23,7 @@ const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 
 type Server = Awaited<ReturnType<typeof startApiServer>>;
 
-function keep(server: Server, cost: () => number | undefined, everyMsMin = 50) {
+function keep(server: Server, cost: () => number | undefined, everyMsMin = 50, msMax = 10_000) {
   const logged: Line[] = [];
   const log = createLog('info', 'pod-1', { write: (line) => void logged.push(JSON.parse(line)) });
   const metrics = createMetrics();
@@ -34,8 +34,8 @@ function keep(server: Server, cost: () => number | undefined, everyMsMin = 50) {
   };
   const kept = keepDeletionCost({
     ...{ after: Promise.resolve(), cost, metrics, log },
-    annotate: annotatePod(pod, server.account.folder, 300),
-    times: { lookMs: 10, everyMsMin, retryMsMax: 300 },
+    annotate: annotatePod(pod, server.account.folder, msMax),
+    times: { lookMs: 10, everyMsMin, retryMsMax: Math.max(300, everyMsMin) },
   });
   onTestFinished(kept.close);
   const counted = async () =>
@@ -88,14 +88,18 @@ it('is not written more often than it may be', async () => {
       cost *= 2;
       return cost;
     },
-    300,
+    600_000,
   );
-  await until('written four times', () => server.requests.length === 4);
-  const gaps = server.requests.slice(1).map(({ at }, i) => at - (server.requests[i]?.at ?? 0));
-  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(230); // 300 ms, give or take a fifth
+  let looks = 0;
+  keep(server, () => {
+    looks += 1;
+    return 0;
+  });
+  await until('the other one has looked often', () => looks > 20);
+  expect(server.requests).toHaveLength(2); // one of each
 });
 
-it('is written anew by who speaks for the pod again', async () => {
+it('is written again by a process that speaks for the pod again', async () => {
   const server = await startApiServer();
   let cost: number | undefined = 5;
   let looks = 0;
@@ -136,18 +140,18 @@ it('gives up on an API server that does not answer, and tries again', async () =
   const server = await startApiServer((response, number) => {
     if (number > 1) takes(response, number);
   });
-  const { logged } = keep(server, () => 1);
+  const { logged } = keep(server, () => 1, 50, 1_000);
   await until('it works', () => logged.some(({ level }) => level === 'info'));
-  expect(logged[0]?.err?.message).toBe('the API server took more than 300 ms');
+  expect(logged[0]?.err?.message).toBe('the API server took more than 1000 ms');
   expect([server.requests.length, server.ended.count]).toEqual([2, 2]);
 });
 
 it('lets go of an open request when it is closed, and says nothing', async () => {
   const server = await startApiServer(() => {});
-  const { close, logged, counted } = keep(server, () => 1);
+  const { close, logged, counted } = keep(server, () => 1, 50, 600_000);
   await until('asked', () => server.requests.length === 1);
   close();
-  await until('let go', () => server.ended.count === 1, 250); // the time limit is 300 ms
+  await until('let go', () => server.ended.count === 1);
   expect([server.requests.length, logged, await counted()]).toEqual([1, [], 0]);
 });
 
@@ -173,7 +177,7 @@ it('is the sum of the processes of a pod, said by one of them', () => {
   expect(costOf([])).toBeUndefined(); // nothing is known yet
 });
 
-it('harms no service that has no account', async () => {
+it('does no harm to a service without an account', async () => {
   const pod = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '1' };
   const { operationsUrl, logged } = await startApp({ POD_DELETION_COST: 'on', ...pod });
   const failures = async () =>

@@ -64,7 +64,7 @@ describe('the newest release', () => {
     expect(await third.hears()).toEqual({ a: 1, b: 2 });
   });
 
-  it('is the old one again after a roll-back', async () => {
+  it('is the old one again after a rollback', async () => {
     const start = await startFleet();
     const first = await start('a', 'a-1');
     const second = await start('b', 'b-1');

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { childrenOf } from '../harness/processes.ts';
 import {
   connected,
   next,
@@ -47,77 +47,72 @@ const webSocket = (url: string) => `${url}/socket.io/?EIO=4&transport=websocket`
 
 describe('shutdown', () => {
   it('spreads the closes, so that clients come back one by one, and exits 0', async () => {
-    const service = await startProcess({ DRAIN_MS_MAX: '1000', ENDPOINT_DELAY_MS: '300' });
+    const service = await startProcess({ DRAIN_MS_MAX: '1000', ENDPOINT_DELAY_MS: '1000' });
     await untilReady(service.operationsUrl);
-    const closedAt: number[] = [];
-    const reasons = new Set<string>();
+    const reasons: string[] = [];
     const clients = Array.from({ length: 40 }, () =>
       service.connect('alice', { transports: ['websocket'], reconnection: false }),
     );
-    for (const client of clients) {
-      client.on('disconnect', (reason) => {
-        closedAt.push(Date.now());
-        reasons.add(reason);
-      });
-    }
+    for (const client of clients) client.on('disconnect', (reason) => reasons.push(reason));
     await Promise.all(clients.map(connected));
-    const signalledAt = Date.now();
     service.child.kill('SIGTERM');
     await until('readiness is off', async () => (await readyStatus(service.operationsUrl)) === 503);
-    expect(closedAt).toEqual([]); // proxies learn first
+    expect(reasons).toEqual([]); // proxies learn first
     const healthy = await fetch(`${service.operationsUrl}/healthz`);
     expect(healthy.status).toBe(200);
     expect(await samples(service.operationsUrl, 'draining')).toEqual({ '': 1 });
+    let servedMeanwhile = 0;
+    while (reasons.length < 40) {
+      const { length: closed } = reasons;
+      await until('the next one is closed', () => reasons.length > closed);
+      const open = clients.find((client) => client.connected);
+      const served = await open
+        ?.timeout(500)
+        .emitWithAck('join_room', 'lobby')
+        .catch(() => {});
+      if (served?.ok) servedMeanwhile += 1;
+    }
+    expect(servedMeanwhile).toBeGreaterThan(3);
     expect((await service.exited)[0]).toBe(0);
-    const first = Math.min(...closedAt) - signalledAt;
-    const span = Math.max(...closedAt) - Math.min(...closedAt);
-    expect(closedAt).toHaveLength(40);
-    expect(first).toBeGreaterThanOrEqual(290);
-    expect(span).toBeGreaterThan(500);
-    expect([...reasons]).toEqual(['transport close']); // a client comes back after this one
+    expect(new Set(reasons)).toEqual(new Set(['transport close'])); // after which clients return
   });
 
-  it('takes under two seconds in development with nobody connected', async () => {
-    const service = await startProcess({ DRAIN_MS_MAX: '12000' }, []);
+  it('does not wait for the drain with nobody connected', async () => {
+    const service = await startProcess({ DRAIN_MS_MAX: '600000' }, []);
     await untilReady(service.operationsUrl);
-    const signalledAt = Date.now();
     service.child.kill('SIGINT');
     expect(await service.exited).toEqual([0, null]);
-    expect(Date.now() - signalledAt).toBeLessThan(2000);
   });
 
-  it('closes polling before proxies cut it off, within a second', async () => {
-    const service = await startProcess({ DRAIN_MS_MAX: '1000', ENDPOINT_DELAY_MS: '3000' });
+  it('closes polling before proxies cut it off, while everything else goes on', async () => {
+    const service = await startProcess({ DRAIN_MS_MAX: '1000', ENDPOINT_DELAY_MS: '600000' });
     await untilReady(service.operationsUrl);
     const options = { transports: ['polling'], reconnection: false };
     const client = await connected(service.connect('alice', options));
-    const signalledAt = Date.now();
+    const other = await connected(service.connect('bob', { transports: ['websocket'] }));
     service.child.kill('SIGTERM');
     await next(client, 'disconnect');
-    expect(Date.now() - signalledAt).toBeLessThan(1500);
+    expect(await other.emitWithAck('join_room', 'lobby')).toMatchObject({ ok: true });
   });
 
   it.each(['websocket', 'polling'])('does not wait for a client that is gone: %s', async (name) => {
-    const service = await startProcess({ DRAIN_MS_MAX: '1000' });
+    const never = { PING_INTERVAL_MS: '600000', PING_TIMEOUT_MS: '600000' };
+    const service = await startProcess({ DRAIN_MS_MAX: '1000', ...never });
     await untilReady(service.operationsUrl);
     if (name === 'polling')
       await fetch(polling(service.url)); // and never polls
     else await openAndFallSilent(webSocket(service.url));
-    const signalledAt = Date.now();
     service.child.kill('SIGTERM');
     expect(await service.exited).toEqual([0, null]);
-    expect(Date.now() - signalledAt).toBeLessThan(4500);
   });
 
   it('ends at once on a second signal', async () => {
-    const service = await startProcess({ ENDPOINT_DELAY_MS: '60000' });
+    const service = await startProcess({ ENDPOINT_DELAY_MS: '600000' });
     await untilReady(service.operationsUrl);
     service.child.kill('SIGTERM');
     await until('it drains', async () => (await readyStatus(service.operationsUrl)) === 503);
-    const signalledAt = Date.now();
     service.child.kill('SIGTERM');
     expect((await service.exited)[0]).toBe(143);
-    expect(Date.now() - signalledAt).toBeLessThan(1000);
   });
 
   it.runIf(process.getuid?.() === 0)(
@@ -126,8 +121,7 @@ describe('shutdown', () => {
       const unshare = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
       const service = await startProcess({ APPLICATION: 'test/harness/ticking.ts' }, unshare);
       await untilReady(service.operationsUrl);
-      const pid = Number(execFileSync('pgrep', ['-P', String(service.child.pid)]));
-      process.kill(pid, 'SIGTERM');
+      for (const pid of childrenOf(service.child.pid)) process.kill(pid, 'SIGTERM');
       expect(await service.exited).toEqual([0, null]);
     },
   );

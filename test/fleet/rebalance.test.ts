@@ -113,7 +113,7 @@ describe('after a scale-up', () => {
     expect(simulate(start, 60).moved).toBe(0);
   });
 
-  it('newcomers are refused by one that shed until it has less than its share', () => {
+  it('new clients are refused by a process that shed until it has less than its share', () => {
     const steering = createSteering(settings);
     const steer = (own: number, others: number[], now: number) => {
       const fleet = others.map((connections) => replica({ connections }));
@@ -125,7 +125,7 @@ describe('after a scale-up', () => {
     expect(steer(30, [45, 27], 3_000)).toBe(undefined);
   });
 
-  it('while clients stream in evenly nobody refuses, though each hears late of the others', () => {
+  it('no process refuses while clients arrive evenly, though each learns late', () => {
     const beatsMs = [0, 300, 600]; // each says and hears at its own time of the second
     const said = beatsMs.map(() => replica({ connections: 0 }));
     const deciders = beatsMs.map(() => createSteering(settings));
@@ -143,7 +143,7 @@ describe('after a scale-up', () => {
     }
   });
 
-  it('nobody is moved in the middle of a roll-out: the next ones go where there is room', () => {
+  it('no client is moved during a rollout, and the next ones go where there is room', () => {
     const steering = createSteering(settings);
     const own = replica({ generation: 2, connections: 100 });
     const empty = replica({ generation: 2, connections: 0 });

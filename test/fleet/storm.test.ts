@@ -6,7 +6,7 @@ import type { Replica } from '../../service/stores/fleet.ts';
 import { get } from '../harness/backend.ts';
 import { startRedis } from '../harness/redis.ts';
 import { replica } from '../harness/replica.ts';
-import { samples, startProcess, until, untilReady } from '../harness/service.ts';
+import { samples, startApp, until, untilReady } from '../harness/service.ts';
 
 describe('a handshake in a storm, with 100 per second for each', () => {
   it.each<[string, number, number[], boolean]>([
@@ -110,7 +110,7 @@ describe('two processes in a storm', () => {
   async function startTwo() {
     const { url: REDIS_URL } = await startRedis();
     const env = { REDIS_URL, SETTLE_MS: '0', HANDSHAKES_PER_SECOND_MAX: '20' };
-    const services = await Promise.all([startProcess(env), startProcess(env)]);
+    const services = await Promise.all([startApp(env), startApp(env)]);
     await Promise.all(services.map(({ operationsUrl }) => untilReady(operationsUrl)));
     await until('they know each other', async () => {
       const fleets = await Promise.all(services.map((one) => get(one.operationsUrl, 'pods')));
@@ -131,7 +131,8 @@ describe('two processes in a storm', () => {
 
   it('send clients to each other, and nobody away', async () => {
     const [first, second] = await startTwo();
-    for (let n = 0; n < 60; n += 1) expect(await offer([first, second])).toBe(200);
+    const burst = Array.from({ length: 60 }, () => offer([first, second]));
+    expect(await Promise.all(burst)).toEqual(Array(60).fill(200));
     const refusals = await samples(first.operationsUrl, 'refusals_total');
     expect(refusals['code="storm"']).toBeGreaterThan(0);
   });

@@ -1,4 +1,5 @@
 // Clients that find another replica when theirs is gone, and what they got.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Socket } from 'socket.io-client';
 import { connected, until } from './service.ts';
 
@@ -44,6 +45,9 @@ export async function joined(client: Socket, rooms: string[]) {
   return { client, seen };
 }
 
+/** What a simulated client waits between two requests. */
+export const think = () => sleep(5);
+
 /** Numbers messages of several rooms without pause; keeps which of them were acknowledged. */
 export function startStream(client: Socket, rooms: string[]) {
   const acknowledged = new Map<string, string[]>(rooms.map((room) => [room, []]));
@@ -57,7 +61,7 @@ export function startStream(client: Socket, rooms: string[]) {
       const request = { roomId: room, text, id: `m${text}` };
       const reply = await client.timeout(5000).emitWithAck('send_message', request).catch(String);
       if (reply.ok) acknowledged.get(room)?.push(text);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await think();
     }
   })();
   return {

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mintToken } from '../../service/auth/tokens.ts';
 
 export const secret = 'a secret for tests that is long enough';
@@ -32,6 +33,12 @@ export interface Claims {
 export const tokenFor = (user: string | Claims, ttlSeconds = 60) =>
   mintToken(secret, typeof user === 'string' ? { sub: user } : user, ttlSeconds);
 
+/** What a process needs of the environment of the tests. */
+export function surroundings(): Env {
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
+  return { PATH, NODE_COMPILE_CACHE };
+}
+
 /** `service/main.ts` as a process of its own, on free ports unless `env` names them. */
 export async function launchService(env: Env = {}, command: string[] = []) {
   const port = env.PORT ?? String(await freePort());
@@ -39,7 +46,7 @@ export async function launchService(env: Env = {}, command: string[] = []) {
   const ports = { PORT: port, OPERATIONS_PORT: operationsPort };
   const node = [...command, process.execPath, 'service/main.ts'];
   const child = spawn(node[0] as string, node.slice(1), {
-    env: { PATH: process.env.PATH, ...defaults, ...env, ...ports },
+    env: { ...surroundings(), ...defaults, ...env, ...ports },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = collect(child);
@@ -109,12 +116,12 @@ export function collect(child: ChildProcess): () => string {
 export async function until(
   name: string,
   condition: () => boolean | Promise<boolean>,
-  msMax = 10_000,
+  msMax = 30_000,
 ): Promise<void> {
   const end = Date.now() + msMax;
-  while (!(await condition())) {
+  for (let pauseMs = 5; !(await condition()); pauseMs = Math.min(2 * pauseMs, 80)) {
     if (Date.now() > end) throw new Error(`not within ${msMax} ms: ${name}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(pauseMs);
   }
 }
 
@@ -145,7 +152,7 @@ export const readyStatus = (operationsUrl: string) =>
     () => 0,
   );
 
-export const untilReady = (operationsUrl: string, msMax = 20_000) =>
+export const untilReady = (operationsUrl: string, msMax = 40_000) =>
   until('ready', async () => (await readyStatus(operationsUrl)) === 200, msMax);
 
 /** Ids of the processes that a process has started, as Linux tells. */

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import type { Ports } from '../../ingress/nginx/fleet/settings.ts';
 import { type Fleet, startFleet } from '../../ingress/nginx/fleet/start.ts';
+import { mintToken } from '../../service/auth/tokens.ts';
+
+const tokenSeconds = 600;
 
 export type Home = 0 | 1 | 2;
 export const homes = [0, 1, 2] as const;
@@ -30,24 +33,24 @@ export async function startScratchFleet(environment: Record<string, string> = {}
     unattended: true,
   });
   const sockets = new Set<Socket>();
-  const tokens = new Map<string, Promise<string>>();
-  const token = (user: string, role: string) => {
-    const key = `${user} ${role}`;
-    if (!tokens.has(key)) tokens.set(key, fleet.token(user, role));
-    return tokens.get(key) as Promise<string>;
-  };
   let clients = 0;
 
   return Object.assign(fleet, {
     stateFolder,
     /** A client that is not connected yet; handlers come first. */
-    async client({ user = 'alice', role, home = 0, namespace = '/', ...rest }: ClientOptions = {}) {
+    async client({
+      user = 'alice',
+      role = 'user',
+      home = 0,
+      namespace = '/',
+      ...rest
+    }: ClientOptions = {}) {
       const socket = io(fleet.address + namespace, {
         autoConnect: false,
         forceNew: true,
         reconnectionDelay: 50,
         reconnectionDelayMax: 200,
-        auth: { token: await token(user, role ?? 'user') },
+        auth: { token: mintToken(fleet.jwtSecret, { sub: user, role }, tokenSeconds) },
         extraHeaders: { 'X-Forwarded-For': addressWithHome(home, clients++) },
         ...rest,
       });

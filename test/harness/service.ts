@@ -83,8 +83,8 @@ export async function connected(client: Socket): Promise<Socket> {
 
 export function next(client: Socket, event: string): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`no ${event} within 8 s`));
-    const timer = setTimeout(late, 8000);
+    const late = () => reject(new Error(`no ${event} within 30 s`));
+    const timer = setTimeout(late, 30_000);
     client.once(event, (...args: unknown[]) => {
       clearTimeout(timer);
       resolve(args);

@@ -24,7 +24,7 @@ export function watchAlerts(url: () => string) {
       // A replica that starts has no Redis for a moment: what pages has to hold for a minute.
       const others = async () =>
         pages((await nowTrue()).filter((one) => one !== name && !before.includes(one)));
-      await until('nothing else stays true', async () => (await others()).length === 0, 3_000);
+      await until('nothing else stays true', async () => (await others()).length === 0, 20_000);
       await undo();
     },
     settled: (name: string) =>

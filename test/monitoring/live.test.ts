@@ -21,13 +21,28 @@ beforeAll(async () => {
   fleet = await startFleet();
   prometheus = await startPrometheus(fleet.targets);
   quiet = await startTalk(fleet);
-}, 60_000);
+});
 
 afterAll(async () => {
   quiet?.();
   fleet?.stop();
   await prometheus?.stop();
 });
+
+const returns = (query: string) =>
+  until(query, async () => (await openPrometheus(prometheus.url).now(query)).length > 0);
+
+/** Resolves when Prometheus has seen a replica as it is now. */
+const scraped = (replica: number) => {
+  const up = `up{instance="${fleet.targets[replica]}"}`;
+  return returns(`timestamp(${up} == 1) > ${Date.now() / 1_000}`);
+};
+
+/** Resolves when a replica did not answer Prometheus several times. */
+const missed = (replica: number) => {
+  const up = `up{instance="${fleet.targets[replica]}"}`;
+  return returns(`count_over_time((${up} == 0)[1m:1s]) > 3`);
+};
 
 const { nowTrue, expectAlert, settled } = watchAlerts(() => prometheus.url);
 
@@ -75,7 +90,7 @@ describe('a fault', () => {
     await settled('MooringRedisAway');
   });
 
-  it('of clients with tokens that are no good', async () => {
+  it('of clients whose tokens are refused', async () => {
     await expectAlert('MooringConnectsRefused', () => {
       for (let i = 0; i < 60; i += 1) fleet.client(i % 3, { token: 'none' });
     });
@@ -90,7 +105,7 @@ describe('a fault', () => {
     });
   });
 
-  it('of clients that send what nobody understands', async () => {
+  it('of clients that send malformed requests', async () => {
     const client = fleet.client(0);
     await expectAlert('MooringRequestsRefused', () => {
       for (let i = 0; i < 300; i += 1) client.emit('join_room', { no: 'name' });
@@ -121,7 +136,7 @@ describe('a fault', () => {
   it('of a replica that restarts again and again', async () => {
     await expectAlert('MooringPodRestarts', async () => {
       await fleet.restart(2);
-      await new Promise((resolve) => setTimeout(resolve, 2_000)); // the time of a scrape
+      await scraped(2);
       await fleet.restart(2);
     });
   });
@@ -131,7 +146,7 @@ describe('a fault', () => {
     await expectAlert(
       'MooringPodSilent',
       () => child.kill('SIGSTOP'),
-      () => new Promise((resolve) => setTimeout(resolve, 2_000)),
+      () => missed(0),
     );
     await expectAlert('MooringDeliveryDelayed', () => child.kill('SIGCONT'));
   });
@@ -154,7 +169,7 @@ describe('a fault', () => {
     });
   });
 
-  it('is told in words, without a mistake in the templates', async () => {
+  it('is described without a mistake in the templates', async () => {
     const firing = await openPrometheus(prometheus.url).now('ALERTS');
     expect(firing.length).toBeGreaterThan(3);
     const response = await fetch(`${prometheus.url}/api/v1/alerts`);

@@ -50,15 +50,12 @@ function judgeAll(): string {
 }
 
 describe('generated files', () => {
-  it.each([...generated()])(
-    'are up to date: %s; else run `npm run monitoring`',
-    (path, content) => {
-      expect(readFileSync(path, 'utf8')).toBe(content);
-    },
-  );
+  it.each([...generated()])('are up to date: %s; else run `make generate`', (path, content) => {
+    expect(readFileSync(path, 'utf8')).toBe(content);
+  });
 });
 
-describe('npm run monitoring', () => {
+describe('monitoring/write.ts', () => {
   it('links to runbooks of yours, into a folder of yours', () => {
     const args = ['monitoring/write.ts', '--runbooks', 'https://wiki.example/mooring'];
     const refused = spawnSync(process.execPath, args, { encoding: 'utf8' });

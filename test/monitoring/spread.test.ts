@@ -19,7 +19,7 @@ const { expectAlert, settled } = watchAlerts(() => prometheus.url);
 beforeAll(async () => {
   fleet = await startFleet({ CONNECTIONS_MAX: `${connectionsMax}`, DRAIN_MS_MAX: '2000' });
   prometheus = await startPrometheus(fleet.targets);
-}, 60_000);
+});
 
 afterAll(async () => {
   fleet?.stop();

@@ -13,14 +13,14 @@ import {
 type Reply = { ok: boolean; error?: { code: string; retryable: boolean } };
 
 const every = { default: ['polling', 'websocket'], websocket: ['websocket'], polling: ['polling'] };
-const moveMsMax = 5_000;
+const moveMsMax = 20_000;
 
 let fleet: ScratchFleet;
 beforeAll(async () => {
   fleet = await startScratchFleet();
-}, 40_000);
+});
 afterEach(() => fleet?.disconnectAll());
-afterAll(() => fleet?.close(), 20_000);
+afterAll(() => fleet?.close());
 
 /** Connected clients of every kind, with what they saw since. */
 async function clientsOf(home: 0 | 1 | 2) {
@@ -34,7 +34,7 @@ async function clientsOf(home: 0 | 1 | 2) {
   await vi.waitFor(() => {
     const names = clients.map(({ socket }) => socket.io.engine.transport.name);
     expect(names.filter((name) => name === 'websocket')).toHaveLength(4);
-  }, 5_000);
+  }, 20_000);
   return clients;
 }
 
@@ -74,14 +74,14 @@ test("a killed replica's clients come back on the others, and on it once it is b
       await connected(await fleet.client({ home: 0 }));
       expect(await connectionsOf(lost)).toBeGreaterThan(0);
     },
-    { timeout: 10_000, interval: 200 },
+    { timeout: 20_000, interval: 200 },
   );
   // Those who found another home keep it, also with a request for each poll and send.
   for (const { socket, seen } of clients) {
     const reply = await socket.timeout(2_000).emitWithAck('join_room', 'moved');
     expect([reply.ok, seen.connects]).toEqual([true, 1]);
   }
-}, 30_000);
+});
 
 test('a draining replica is left without a refused connect', async () => {
   const [leaving] = fleet.replicas;
@@ -91,11 +91,12 @@ test('a draining replica is left without a refused connect', async () => {
   const ended = end(leaving, 'SIGTERM').finally(() => {
     gone = true;
   });
-  while (!gone) {
+  const newcomer = async () => {
     const socket = await fleet.client({ home: 0 });
     newcomers.push(record(socket));
     await connected(socket);
-  }
+  };
+  while (!gone) await Promise.all(Array.from({ length: 12 }, newcomer));
   expect(await ended).toBe('code 0');
   await vi.waitFor(() => {
     for (const { socket } of clients) expect(socket.connected).toBe(true);
@@ -105,9 +106,9 @@ test('a draining replica is left without a refused connect', async () => {
   );
   expect(newcomers.length).toBeGreaterThan(10);
   for (const { refusals } of newcomers) expect(refusals).toEqual([]);
-}, 30_000);
+});
 
-test('Redis killed under load: sends fail fast, retryable, and work again afterwards', async () => {
+test('sends fail fast and retryable while Redis is down, and work again afterwards', async () => {
   const pids = fleet.replicas.map(({ pid }) => pid);
   const sockets = await Promise.all(
     homes.map(async (home) => connected(await fleet.client({ home }))),
@@ -126,13 +127,13 @@ test('Redis killed under load: sends fail fast, retryable, and work again afterw
     replies.slice(from).filter(fits).length;
   const ok = (reply: Reply | 'none') => reply !== 'none' && reply.ok;
 
-  await vi.waitFor(() => expect(count(0, ok)).toBeGreaterThan(50), 5_000);
+  await vi.waitFor(() => expect(count(0, ok)).toBeGreaterThan(50), 20_000);
   fleet.redis.signal('SIGKILL');
   await fleet.redis.exited;
-  await vi.waitFor(() => expect(replies.length - count(0, ok)).toBeGreaterThan(100), 10_000);
+  await vi.waitFor(() => expect(replies.length - count(0, ok)).toBeGreaterThan(100), 20_000);
   await fleet.redis.start();
   const back = replies.length;
-  await vi.waitFor(() => expect(count(back, ok)).toBeGreaterThan(100), 15_000);
+  await vi.waitFor(() => expect(count(back, ok)).toBeGreaterThan(100), 20_000);
   clearInterval(load);
 
   const refused = replies.filter((reply) => !ok(reply));
@@ -148,4 +149,4 @@ test('Redis killed under load: sends fail fast, retryable, and work again afterw
   });
   sender.emit('send_message', { roomId: 'outage', text: 'after' });
   await delivered;
-}, 40_000);
+});

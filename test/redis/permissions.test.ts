@@ -53,7 +53,7 @@ describe('the documented user', () => {
     expect(log).toEqual([]);
   });
 
-  it('can miss no permission without a sentence that names it', async () => {
+  it('can lack no permission without an error that names it', async () => {
     const { redis, user, rules, env } = await restricted();
     const unused = ['+cluster|slots', '+cluster|keyslot', '+info', '+ping'];
     const needed = rules.filter((rule) => /^[+~&]/.test(rule) && !unused.includes(rule));

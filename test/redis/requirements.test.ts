@@ -43,7 +43,7 @@ async function changing(redis: Redis, said: string, shown: string): Promise<stri
 }
 
 describe('a Redis on which the promises cannot be kept', () => {
-  it('ends the start with one sentence: it may evict', async () => {
+  it('ends the start with one sentence if it may evict', async () => {
     const redis = await startRedis({ 'maxmemory-policy': 'allkeys-lru' });
     const sentence =
       'Redis may delete messages and sessions when its memory is full ' +
@@ -54,7 +54,7 @@ describe('a Redis on which the promises cannot be kept', () => {
     expect(workers.printed).toContain(sentence);
   });
 
-  it('is refused: too old, with another password, in another mode', async () => {
+  it('is refused if it is too old, has another password or runs in another mode', async () => {
     const redis = await startRedis();
     const refusal = async (env: Record<string, string>, sentence: RegExp | string) => {
       const service = await startApp(env);
@@ -76,7 +76,7 @@ describe('a Redis on which the promises cannot be kept', () => {
     await refusal({ ...given, REDIS_MODE: 'sentinel' }, 'is no Sentinel');
   });
 
-  it('later ends no process: it is logged, redis_up is 0, and it is tried again', async () => {
+  it('later ends no process, but is logged, sets redis_up to 0 and is tried again', async () => {
     const redis = await startRedis();
     const service = await startApp({ REDIS_URL: redis.url });
     await untilReady(service.operationsUrl);

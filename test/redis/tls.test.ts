@@ -7,7 +7,7 @@ import { createCertificates } from '../harness/certificates.ts';
 import { startRedis } from '../harness/redis.ts';
 import { connected, freePort, startProcess, until, untilReady } from '../harness/service.ts';
 
-it('rediss:// verifies the server; NODE_EXTRA_CA_CERTS adds a private authority', async () => {
+it('rediss:// verifies the server, and NODE_EXTRA_CA_CERTS adds a private authority', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mooring-tls-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const { authority, certificate, key } = createCertificates(folder, 'IP:127.0.0.1');

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +9,7 @@ import { trackedFiles } from './words.ts';
 const pages = trackedFiles().filter((path) => path.endsWith('.md') && existsSync(path));
 
 describe('documentation', () => {
-  it('of the configuration is what the schema says; else run `npm run docs`', () => {
+  it('of the configuration is what the schema says; else run `make generate`', () => {
     expect(readFileSync('docs/reference/configuration.md', 'utf8')).toBe(helpMarkdown());
   });
 
@@ -63,7 +64,7 @@ describe('what the pages name', () => {
   it('as an npm script is in package.json', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
     const uses = named(/\bnpm run (?:-s |--silent )?([a-z0-9:-]+)/g);
-    expect(uses.length).toBeGreaterThan(3);
+    expect(uses).not.toEqual([]);
     expect(uses.filter(({ name }) => !(name in scripts))).toEqual([]);
   });
 
@@ -123,9 +124,9 @@ function anchorsOf(page: string): string[] {
 }
 
 describe('the command line', () => {
-  it('shows every variable with --help', async () => {
-    const service = await startProcess({}, []);
-    service.child.kill('SIGKILL');
+  it('shows every variable with --help', () => {
+    const command = ['service/main.ts', '--help'];
+    expect(spawnSync(process.execPath, command).stdout.toString().trim()).toBe(helpText().trim());
     expect(helpText()).toMatch(/JWT_SECRET {2,}HMAC secret/);
     expect(helpText()).toMatch(/PORT .*\[3000\]/);
   });

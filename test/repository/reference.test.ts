@@ -38,7 +38,7 @@ const untested = (names: readonly string[]) =>
   names.filter((name) => !tests.includes(`'${name}'`) && !tests.includes(`"${name}"`));
 
 describe('the contract', () => {
-  it.each(Object.keys(sections))('lists all of %s; else run `npm run docs`', (name) => {
+  it.each(Object.keys(sections))('lists all of %s; else run `make generate`', (name) => {
     const page = read(contract);
     const sectionOf = (text: string) =>
       text.split(`<!-- begin ${name} -->`)[1]?.split('<!-- end')[0]?.split('\n');
@@ -49,7 +49,7 @@ describe('the contract', () => {
 describe('asyncapi.yaml', () => {
   const document = parse(read(asyncApi));
 
-  it('is what the definitions say; else run `npm run docs`', () => {
+  it('is what the definitions say; else run `make generate`', () => {
     expect(read(asyncApi).split('\n'), asyncApi).toEqual(generated().get(asyncApi)?.split('\n'));
   });
 

@@ -8,6 +8,7 @@ const fileLinesMax = 300;
 const functionLinesMax = 70;
 /** Longer, for a reason: each is one idea. */
 const longOnes = [
+  'service/app.ts', // the composition root reads like a table of contents
   'service/adapter/redis/engine.ts', // composes the engine
   'service/adapter/stream/channels.ts', // composes what one namespace listens to
   'service/adapter/stream/stream.ts', // composes the stream
@@ -136,6 +137,26 @@ describe('modules', () => {
   it('hold no state that changes', () => {
     const offenders = service.filter((path) => /^(let|var) /m.test(sources.get(path) as string));
     expect(offenders).toEqual([]);
+  });
+});
+
+/** What may sleep, and why. */
+const sleepers = {
+  'service/adapter/test/rooms.test.ts': 'the moment between a leave and a join is what it varies',
+};
+
+describe('tests', () => {
+  const tests = tracked.filter((path) => path.endsWith('.test.ts'));
+  const offenders = (pattern: RegExp) =>
+    tests.filter((path) => pattern.test(sources.get(path) as string)).toSorted();
+
+  it('wait for events and conditions, and do not sleep', () => {
+    const sleeping = /\bsetTimeout(\(| as |,? \}|\b.* from )/;
+    expect(offenders(sleeping)).toEqual(Object.keys(sleepers));
+  });
+
+  it('assert no time that passed', () => {
+    expect(offenders(/expect\((Date|performance)\.now\(\) -/)).toEqual([]);
   });
 });
 

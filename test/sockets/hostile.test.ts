@@ -105,7 +105,7 @@ describe('malformed events', () => {
     expect(other.connected).toBe(true);
   });
 
-  it('that nobody handles are told apart from those that fail', async () => {
+  it('that nobody handles are distinguished from those that fail', async () => {
     const service = await startApp();
     const client = await connected(service.connect('mallory'));
     for (const event of ['no_such_event', 'error']) {
@@ -135,7 +135,7 @@ describe('a client', () => {
     expect(heard).toEqual([]);
   });
 
-  it('that sends too fast is told to slow down, and served again later', async () => {
+  it('that sends too fast is rate limited, and served again later', async () => {
     const service = await startApp({ EVENTS_PER_SECOND_MAX: '10' });
     const client = await connected(service.connect('mallory'));
     await client.emitWithAck('join_room', 'lobby');

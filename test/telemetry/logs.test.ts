@@ -86,7 +86,7 @@ describe('the log of a busy hostile run, at its most talkative', () => {
 });
 
 describe('a line in the log', () => {
-  it('of a back-end request has the id that the caller gave, and the answer has it', async () => {
+  it('of a backend request has the id that the caller gave, and the answer has it', async () => {
     const service = await startApp({ LOG_LEVEL: 'debug' });
     const body = { everyone: true, event: 'x', data: 1 };
     const headers = { 'X-Request-Id': 'order-7' };

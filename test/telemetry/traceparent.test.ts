@@ -9,7 +9,7 @@ describe('traceparent', () => {
     [`00-${trace}-${span}-00`, false],
     [`00-${trace}-${span}-03`, true],
     [`cc-${trace}-${span}-01-of-the-future`, true],
-  ])('is read: %s', (text, sampled) => {
+  ])('is read from %s', (text, sampled) => {
     expect(parseTraceparent(text)).toEqual({ traceId: trace, spanId: span, sampled });
   });
 

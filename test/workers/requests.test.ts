@@ -34,7 +34,7 @@ async function sent(lines: string[], env: Record<string, string> = {}): Promise<
 }
 
 describe('workers', () => {
-  it('wait for the head of a request as long as a server does, no longer', async () => {
+  it('wait for the head of a request only as long as a server does', async () => {
     const answer = await sent(['GET / HTTP/1.1', 'Host: a'], {
       NODE_OPTIONS: `--import=${hurried}`,
     });

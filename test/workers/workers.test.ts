@@ -68,11 +68,10 @@ describe('workers', () => {
       clearInterval(probe);
       expect(notReady).toBe(0);
     },
-    40_000,
   );
 
   it('are drained by the primary, which exits 0', async () => {
-    const service = await startWorkers({ DRAIN_MS_MAX: '500', ENDPOINT_DELAY_MS: '200' });
+    const service = await startWorkers({ DRAIN_MS_MAX: '500', ENDPOINT_DELAY_MS: '1000' });
     const client = await connected(service.connect('alice', { reconnection: false }));
     const closed = next(client, 'disconnect');
     service.child.kill('SIGTERM');
@@ -82,16 +81,16 @@ describe('workers', () => {
   });
 
   it('survive a Ctrl-C that reaches every process of the group', async () => {
-    const service = await startWorkers({ ENDPOINT_DELAY_MS: '500' });
+    const service = await startWorkers({ ENDPOINT_DELAY_MS: '2000' });
     const options = { reconnection: false, transports: ['websocket'] };
     const client = await connected(service.connect('alice', options));
-    const signalledAt = Date.now();
     const closed = next(client, 'disconnect');
     for (const pid of [service.child.pid as number, ...childrenOf(service.child.pid)]) {
       process.kill(pid, 'SIGINT');
     }
+    await until('readiness is off', async () => (await readyStatus(service.operationsUrl)) === 503);
+    expect(client.connected).toBe(true);
     await closed;
-    expect(Date.now() - signalledAt).toBeGreaterThanOrEqual(490);
     expect(await service.exited).toEqual([0, null]);
   });
 });

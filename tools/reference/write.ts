@@ -1,4 +1,4 @@
-// A part of `npm run docs`: writes the tables of the contract and asyncapi.yaml.
+// Part of `make generate`: writes the tables of the contract and asyncapi.yaml.
 import { writeFileSync } from 'node:fs';
 import { generated } from './generated.ts';
 

@@ -62,6 +62,6 @@ export async function makeToken(jwtSecret: string, user: string, role = 'user'):
 
 /** The caller's environment without what it may hold for another Mooring. */
 function surroundings(): Record<string, string> {
-  const { PATH = '', HOME = '' } = process.env;
-  return { PATH, HOME };
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
+  return { PATH, HOME, NODE_COMPILE_CACHE };
 }

@@ -64,7 +64,7 @@ describe('emit', () => {
     expect(seen).toEqual(Array.from({ length: 500 }, (_, n) => n));
   });
 
-  it('shows packets to listeners of what goes out', async () => {
+  it('shows outgoing packets to listeners', async () => {
     const { first, sockets, clients } = await threeServers();
     const out: unknown[] = [];
     sockets[1].onAnyOutgoing((...args) => out.push(args));
@@ -84,14 +84,14 @@ describe('acknowledgements', () => {
     expect((await first.timeout(2000).emitWithAck('ask')).sort()).toEqual([0, 1, 2]);
   });
 
-  it('time out with the answers there are', async () => {
+  it('time out with the answers received so far', async () => {
     const { first, clients } = await threeServers();
     clients[0].on('ask', (reply: (n: number) => void) => reply(0));
     const failed = first.timeout(300).emitWithAck('ask');
     await expect(failed).rejects.toThrow('timed out');
   });
 
-  it('are asked for once, also by a server that sees its own request too late', async () => {
+  it('are requested once, even by a server that sees its own request late', async () => {
     const { first, clients } = await threeServers();
     const timeoutMs = 20;
     let asked = 0;
@@ -170,7 +170,7 @@ describe('recovery', () => {
     ['replayMessagesMax', { replayMessagesMax: 10 }, 20],
     ['replayBytesMax', { replayBytesMax: 1_000 }, 20],
     ['logEntriesMax', { logEntriesMax: 10 }, 1_000],
-  ])('is refused, plainly, past %s', async (_, options, missed) => {
+  ])('is refused past %s, and the client learns it', async (_, options, missed) => {
     const results: string[] = [];
     const observer = { restoreEnded: (result: string) => results.push(result) };
     const { first, clients, sockets } = await threeServers({ ...options, observer });

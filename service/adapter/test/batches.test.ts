@@ -11,7 +11,7 @@ describe('a burst', () => {
     ['websocket', ['websocket']],
     ['polling', ['polling']],
     ['both', ['polling', 'websocket']],
-  ])('reaches a socket of several rooms in order: %s', async (_, transports) => {
+  ])('reaches a socket of several rooms in order over %s', async (_, transports) => {
     const { servers, sockets, clients } = await threeServers();
     const [, client] = clients;
     client.io.opts.transports = transports as never;
@@ -142,8 +142,8 @@ describe('a message', () => {
   });
 });
 
-describe('a line', () => {
-  it('lets so many through at once, in order, and after a failure, too', async () => {
+describe('a limiter', () => {
+  it('runs a bounded number at once, in order, even after a failure', async () => {
     const run = createLimiter(2);
     const started: number[] = [];
     const places = numbers(5).map(() => Promise.withResolvers<number>());

@@ -6,7 +6,7 @@ import { threeServers } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
 
 describe('the emitter of @socket.io', () => {
-  it('reaches rooms and namespaces once, and spoils no recovery', async () => {
+  it('reaches rooms and namespaces once, and does not break recovery', async () => {
     const { redis, first, sockets, clients } = await threeServers();
     const emitter = new Emitter({ publish: redis.publish.bind(redis) });
     await sockets[0].join('room');

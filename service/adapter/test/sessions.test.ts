@@ -27,7 +27,7 @@ describe('the session of a socket', () => {
     expect(await redis.exists(sessionOf(clients[0]))).toBe(0);
   });
 
-  it('that goes while Redis is away is known as gone when it is back', async () => {
+  it('that leaves while Redis is unavailable is known to be gone afterwards', async () => {
     const parts = await threeServers();
     const { sockets, clients, nodes, killRedis, restartRedis } = parts;
     await Promise.all(clients.map((client) => isSaved(parts, client)));
