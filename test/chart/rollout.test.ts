@@ -47,7 +47,8 @@ describe('a roll-out', () => {
       expect(minReadySeconds * 1000).toBeGreaterThan(config.settleMs);
       expect(minReadySeconds * 1000).toBeLessThan(config.settleMs + config.drainMsMax);
     }
-    const { minReadySeconds } = rolloutOf({ rollout: { maxSurge: 2 } }); // of two pods: all
+    const two = { autoscaling: { mode: 'none' }, rollout: { maxSurge: 2 } }; // of two pods: all
+    const { minReadySeconds } = rolloutOf(two);
     expect(minReadySeconds).toBe(rolloutOf().minReadySeconds);
   });
 
@@ -86,9 +87,9 @@ describe('a roll-out', () => {
     const retriesOf = (values: Values) =>
       only(render({ ...gateway, ...values }), 'BackendTrafficPolicy').spec.retry.numRetries;
     for (const tries of [triesOf, retriesOf]) {
-      expect(tries({})).toBe(5);
-      expect(tries({ replicas: 12 })).toBe(13);
-      expect(tries({ replicas: 12, autoscaling: { mode: 'resource', max: 30 } })).toBe(31);
+      expect(tries({})).toBe(11);
+      expect(tries({ autoscaling: { mode: 'none' }, replicas: 12 })).toBe(13);
+      expect(tries({ autoscaling: { mode: 'resource', max: 30 } })).toBe(31);
     }
   });
 

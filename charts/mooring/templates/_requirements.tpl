@@ -5,7 +5,7 @@
 
 {{- define "mooring.redisProblem" -}}
 {{- $external := .Values.externalRedis -}}
-{{- $several := or (gt (int .Values.replicas) 1) (ne .Values.autoscaling.mode "none") (include "mooring.severalWorkers" .) -}}
+{{- $several := or (gt (include "mooring.podsMin" . | int) 1) (include "mooring.autoscaled" .) (include "mooring.severalWorkers" .) -}}
 {{- if and .Values.redis.enabled (or $external.url $external.existingSecret) -}}
 externalRedis is set while redis.enabled=true: set redis.enabled=false to use your own Redis.
 {{- else if and $external.url $external.existingSecret -}}
@@ -66,9 +66,11 @@ exposure.tls.secretName: with exposure.mode=gateway the certificate belongs to t
 {{- define "mooring.scalingProblem" -}}
 {{- $scaling := .Values.autoscaling -}}
 {{- $cpu := (.Values.resources.requests | default dict).cpu -}}
-{{- if gt (int $scaling.min) (int $scaling.max) -}}
+{{- if and (include "mooring.autoscaled" .) (not (kindIs "invalid" .Values.replicas)) -}}
+replicas={{ .Values.replicas }} is set while autoscaling.mode={{ $scaling.mode }} owns the number of pods: set autoscaling.min={{ max 1 (int .Values.replicas) }} instead, or autoscaling.mode=none.
+{{- else if gt (int $scaling.min) (int $scaling.max) -}}
 autoscaling.min ({{ $scaling.min }}) is above autoscaling.max ({{ $scaling.max }}).
-{{- else if and (has $scaling.mode (list "resource" "connections")) (not $cpu) (not $scaling.metrics) -}}
+{{- else if and (has $scaling.mode (list "auto" "resource" "connections")) (not $cpu) (not $scaling.metrics) -}}
 autoscaling.mode={{ $scaling.mode }} aims at a share of the CPU a pod requests: set resources.requests.cpu.
 {{- else if and (eq $scaling.mode "keda") (not $scaling.keda.prometheusUrl) -}}
 autoscaling.mode=keda asks Prometheus: set autoscaling.keda.prometheusUrl.

@@ -5,11 +5,6 @@
 {{- add .Values.drain.settleSeconds .Values.drain.seconds -}}
 {{- end -}}
 
-{{/* Most pods that are meant to be there. */}}
-{{- define "mooring.podsMax" -}}
-{{- ternary .Values.replicas .Values.autoscaling.max (eq .Values.autoscaling.mode "none") | int -}}
-{{- end -}}
-
 {{/* Whether a whole new generation fits beside the old one. */}}
 {{- define "mooring.surgesWhole" -}}
 {{- $surge := .Values.rollout.maxSurge | toString -}}
