@@ -117,8 +117,13 @@ describe('autoscaling', () => {
 });
 
 describe('the PodDisruptionBudget', () => {
+  const budgets = (values: Values) =>
+    all(render(values), 'PodDisruptionBudget').filter(
+      ({ metadata }) => metadata.name === 'mooring',
+    );
+
   it('lets one pod go at a time, and sick ones always', () => {
-    expect(only(render(), 'PodDisruptionBudget').spec).toMatchObject({
+    expect(only(render(), 'PodDisruptionBudget', 'mooring').spec).toMatchObject({
       maxUnavailable: 1,
       unhealthyPodEvictionPolicy: 'AlwaysAllow',
     });
@@ -126,8 +131,8 @@ describe('the PodDisruptionBudget', () => {
 
   it('is not there for one pod, which it would keep from ever moving', () => {
     const fixed = { autoscaling: { mode: 'none' }, replicas: 1 };
-    expect(all(render(fixed), 'PodDisruptionBudget')).toEqual([]);
+    expect(budgets(fixed)).toEqual([]);
     const one = { autoscaling: { mode: 'resource', min: 1 } };
-    expect(all(render(one), 'PodDisruptionBudget')).toEqual([]);
+    expect(budgets(one)).toEqual([]);
   });
 });

@@ -44,6 +44,11 @@ const contradictions: [string, Values][] = [
   ['names another controller', { exposure: { ingress: { className: 'nginx' } } }],
   ['set exposure.tls.enabled=true', { exposure: { tls: { secretName: 's' } } }],
   [
+    'ingress-nginx would serve its own fake certificate',
+    { exposure: { tls: { enabled: true, secretName: 's' } } },
+  ],
+  ['defaultCertificate is set while', { 'ingress-nginx': { defaultCertificate: 's' } }],
+  [
     'belongs to the Gateway',
     { ...gateway, exposure: { ...gateway.exposure, tls: { enabled: true, secretName: 's' } } },
   ],

@@ -25,6 +25,7 @@ longer than that. An hour leaves it to Socket.IO to give a connection up.
   "proxy-connect-timeout" "2"
   "proxy-next-upstream" "error timeout http_503"
   "proxy-next-upstream-tries" (include "mooring.tries" .)
+  "proxy-next-upstream-timeout" "5"
   "proxy-body-size" (printf "%dk" (add 64 (div (.Values.config.MESSAGE_BYTES_MAX | default 131072 | int64) 1024)))
 -}}
 {{- range $name, $value := $values }}

@@ -58,6 +58,10 @@ exposure.ingress.preset is for exposure.mode=ingress, not {{ $exposure.mode }}.
 exposure.ingress.className names another controller: set ingress-nginx.enabled=false, or leave it empty to use the chart's.
 {{- else if and $exposure.tls.secretName (not $exposure.tls.enabled) -}}
 exposure.tls.secretName is set while exposure.tls.enabled=false: set exposure.tls.enabled=true.
+{{- else if and $exposure.tls.secretName (not $exposure.host) (eq $exposure.mode "ingress-nginx") -}}
+exposure.tls.secretName without exposure.host: ingress-nginx would serve its own fake certificate. Set exposure.host, or ingress-nginx.defaultCertificate instead of it.
+{{- else if and (index .Values "ingress-nginx" "defaultCertificate") (not $exposure.tls.enabled) -}}
+ingress-nginx.defaultCertificate is set while exposure.tls.enabled=false: set exposure.tls.enabled=true.
 {{- else if and $exposure.tls.secretName (eq $exposure.mode "gateway") -}}
 exposure.tls.secretName: with exposure.mode=gateway the certificate belongs to the Gateway's listener; leave it empty.
 {{- end -}}

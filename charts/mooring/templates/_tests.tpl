@@ -38,3 +38,29 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}
 {{- end -}}
+
+{{/* The Service of the release's own controller. */}}
+{{- define "mooring.testedController" -}}
+{{- if index .Values "ingress-nginx" "enabled" -}}
+{{- include "ingress-nginx.fullname" (index .Subcharts "ingress-nginx") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret of the certificate that the release's own controller serves. */}}
+{{- define "mooring.testedCertificate" -}}
+{{- .Values.exposure.tls.secretName | default (index .Values "ingress-nginx" "defaultCertificate") -}}
+{{- end -}}
+
+{{/*
+The address of the ingress as clients use it: the one that is given, else through the release's own
+controller. TLS that something before the controller ends is out of reach from here.
+*/}}
+{{- define "mooring.testedIngress" -}}
+{{- $controller := include "mooring.testedController" . -}}
+{{- $tls := .Values.exposure.tls.enabled -}}
+{{- if .Values.tests.url -}}
+{{- .Values.tests.url -}}
+{{- else if and $controller (or (not $tls) (and .Values.exposure.host (include "mooring.testedCertificate" .))) -}}
+{{- printf "%s://%s" (ternary "https" "http" $tls) (.Values.exposure.host | default $controller | replace "*" "check") -}}
+{{- end -}}
+{{- end -}}
