@@ -53,5 +53,5 @@ describe('the NetworkPolicy of Redis', () => {
 
 it('network policies can be left to others', () => {
   const off = { networkPolicy: { enabled: false } };
-  expect(all(render({ ...off, redis: off }), 'NetworkPolicy')).toEqual([]);
+  expect(all(render({ ...off, redis: off, 'ingress-nginx': off }), 'NetworkPolicy')).toEqual([]);
 });

@@ -45,13 +45,14 @@ describe('the controller', () => {
   const ofController = (values?: Values) =>
     render(values).filter(({ metadata }) => metadata.name.endsWith('ingress-nginx'));
 
-  it('is ten objects with a class of its own', () => {
+  it('is eleven objects with a class of its own', () => {
     expect(
       ofController()
         .map(({ kind }) => kind)
         .sort(),
     ).toEqual(
       ['ClusterRole', 'ClusterRoleBinding', 'ConfigMap', 'Deployment', 'IngressClass'].concat([
+        'NetworkPolicy',
         'PodDisruptionBudget',
         'Role',
         'RoleBinding',

@@ -57,6 +57,14 @@ const contradictions: [string, Values][] = [
     { replicas: 4 },
   ],
   ['set autoscaling.min=1 instead', { replicas: 0, autoscaling: { mode: 'connections' } }],
+  ['set exposure.host', { exposure: { extraHosts: ['b.example.com'] } }],
+  ['service.externalTrafficPolicy is for', { service: { externalTrafficPolicy: 'Local' } }],
+  ['service.loadBalancerClass is for', { service: { type: 'NodePort', loadBalancerClass: 'c' } }],
+  ['or annotate yours', { serviceAccount: { create: false, annotations: { a: 'b' } } }],
+  [
+    'gives rights to an account of its own',
+    { serviceAccount: { create: false }, podDeletionCost: { enabled: true } },
+  ],
   ['is above autoscaling.max', { autoscaling: { min: 5, max: 3 } }],
   [
     'set resources.requests.cpu',

@@ -74,6 +74,11 @@ haproxy.org/timeout-tunnel: 1h
 {{- end -}}
 {{- end -}}
 
+{{/* Those that clients may ask for; none: every host. */}}
+{{- define "mooring.hosts" -}}
+{{- concat (list .Values.exposure.host) .Values.exposure.extraHosts | compact | uniq | toYaml -}}
+{{- end -}}
+
 {{- define "mooring.ingressClass" -}}
 {{- if index .Values "ingress-nginx" "enabled" -}}
 {{ include "ingress-nginx.className" (index .Subcharts "ingress-nginx") }}

@@ -23,13 +23,37 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: mooring
+{{- include "mooring.commonLabels" . }}
+{{- end -}}
+
+{{/* After other labels, on a line of their own. */}}
+{{- define "mooring.commonLabels" -}}
+{{- with .Values.global.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Names or objects, those of an umbrella chart too, as objects. */}}
+{{- define "mooring.imagePullSecrets" -}}
+{{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
+- name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
+{{- end }}
+{{- end -}}
+
+{{- define "mooring.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "mooring.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
 {{/* Of what `helm test` runs; never selected by a Service. */}}
-{{- define "mooring.testLabels" -}}
+{{- define "mooring.testSelectorLabels" -}}
 app.kubernetes.io/name: mooring
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: test
+{{- end -}}
+
+{{- define "mooring.testLabels" -}}
+{{ include "mooring.testSelectorLabels" . }}
+{{- include "mooring.commonLabels" . }}
 {{- end -}}
 
 {{- define "mooring.image" -}}
@@ -37,17 +61,4 @@ app.kubernetes.io/component: test
 {{- with .Values.global.imageRegistry | default $image.registry }}{{ . }}/{{ end -}}
 {{- $image.repository -}}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end -}}
-{{- end -}}
-
-{{- define "mooring.securityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: { drop: [ALL] }
-{{- end -}}
-
-{{- define "mooring.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-seccompProfile: { type: RuntimeDefault }
 {{- end -}}

@@ -56,6 +56,8 @@ exposure.gateway is set while exposure.mode={{ $exposure.mode }}: set exposure.m
 exposure.ingress.preset is for exposure.mode=ingress, not {{ $exposure.mode }}.
 {{- else if and $exposure.ingress.className (index .Values "ingress-nginx" "enabled") -}}
 exposure.ingress.className names another controller: set ingress-nginx.enabled=false, or leave it empty to use the chart's.
+{{- else if and $exposure.extraHosts (not $exposure.host) -}}
+exposure.extraHosts is set while exposure.host is empty, which is every host: set exposure.host.
 {{- else if and $exposure.tls.secretName (not $exposure.tls.enabled) -}}
 exposure.tls.secretName is set while exposure.tls.enabled=false: set exposure.tls.enabled=true.
 {{- else if and $exposure.tls.secretName (not $exposure.host) (eq $exposure.mode "ingress-nginx") -}}
@@ -64,6 +66,19 @@ exposure.tls.secretName without exposure.host: ingress-nginx would serve its own
 ingress-nginx.defaultCertificate is set while exposure.tls.enabled=false: set exposure.tls.enabled=true.
 {{- else if and $exposure.tls.secretName (eq $exposure.mode "gateway") -}}
 exposure.tls.secretName: with exposure.mode=gateway the certificate belongs to the Gateway's listener; leave it empty.
+{{- end -}}
+{{- end -}}
+
+{{- define "mooring.podProblem" -}}
+{{- $service := .Values.service -}}
+{{- if and (eq $service.type "ClusterIP") $service.externalTrafficPolicy -}}
+service.externalTrafficPolicy is for service.type=NodePort and LoadBalancer.
+{{- else if and (ne $service.type "LoadBalancer") $service.loadBalancerClass -}}
+service.loadBalancerClass is for service.type=LoadBalancer.
+{{- else if and .Values.serviceAccount.annotations (not .Values.serviceAccount.create) -}}
+serviceAccount.annotations are for an account of the chart's: set serviceAccount.create=true, or annotate yours.
+{{- else if and .Values.podDeletionCost.enabled (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
+podDeletionCost gives rights to an account of its own: set serviceAccount.name or serviceAccount.create=true.
 {{- end -}}
 {{- end -}}
 

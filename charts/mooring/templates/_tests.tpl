@@ -3,8 +3,8 @@
 restartPolicy: Never
 automountServiceAccountToken: false
 enableServiceLinks: false
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- with include "mooring.imagePullSecrets" . }}
+imagePullSecrets: {{- . | nindent 2 }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
@@ -12,16 +12,14 @@ nodeSelector: {{- toYaml . | nindent 2 }}
 {{- with .Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
-securityContext: {{- include "mooring.podSecurityContext" . | nindent 2 }}
+securityContext: {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- end -}}
 
 {{- define "mooring.testContainer" -}}
 image: {{ include "mooring.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-securityContext: {{- include "mooring.securityContext" . | nindent 2 }}
-resources:
-  requests: { cpu: 50m, memory: 96Mi }
-  limits: { memory: 256Mi }
+securityContext: {{- toYaml .Values.securityContext | nindent 2 }}
+resources: {{- toYaml .Values.tests.resources | nindent 2 }}
 {{- end -}}
 
 {{- define "mooring.testAnnotations" -}}
