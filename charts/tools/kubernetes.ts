@@ -1,8 +1,10 @@
 // The strict schemas of what the chart renders, as the API server of KUBECONFIG and the CRDs in it
 // have them: `npm run schemas` writes test/chart/kubernetes.json, which needs no cluster then.
+// `npm run schemas -- FILE...` adds the kinds of these CRDs, for what no cluster at hand knows.
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 import { findKubectl } from '../../tools/helm.ts';
 
 type Schema = Record<string, unknown>;
@@ -37,9 +39,16 @@ const wanted: Record<string, string[]> = {
 };
 
 /** @throws the name of a kind that the cluster does not know */
-export function kindsOfCluster(): Kinds {
+function kindsOfCluster({ kinds, definitions }: Kinds): Kinds {
   const { gitVersion } = JSON.parse(ask('/version'));
+  const kept = Object.entries(kinds).filter(([, name]) =>
+    presets.includes(name.split('.').at(-1) ?? ''),
+  );
   const found: Kinds = { source: `Kubernetes ${gitVersion}`, kinds: {}, definitions: {} };
+  for (const [id, name] of kept) {
+    found.kinds[id] = name;
+    found.definitions[name] = definitions[name] as Schema;
+  }
   for (const [apiVersion, kinds] of Object.entries(wanted)) {
     const path = apiVersion.includes('/') ? `apis/${apiVersion}` : `api/${apiVersion}`;
     const { schemas } = JSON.parse(ask(`/openapi/v3/${path}`)).components;
@@ -51,6 +60,37 @@ export function kindsOfCluster(): Kinds {
     }
   }
   return found;
+}
+
+interface Crd {
+  kind: string;
+  spec: {
+    group: string;
+    names: { kind: string };
+    versions: { name: string; served: boolean; schema: { openAPIV3Schema: Schema } }[];
+  };
+}
+
+/** Kinds that the chart renders where a preset asks for them. */
+const presets = ['IngressRoute', 'Middleware', 'DestinationRule', 'GCPBackendPolicy'].concat([
+  'HealthCheckPolicy',
+]);
+
+/** Adds what the CRDs in these files declare. */
+function withCrds(known: Kinds, files: string[]): Kinds {
+  for (const path of files) {
+    for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
+      const { kind, spec } = (document.toJS() ?? {}) as Crd;
+      if (kind !== 'CustomResourceDefinition' || !presets.includes(spec.names.kind)) continue;
+      for (const { name, served, schema } of spec.versions) {
+        if (!served) continue;
+        const definition = `${spec.group}.${name}.${spec.names.kind}`;
+        known.kinds[`${spec.group}/${name} ${spec.names.kind}`] = definition;
+        known.definitions[definition] = strict(schema.openAPIV3Schema) as Schema;
+      }
+    }
+  }
+  return known;
 }
 
 const ask = (path: string) =>
@@ -113,4 +153,9 @@ export function written({ source, kinds, definitions }: Kinds): string {
   return `${head}"definitions": {\n${lines.join(',\n')}\n}\n}\n`;
 }
 
-if (import.meta.main) writeFileSync(file, written(kindsOfCluster()));
+if (import.meta.main) {
+  const files = process.argv.slice(2);
+  const known: Kinds = JSON.parse(readFileSync(file, 'utf8'));
+  const kinds = files.length > 0 ? withCrds(known, files) : kindsOfCluster(known);
+  writeFileSync(file, written(kinds));
+}

@@ -119,6 +119,39 @@ describe('exposure through other controllers', () => {
     },
   );
 
+  it.each([
+    ['haproxytech', 'Service', 'haproxy.org/backend-config-snippet'],
+    ['haproxy-ingress', 'Ingress', 'haproxy-ingress.github.io/config-backend'],
+  ])('%s: tries a draining pod’s 503 elsewhere, but never a POST', (name, kind, key) => {
+    const snippet = only(render(scenario(name)), kind, 'mooring').metadata.annotations[key];
+    expect(snippet).toContain('retry-on conn-failure empty-response 503');
+    expect(snippet).toContain('option redispatch 1');
+    expect(snippet).toContain('disable-l7-retry unless METH_GET');
+    const { exposure } = scenario(name) as { exposure: { ingress: object } };
+    const ingress = { ...exposure.ingress, retry: false };
+    const without = render({ ...scenario(name), exposure: { ...exposure, ingress } });
+    expect(only(without, kind, 'mooring').metadata.annotations[key]).toBeUndefined();
+  });
+
+  it('traefik: tries a handshake elsewhere, which has no pod yet, and nothing else', () => {
+    const manifests = render(scenario('traefik'));
+    const { spec } = only(manifests, 'Middleware', 'mooring-retry');
+    expect(spec.retry.status).toEqual(['503']);
+    const { tls, routes } = only(manifests, 'IngressRoute').spec;
+    expect(tls.secretName).toBe('chat-tls');
+    expect(routes[0].match).toBe(
+      'Host(`chat.example.com`) && PathPrefix(`/socket.io`) && !QueryRegexp(`sid`, `.+`)',
+    );
+    const used = routes[0].middlewares.map(({ name }: { name: string }) => name);
+    expect(used).toEqual(all(manifests, 'Middleware').map(({ metadata }) => metadata.name));
+    const { cookie } = routes[0].services[0].sticky;
+    const { annotations } = only(manifests, 'Service', 'mooring').metadata;
+    const prefix = 'traefik.ingress.kubernetes.io/service.sticky.cookie';
+    for (const [key, value] of Object.entries(cookie)) {
+      expect(annotations[`${prefix}.${key.toLowerCase()}`]).toBe(String(value));
+    }
+  });
+
   it('gateway: the same affinity, no time-outs, the 503 tried elsewhere', () => {
     const manifests = render(scenario('gateway'));
     const [rule] = only(manifests, 'HTTPRoute').spec.rules;

@@ -266,6 +266,12 @@ describe('the notes', () => {
     expect(notesOf({})).not.toContain('worker-shutdown-timeout');
   });
 
+  it('say where nobody tries a refused handshake again', () => {
+    expect(notesOf(scenario('f5-nginx'))).toContain('each rollout shows clients 503');
+    expect(notesOf(scenario('haproxytech'))).not.toContain('each rollout shows clients 503');
+    expect(notesOf(scenario('traefik'))).not.toContain('each rollout shows clients 503');
+  });
+
   it('say what one controller costs, and what helm test cannot reach', () => {
     expect(notesOf({ 'ingress-nginx': { replicas: 1 } })).toContain('One controller');
     expect(notesOf({})).not.toContain('One controller');

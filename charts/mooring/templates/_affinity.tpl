@@ -33,6 +33,17 @@ nginx.ingress.kubernetes.io/{{ $name }}: {{ $value | quote }}
 {{- end }}
 {{- end -}}
 
+{{/*
+Each try goes to another pod, and the cookie follows. A POST belongs to a session, and is of use to one
+pod only.
+*/}}
+{{- define "mooring.haproxyRetries" -}}
+option redispatch 1
+retries {{ include "mooring.tries" . }}
+retry-on conn-failure empty-response 503
+http-request disable-l7-retry unless METH_GET
+{{- end -}}
+
 {{/* Annotations of the Ingress, by controller. */}}
 {{- define "mooring.ingressAnnotations" -}}
 {{- $exposure := .Values.exposure -}}
@@ -47,6 +58,9 @@ haproxy-ingress.github.io/session-cookie-name: {{ $cookie.name }}
 haproxy-ingress.github.io/session-cookie-keywords: insert indirect nocache httponly{{ ternary " secure" "" (and $exposure.tls.enabled (not $none)) }}
 haproxy-ingress.github.io/session-cookie-same-site: {{ $none | quote }}
 haproxy-ingress.github.io/timeout-tunnel: 1h
+{{- if $exposure.ingress.retry }}
+haproxy-ingress.github.io/config-backend: | {{- include "mooring.haproxyRetries" . | nindent 2 }}
+{{- end }}
 {{- else if eq $exposure.ingress.preset "f5-nginx" -}}
 {{- $secure := ternary " secure" "" $exposure.tls.enabled -}}
 nginx.org/websocket-services: {{ $service }}
@@ -71,6 +85,9 @@ traefik.ingress.kubernetes.io/service.sticky.cookie.samesite: {{ include "moorin
 {{- else if eq $exposure.ingress.preset "haproxytech" -}}
 haproxy.org/cookie-persistence: {{ $cookie.name }}
 haproxy.org/timeout-tunnel: 1h
+{{- if $exposure.ingress.retry }}
+haproxy.org/backend-config-snippet: | {{- include "mooring.haproxyRetries" . | nindent 2 }}
+{{- end }}
 {{- end -}}
 {{- end -}}
 

@@ -49,6 +49,10 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 - No affinity was set up: without exposure.ingress.preset or annotations of yours, clients that start
   with polling fail as soon as there are two pods.
 {{- end }}
+{{- if and (eq $exposure.mode "ingress") (or (not $exposure.ingress.retry) (has $exposure.ingress.preset (list "none" "f5-nginx"))) }}
+- Nobody tries a handshake again that a draining pod refuses, so each rollout shows clients 503 and
+  takes them seconds instead of one: docs/operations/exposure.md says what to set.
+{{- end }}
 {{- if and $workers (or (eq $exposure.mode "ingress") (and (eq $exposure.mode "gateway") (not $exposure.gateway.envoyGateway))) }}
 - With several workers in a pod the proxy must not share connections to it between clients.
 {{- end }}
