@@ -41,9 +41,7 @@ const wanted: Record<string, string[]> = {
 /** @throws the name of a kind that the cluster does not know */
 function kindsOfCluster({ kinds, definitions }: Kinds): Kinds {
   const { gitVersion } = JSON.parse(ask('/version'));
-  const kept = Object.entries(kinds).filter(([, name]) =>
-    presets.includes(name.split('.').at(-1) ?? ''),
-  );
+  const kept = Object.entries(kinds).filter(([id]) => !isOfCluster(id));
   const found: Kinds = { source: `Kubernetes ${gitVersion}`, kinds: {}, definitions: {} };
   for (const [id, name] of kept) {
     found.kinds[id] = name;
@@ -64,34 +62,51 @@ function kindsOfCluster({ kinds, definitions }: Kinds): Kinds {
 
 interface Crd {
   kind: string;
+  metadata?: { annotations?: Record<string, string> };
   spec: {
     group: string;
     names: { kind: string };
-    versions: { name: string; served: boolean; schema: { openAPIV3Schema: Schema } }[];
+    versions: { name: string; schema: { openAPIV3Schema: Schema } }[];
   };
 }
 
-/** Kinds that the chart renders where a preset asks for them. */
-const presets = ['IngressRoute', 'Middleware', 'DestinationRule', 'GCPBackendPolicy'].concat([
-  'HealthCheckPolicy',
-]);
+/** What the chart renders where a preset asks for it. */
+const ofPresets: Record<string, string[]> = {
+  'gateway.networking.k8s.io/v1': ['HTTPRoute'],
+  'networking.gke.io/v1': ['GCPBackendPolicy', 'HealthCheckPolicy'],
+  'networking.istio.io/v1': ['DestinationRule'],
+  'traefik.io/v1alpha1': ['IngressRoute', 'Middleware'],
+};
 
 /** Adds what the CRDs in these files declare. */
 function withCrds(known: Kinds, files: string[]): Kinds {
   for (const path of files) {
     for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
-      const { kind, spec } = (document.toJS() ?? {}) as Crd;
-      if (kind !== 'CustomResourceDefinition' || !presets.includes(spec.names.kind)) continue;
-      for (const { name, served, schema } of spec.versions) {
-        if (!served) continue;
-        const definition = `${spec.group}.${name}.${spec.names.kind}`;
-        known.kinds[`${spec.group}/${name} ${spec.names.kind}`] = definition;
-        known.definitions[definition] = strict(schema.openAPIV3Schema) as Schema;
+      const { kind, metadata, spec } = (document.toJS() ?? {}) as Crd;
+      if (kind !== 'CustomResourceDefinition') continue;
+      const channel = metadata?.annotations?.['gateway.networking.k8s.io/channel'];
+      for (const { name, schema } of spec.versions) {
+        const apiVersion = `${spec.group}/${name}`;
+        if (!ofPresets[apiVersion]?.includes(spec.names.kind)) continue;
+        const id = [apiVersion, spec.names.kind, channel].filter(Boolean).join(' ');
+        const definition = id.replaceAll(/[/ ]/g, '.');
+        const { properties, ...rest } = schema.openAPIV3Schema;
+        const common = { apiVersion: {}, kind: {}, metadata: {} }; // which not every CRD repeats
+        known.kinds[id] = definition;
+        known.definitions[definition] = strict({
+          ...rest,
+          properties: { ...common, ...(properties as Schema) },
+        }) as Schema;
       }
     }
   }
   return known;
 }
+
+const isOfCluster = (id: string) => {
+  const [apiVersion = '', kind = '', channel] = id.split(' ');
+  return !channel && Boolean(wanted[apiVersion]?.includes(kind));
+};
 
 const ask = (path: string) =>
   execFileSync(findKubectl(), ['get', '--raw', path], { encoding: 'utf8', maxBuffer: 2 ** 27 });

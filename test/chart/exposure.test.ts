@@ -152,6 +152,27 @@ describe('exposure through other controllers', () => {
     }
   });
 
+  it.each([
+    ['aws-alb', 'alb.ingress.kubernetes.io/healthcheck-path'],
+    ['azure-agic', 'appgw.ingress.kubernetes.io/health-probe-path'],
+  ])('%s: asks the port for clients, which alone it reaches', (name, key) => {
+    const manifests = render(scenario(name));
+    expect(only(manifests, 'Ingress').metadata.annotations[key]).toBe('/readyz');
+    const [everyone] = only(manifests, 'NetworkPolicy', 'mooring').spec.ingress;
+    expect(everyone).toEqual({ ports: [{ port: 3000 }] });
+  });
+
+  it('aws-alb: is sticky, lets a pod drain, and keeps silent connections', () => {
+    const { annotations } = only(render(scenario('aws-alb')), 'Ingress').metadata;
+    const prefix = 'alb.ingress.kubernetes.io';
+    const attributes = annotations[`${prefix}/target-group-attributes`];
+    expect(attributes).toContain('stickiness.lb_cookie.duration_seconds=172800');
+    expect(attributes).toContain('deregistration_delay.timeout_seconds=18');
+    const [, seconds] = annotations[`${prefix}/load-balancer-attributes`].split('=');
+    expect(Number(seconds) * 1000).toBeGreaterThan(pingIntervalMs + pingTimeoutMs);
+    expect(annotations[`${prefix}/scheme`]).toBe('internet-facing');
+  });
+
   it('gateway: the same affinity, no time-outs, the 503 tried elsewhere', () => {
     const manifests = render(scenario('gateway'));
     const [rule] = only(manifests, 'HTTPRoute').spec.rules;
@@ -161,6 +182,41 @@ describe('exposure through other controllers', () => {
     expect(policy.retry.retryOn.httpStatusCodes).toEqual([503]);
     expect(policy.circuitBreaker).toEqual({ maxRequestsPerConnection: 1 }); // two workers
     expect(all(manifests, 'Ingress')).toEqual([]);
+  });
+
+  it('gateway: leaves out on the standard channel what it does not know', () => {
+    const manifests = render(scenario('gateway-standard'));
+    const [rule] = only(manifests, 'HTTPRoute').spec.rules;
+    expect(rule.sessionPersistence).toBeUndefined();
+    const { loadBalancer, retry } = only(manifests, 'BackendTrafficPolicy').spec;
+    expect(loadBalancer.consistentHash.cookie).toMatchObject({
+      name: 'mooring-pod',
+      ttl: '2880m',
+    });
+    expect(retry.retryOn.httpStatusCodes).toEqual([503]);
+    const { loadBalancer: none } = only(render(scenario('gateway')), 'BackendTrafficPolicy').spec;
+    expect(none).toBeUndefined(); // sessionPersistence makes the affinity
+  });
+
+  it('gateway: Istio’s policy hashes the cookie, and keeps workers apart', () => {
+    const { host, trafficPolicy } = only(render(scenario('gateway-istio')), 'DestinationRule').spec;
+    expect(host).toBe('mooring.chat.svc.cluster.local');
+    expect(trafficPolicy.loadBalancer.consistentHash.httpCookie.name).toBe('mooring-pod');
+    expect(trafficPolicy.connectionPool.http.maxRequestsPerConnection).toBe(1);
+  });
+
+  it('gateway: GKE’s policies set affinity, WebSockets’ life and a probe', () => {
+    const manifests = render(scenario('gateway-gke'));
+    const [rule] = only(manifests, 'HTTPRoute').spec.rules;
+    expect(rule.timeouts).toBeUndefined();
+    const backend = only(manifests, 'GCPBackendPolicy').spec;
+    expect(backend.targetRef).toEqual({ group: '', kind: 'Service', name: 'mooring' });
+    expect(backend.default.sessionAffinity.type).toBe('GENERATED_COOKIE');
+    const health = only(manifests, 'HealthCheckPolicy').spec.default;
+    expect(health.config.httpHealthCheck).toEqual({
+      requestPath: '/readyz',
+      portSpecification: 'USE_SERVING_PORT',
+    });
   });
 
   it('gateway: passes another sessionPersistence through', () => {

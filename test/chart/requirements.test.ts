@@ -6,7 +6,10 @@ const none = { exposure: { mode: 'none' }, 'ingress-nginx': { enabled: false } }
 const noRedis = { redis: { enabled: false } };
 const fixed = { autoscaling: { mode: 'none' } };
 const off = { 'ingress-nginx': { enabled: false } };
-const gateway = { ...off, exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }] } } };
+const gateway = {
+  ...off,
+  exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }], preset: 'istio' } },
+};
 
 const contradictions: [string, Values][] = [
   ['set redis.enabled=false to use your own', { externalRedis: { url: 'redis://r' } }],
@@ -39,7 +42,22 @@ const contradictions: [string, Values][] = [
   ['helm test makes its own tokens', { tests: { tokenSecret: 's' } }],
   ['set ingress-nginx.enabled=false', { exposure: { mode: 'none' } }],
   ['needs exposure.gateway.parentRefs', { ...off, exposure: { mode: 'gateway' } }],
-  ['set exposure.mode=gateway', { exposure: { gateway: { envoyGateway: true } } }],
+  ['set exposure.mode=gateway', { exposure: { gateway: { preset: 'istio' } } }],
+  ['set exposure.mode=gateway', { exposure: { gateway: { channel: 'experimental' } } }],
+  [
+    'brings no client back to its pod',
+    { ...off, exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }] } } },
+  ],
+  [
+    'has its own affinity',
+    {
+      ...off,
+      exposure: {
+        mode: 'gateway',
+        gateway: { parentRefs: [{ name: 'g' }], preset: 'gke', channel: 'experimental' },
+      },
+    },
+  ],
   ['is for exposure.mode=ingress', { exposure: { ingress: { preset: 'traefik' } } }],
   ['names another controller', { exposure: { ingress: { className: 'nginx' } } }],
   ['set exposure.tls.enabled=true', { exposure: { tls: { secretName: 's' } } }],

@@ -67,6 +67,25 @@ nginx.org/websocket-services: {{ $service }}
 nginx.org/sticky-cookie-services: serviceName={{ $service }} {{ $cookie.name }} expires={{ $cookie.maxAgeSeconds | int }}s path=/ httponly{{ $secure }} samesite={{ include "mooring.sameSite" . | lower }}
 nginx.org/proxy-read-timeout: 3600s
 nginx.org/proxy-send-timeout: 3600s
+{{- else if eq $exposure.ingress.preset "aws-alb" -}}
+{{- $stickiness := printf "stickiness.enabled=true,stickiness.type=lb_cookie,stickiness.lb_cookie.duration_seconds=%d" (min 604800 (int $cookie.maxAgeSeconds)) -}}
+alb.ingress.kubernetes.io/target-type: ip
+alb.ingress.kubernetes.io/healthcheck-path: /readyz
+alb.ingress.kubernetes.io/healthcheck-interval-seconds: "5"
+alb.ingress.kubernetes.io/healthcheck-timeout-seconds: "2"
+alb.ingress.kubernetes.io/healthy-threshold-count: "2"
+alb.ingress.kubernetes.io/unhealthy-threshold-count: "2"
+alb.ingress.kubernetes.io/target-group-attributes: {{ $stickiness }},deregistration_delay.timeout_seconds={{ include "mooring.drainSeconds" . }}
+alb.ingress.kubernetes.io/load-balancer-attributes: idle_timeout.timeout_seconds=3600
+{{- else if eq $exposure.ingress.preset "azure-agic" -}}
+appgw.ingress.kubernetes.io/cookie-based-affinity: "true"
+appgw.ingress.kubernetes.io/request-timeout: "3600"
+appgw.ingress.kubernetes.io/connection-draining: "true"
+appgw.ingress.kubernetes.io/connection-draining-timeout: {{ include "mooring.drainSeconds" . | quote }}
+appgw.ingress.kubernetes.io/health-probe-path: /readyz
+appgw.ingress.kubernetes.io/health-probe-interval: "5"
+appgw.ingress.kubernetes.io/health-probe-timeout: "2"
+appgw.ingress.kubernetes.io/health-probe-unhealthy-threshold: "2"
 {{- end -}}
 {{- end -}}
 
@@ -88,6 +107,18 @@ haproxy.org/timeout-tunnel: 1h
 {{- if $exposure.ingress.retry }}
 haproxy.org/backend-config-snippet: | {{- include "mooring.haproxyRetries" . | nindent 2 }}
 {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* Of the route; empty on the standard channel, which does not know the field. */}}
+{{- define "mooring.sessionPersistence" -}}
+{{- $gateway := .Values.exposure.gateway -}}
+{{- if $gateway.sessionPersistence -}}
+{{- toYaml $gateway.sessionPersistence -}}
+{{- else if eq $gateway.channel "experimental" -}}
+sessionName: {{ .Values.exposure.cookie.name }}
+type: Cookie
+cookieConfig: { lifetimeType: Session }
 {{- end -}}
 {{- end -}}
 

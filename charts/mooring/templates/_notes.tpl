@@ -49,11 +49,19 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 - No affinity was set up: without exposure.ingress.preset or annotations of yours, clients that start
   with polling fail as soon as there are two pods.
 {{- end }}
-{{- if and (eq $exposure.mode "ingress") (or (not $exposure.ingress.retry) (has $exposure.ingress.preset (list "none" "f5-nginx"))) }}
+{{- if and (eq $exposure.mode "ingress") (or (not $exposure.ingress.retry) (has $exposure.ingress.preset (list "none" "f5-nginx" "aws-alb" "azure-agic"))) }}
 - Nobody tries a handshake again that a draining pod refuses, so each rollout shows clients 503 and
   takes them seconds instead of one: docs/operations/exposure.md says what to set.
 {{- end }}
-{{- if and $workers (or (eq $exposure.mode "ingress") (and (eq $exposure.mode "gateway") (not $exposure.gateway.envoyGateway))) }}
+{{- if and (eq $exposure.mode "gateway") (not (include "mooring.sessionPersistence" .)) }}
+- Affinity is by a cookie that the proxy hashes. A client that begins with polling and meets a draining pod
+  has to begin anew; with exposure.gateway.channel=experimental it does not, where the Gateway allows it.
+{{- end }}
+{{- if and (eq $exposure.mode "gateway") (ne $exposure.gateway.preset "envoy-gateway") }}
+- Nobody tries a handshake again that a draining pod refuses, so each rollout shows clients 503 and
+  takes them seconds instead of one: docs/operations/exposure.md says what to set.
+{{- end }}
+{{- if and $workers (or (eq $exposure.mode "ingress") (and (eq $exposure.mode "gateway") (eq $exposure.gateway.preset "none"))) }}
 - With several workers in a pod the proxy must not share connections to it between clients.
 {{- end }}
 {{- if not (include "mooring.hasRedis" .) }}
