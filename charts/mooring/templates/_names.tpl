@@ -1,8 +1,19 @@
-{{/* Names leave room for the longest suffix: 63 characters are the limit of Kubernetes. */}}
+{{/*
+Names leave room for the longest suffix: 63 characters are the limit of Kubernetes. A longer one ends
+in a digest, so that two which begin alike stay apart.
+*/}}
 {{- define "mooring.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- .Values.fullnameOverride | default $full | trunc 45 | trimSuffix "-" -}}
+{{- include "mooring.shortened" (.Values.fullnameOverride | default $full) -}}
+{{- end -}}
+
+{{- define "mooring.shortened" -}}
+{{- if gt (len .) 45 -}}
+{{- printf "%s-%s" (trunc 36 . | trimSuffix "-") (sha256sum . | trunc 8) -}}
+{{- else -}}
+{{- trimSuffix "-" . -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Of what is no namespace's; the dot keeps the names of other pairs apart. */}}

@@ -1,5 +1,9 @@
 {{- define "ingress-nginx.fullname" -}}
-{{- printf "%s-ingress-nginx" (.Release.Name | trunc 45 | trimSuffix "-") -}}
+{{- $release := .Release.Name -}}
+{{- if gt (len $release) 45 -}}
+{{- $release = printf "%s-%s" (trunc 36 $release | trimSuffix "-") (sha256sum $release | trunc 8) -}}
+{{- end -}}
+{{- printf "%s-ingress-nginx" $release -}}
 {{- end -}}
 
 {{/*

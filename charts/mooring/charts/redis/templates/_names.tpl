@@ -1,5 +1,9 @@
 {{- define "redis.fullname" -}}
-{{- printf "%s-redis" (.Release.Name | trunc 45 | trimSuffix "-") -}}
+{{- $release := .Release.Name -}}
+{{- if gt (len $release) 45 -}}
+{{- $release = printf "%s-%s" (trunc 36 $release | trimSuffix "-") (sha256sum $release | trunc 8) -}}
+{{- end -}}
+{{- printf "%s-redis" $release -}}
 {{- end -}}
 
 {{- define "redis.selectorLabels" -}}
