@@ -3,9 +3,10 @@ import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createApi } from './api/api.ts';
+import { probes } from './api/operations.ts';
 import { logged } from './api/request-log.ts';
-import { type Handler, listen, listenerOf, problem } from './api/router.ts';
-import { createPage, type ReadyMadeToken } from './api/static-files.ts';
+import { createRoutes, listen, listenerOf } from './api/router.ts';
+import { pageRoutes, type ReadyMadeToken } from './api/static-files.ts';
 import { createHandle } from './application/handle.ts';
 import type { Application, Services } from './application/index.ts';
 import { createPublish } from './application/publish.ts';
@@ -49,7 +50,8 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const trail = createTrail({ log, debug: config.logLevel === 'debug', pod: config.podName, now });
   const stores = openStores({ config, identify: verifyAuth, metrics, report, trail });
   const { broadcast, history, presence, orders, traces } = stores;
-  const httpServer = createPageServer(config, given.tokens, report);
+  const ready = () => lifecycle.readiness().ready;
+  const httpServer = createPublicServer(config, given.tokens, ready, report);
   const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
   const common = { config, metrics, log, report, trail };
   const lifecycle = createLifecycle({ ...common, ...open, fleet: stores.fleet });
@@ -82,10 +84,10 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { order, ...obedience } = obeyOrders(io, orders, report);
   const own = { io, order, traced: tracing.publishing, traces, now };
   const following = config.trace === 'on' ? followTraces(io, traces, trail, report) : undefined;
-  const ready = Promise.all([stores.ready(), obedience.begun]);
+  const begun = Promise.all([stores.ready(), obedience.begun]);
   const background = startBackground({
     ...common,
-    after: ready,
+    after: begun,
     send: broadcast.loopback,
     lifecycle,
   });
@@ -94,7 +96,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     io,
     register: events.register,
     /** Rejects when this process can never do its work. */
-    started: ready.then(lifecycle.running),
+    started: begun.then(lifecycle.running),
     api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }), log),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
@@ -142,12 +144,17 @@ function startBackground({ config, lifecycle, ...parts }: Background): { close()
   };
 }
 
-function createPageServer({ page, podName }: Config, tokens: Given['tokens'], report: Report) {
-  const handler = page === 'on' ? createPage(podName, tokens ?? []) : noPage;
+/** What the port for clients serves beside Socket.IO. */
+function createPublicServer(
+  { page, podName }: Config,
+  tokens: Given['tokens'],
+  ready: () => boolean,
+  report: Report,
+) {
+  const pages = page === 'on' ? pageRoutes(podName, tokens ?? []) : {};
+  const handler = createRoutes({ ...pages, ...probes(() => ({ ready: ready() })) });
   return createServer(listenerOf(handler, (error) => report('page', error)));
 }
-
-const noPage: Handler = async ({ url }) => problem(404, 'There is nothing here', url);
 
 async function load(path: string | undefined): Promise<Application> {
   if (!path) return chat;

@@ -1,8 +1,8 @@
 // What is generated from the charts' values: file by file, as it should be.
 import { join } from 'node:path';
-import { referenceOf } from './reference.ts';
+import { referenceOf, type Section } from './reference.ts';
 import { schemaOf } from './schema.ts';
-import { flatten, readValues } from './values.ts';
+import { flatten, readValues, type Value } from './values.ts';
 
 const root = join(import.meta.dirname, '../mooring');
 export const charts = {
@@ -26,10 +26,20 @@ export function generated(): Map<string, string> {
     prefix: `${name}.`,
     values: valuesOf(charts[name]).filter(({ path }) => path[0] !== 'enabled'),
   });
-  const own = { title: 'Mooring', prefix: '', values: valuesOf(charts.mooring) };
-  const page = referenceOf([own, ofSubchart('redis'), ofSubchart('ingress-nginx')]);
+  const own = groupsOf(valuesOf(charts.mooring));
+  const page = referenceOf([...own, ofSubchart('redis'), ofSubchart('ingress-nginx')]);
   files.set(join(root, '../../docs/reference/values.md'), page);
   return files;
+}
+
+/** By the question that they answer. */
+function groupsOf(values: Value[]): Section[] {
+  const groups: Section[] = [];
+  for (const value of values) {
+    if (value.group) groups.push({ title: value.group, prefix: '', values: [] });
+    groups.at(-1)?.values.push(value);
+  }
+  return groups;
 }
 
 /** Names of all values of the parent chart that a template can read. */

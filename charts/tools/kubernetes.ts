@@ -1,8 +1,10 @@
 // The strict schemas of what the chart renders, as the API server of KUBECONFIG and the CRDs in it
 // have them: `npm run schemas` writes test/chart/kubernetes.json, which needs no cluster then.
+// `npm run schemas -- FILE...` adds the kinds of these CRDs, for what no cluster at hand knows.
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 import { findKubectl } from '../../tools/helm.ts';
 
 type Schema = Record<string, unknown>;
@@ -37,9 +39,14 @@ const wanted: Record<string, string[]> = {
 };
 
 /** @throws the name of a kind that the cluster does not know */
-export function kindsOfCluster(): Kinds {
+function kindsOfCluster({ kinds, definitions }: Kinds): Kinds {
   const { gitVersion } = JSON.parse(ask('/version'));
+  const kept = Object.entries(kinds).filter(([id]) => !isOfCluster(id));
   const found: Kinds = { source: `Kubernetes ${gitVersion}`, kinds: {}, definitions: {} };
+  for (const [id, name] of kept) {
+    found.kinds[id] = name;
+    found.definitions[name] = definitions[name] as Schema;
+  }
   for (const [apiVersion, kinds] of Object.entries(wanted)) {
     const path = apiVersion.includes('/') ? `apis/${apiVersion}` : `api/${apiVersion}`;
     const { schemas } = JSON.parse(ask(`/openapi/v3/${path}`)).components;
@@ -52,6 +59,54 @@ export function kindsOfCluster(): Kinds {
   }
   return found;
 }
+
+interface Crd {
+  kind: string;
+  metadata?: { annotations?: Record<string, string> };
+  spec: {
+    group: string;
+    names: { kind: string };
+    versions: { name: string; schema: { openAPIV3Schema: Schema } }[];
+  };
+}
+
+/** What the chart renders where a preset asks for it. */
+const ofPresets: Record<string, string[]> = {
+  'gateway.networking.k8s.io/v1': ['HTTPRoute'],
+  'networking.gke.io/v1': ['GCPBackendPolicy', 'HealthCheckPolicy'],
+  'networking.istio.io/v1': ['DestinationRule'],
+  'traefik.io/v1alpha1': ['IngressRoute', 'Middleware'],
+};
+
+/** Adds what the CRDs in these files declare. */
+function withCrds(known: Kinds, files: string[]): Kinds {
+  for (const path of files) {
+    for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
+      const { kind, metadata, spec } = (document.toJS() ?? {}) as Crd;
+      if (kind !== 'CustomResourceDefinition') continue;
+      const channel = metadata?.annotations?.['gateway.networking.k8s.io/channel'];
+      for (const { name, schema } of spec.versions) {
+        const apiVersion = `${spec.group}/${name}`;
+        if (!ofPresets[apiVersion]?.includes(spec.names.kind)) continue;
+        const id = [apiVersion, spec.names.kind, channel].filter(Boolean).join(' ');
+        const definition = id.replaceAll(/[/ ]/g, '.');
+        const { properties, ...rest } = schema.openAPIV3Schema;
+        const common = { apiVersion: {}, kind: {}, metadata: {} }; // which not every CRD repeats
+        known.kinds[id] = definition;
+        known.definitions[definition] = strict({
+          ...rest,
+          properties: { ...common, ...(properties as Schema) },
+        }) as Schema;
+      }
+    }
+  }
+  return known;
+}
+
+const isOfCluster = (id: string) => {
+  const [apiVersion = '', kind = '', channel] = id.split(' ');
+  return !channel && Boolean(wanted[apiVersion]?.includes(kind));
+};
 
 const ask = (path: string) =>
   execFileSync(findKubectl(), ['get', '--raw', path], { encoding: 'utf8', maxBuffer: 2 ** 27 });
@@ -113,4 +168,9 @@ export function written({ source, kinds, definitions }: Kinds): string {
   return `${head}"definitions": {\n${lines.join(',\n')}\n}\n}\n`;
 }
 
-if (import.meta.main) writeFileSync(file, written(kindsOfCluster()));
+if (import.meta.main) {
+  const files = process.argv.slice(2);
+  const known: Kinds = JSON.parse(readFileSync(file, 'utf8'));
+  const kinds = files.length > 0 ? withCrds(known, files) : kindsOfCluster(known);
+  writeFileSync(file, written(kinds));
+}

@@ -18,7 +18,13 @@ export function referenceOf(sections: Section[]): string {
 
 Generated from the commented \`values.yaml\` files by \`make generate\`; a test compares them. What
 is not listed is refused, and so is a combination that cannot work, with a sentence that says what
-to change.
+to change. None is needed; these three lines are what most people set:
+
+\`\`\`yaml
+exposure: { host: chat.example.com, tls: { enabled: true, secretName: chat-tls } }
+config: { CORS_ORIGINS: https://app.example.com, PAGE: "off" }
+autoscaling: { min: 2, max: 10 }
+\`\`\`
 
 ${parts.join('\n')}`;
 }

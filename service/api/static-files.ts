@@ -1,7 +1,7 @@
 // The test page, served as it lies in service/page: no build step, nothing from elsewhere.
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { createRoutes, type Handler, json, type Route } from './router.ts';
+import { json, type Route } from './router.ts';
 
 const folder = new URL('../page/', import.meta.url);
 
@@ -28,7 +28,7 @@ export interface ReadyMadeToken {
 }
 
 /** @param tokens offered on the page for signing in; for development only */
-export function createPage(pod: string, tokens: ReadyMadeToken[]): Handler {
+export function pageRoutes(pod: string, tokens: ReadyMadeToken[]): Record<string, Route> {
   const routes: Record<string, Route> = { 'GET /page.json': () => json(200, { pod, tokens }) };
   for (const name of readdirSync(folder)) {
     const type = types[extname(name)];
@@ -37,5 +37,5 @@ export function createPage(pod: string, tokens: ReadyMadeToken[]): Handler {
     const headers = { ...security, 'Content-Type': type };
     routes[`GET /${name === 'index.html' ? '' : name}`] = () => ({ status: 200, headers, body });
   }
-  return createRoutes(routes);
+  return routes;
 }

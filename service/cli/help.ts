@@ -19,6 +19,7 @@ const usage = `Mooring: Socket.IO that keeps its connections.
       --times 20          how often each transport is tried
       --quick             leave out the idle connections, which take two ping intervals
       --second URL        another way to the same service, to meet another pod; repeatable
+      --connect-to HOST   connect to this host, where DNS does not know that of the URL
       --pods 1            fail when fewer pods are met
       --websocket-only    for a door that is not sticky on purpose
       --token-file FILE   or --token TOKEN, where JWT_SECRET is not at hand

@@ -21,9 +21,18 @@ describe('operations port', () => {
 
   it('is not reachable through the port for clients', async () => {
     const { url } = await startApp();
-    for (const path of ['/metrics', '/readyz', '/v1/publish', '/']) {
+    for (const path of ['/metrics', '/openapi.json', '/v1/publish', '/']) {
       expect((await fetch(url + path)).status).toBe(404);
     }
+  });
+
+  it.each(['off', 'on'])('lends its probes to the port for clients, PAGE %s', async (PAGE) => {
+    const { app, url } = await startApp({ PAGE });
+    const statusOf = async (path: string) => (await fetch(url + path)).status;
+    expect([await statusOf('/healthz'), await statusOf('/readyz')]).toEqual([200, 200]);
+    await app.drain();
+    expect([await statusOf('/healthz'), await statusOf('/readyz')]).toEqual([200, 503]);
+    expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ ready: false });
   });
 
   it('shows every metric of the contract', async () => {

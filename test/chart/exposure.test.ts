@@ -119,7 +119,61 @@ describe('exposure through other controllers', () => {
     },
   );
 
-  it('sets the same affinity with gateway, no timeouts, and retries a 503 elsewhere', () => {
+  it.each([
+    ['haproxytech', 'Service', 'haproxy.org/backend-config-snippet'],
+    ['haproxy-ingress', 'Ingress', 'haproxy-ingress.github.io/config-backend'],
+  ])('%s: tries a draining pod’s 503 elsewhere, but never a POST', (name, kind, key) => {
+    const snippet = only(render(scenario(name)), kind, 'mooring').metadata.annotations[key];
+    expect(snippet).toContain('retry-on conn-failure empty-response 503');
+    expect(snippet).toContain('option redispatch 1');
+    expect(snippet).toContain('disable-l7-retry unless METH_GET');
+    const { exposure } = scenario(name) as { exposure: { ingress: object } };
+    const ingress = { ...exposure.ingress, retry: false };
+    const without = render({ ...scenario(name), exposure: { ...exposure, ingress } });
+    expect(only(without, kind, 'mooring').metadata.annotations[key]).toBeUndefined();
+  });
+
+  it('traefik: tries a handshake elsewhere, which has no pod yet, and nothing else', () => {
+    const manifests = render(scenario('traefik'));
+    const { spec } = only(manifests, 'Middleware', 'mooring-retry');
+    expect(spec.retry.status).toEqual(['503']);
+    const { tls, routes } = only(manifests, 'IngressRoute').spec;
+    expect(tls.secretName).toBe('chat-tls');
+    expect(routes[0].match).toBe(
+      'Host(`chat.example.com`) && PathPrefix(`/socket.io`) && !QueryRegexp(`sid`, `.+`)',
+    );
+    const used = routes[0].middlewares.map(({ name }: { name: string }) => name);
+    expect(used).toEqual(all(manifests, 'Middleware').map(({ metadata }) => metadata.name));
+    const { cookie } = routes[0].services[0].sticky;
+    const { annotations } = only(manifests, 'Service', 'mooring').metadata;
+    const prefix = 'traefik.ingress.kubernetes.io/service.sticky.cookie';
+    for (const [key, value] of Object.entries(cookie)) {
+      expect(annotations[`${prefix}.${key.toLowerCase()}`]).toBe(String(value));
+    }
+  });
+
+  it.each([
+    ['aws-alb', 'alb.ingress.kubernetes.io/healthcheck-path'],
+    ['azure-agic', 'appgw.ingress.kubernetes.io/health-probe-path'],
+  ])('%s: asks the port for clients, which alone it reaches', (name, key) => {
+    const manifests = render(scenario(name));
+    expect(only(manifests, 'Ingress').metadata.annotations[key]).toBe('/readyz');
+    const [everyone] = only(manifests, 'NetworkPolicy', 'mooring').spec.ingress;
+    expect(everyone).toEqual({ ports: [{ port: 3000 }] });
+  });
+
+  it('aws-alb: is sticky, lets a pod drain, and keeps silent connections', () => {
+    const { annotations } = only(render(scenario('aws-alb')), 'Ingress').metadata;
+    const prefix = 'alb.ingress.kubernetes.io';
+    const attributes = annotations[`${prefix}/target-group-attributes`];
+    expect(attributes).toContain('stickiness.lb_cookie.duration_seconds=172800');
+    expect(attributes).toContain('deregistration_delay.timeout_seconds=18');
+    const [, seconds] = annotations[`${prefix}/load-balancer-attributes`].split('=');
+    expect(Number(seconds) * 1000).toBeGreaterThan(pingIntervalMs + pingTimeoutMs);
+    expect(annotations[`${prefix}/scheme`]).toBe('internet-facing');
+  });
+
+  it('gateway: the same affinity, no time-outs, the 503 tried elsewhere', () => {
     const manifests = render(scenario('gateway'));
     const [rule] = only(manifests, 'HTTPRoute').spec.rules;
     expect(rule.sessionPersistence).toMatchObject({ sessionName: 'mooring-pod', type: 'Cookie' });
@@ -128,6 +182,41 @@ describe('exposure through other controllers', () => {
     expect(policy.retry.retryOn.httpStatusCodes).toEqual([503]);
     expect(policy.circuitBreaker).toEqual({ maxRequestsPerConnection: 1 }); // two workers
     expect(all(manifests, 'Ingress')).toEqual([]);
+  });
+
+  it('gateway: leaves out on the standard channel what it does not know', () => {
+    const manifests = render(scenario('gateway-standard'));
+    const [rule] = only(manifests, 'HTTPRoute').spec.rules;
+    expect(rule.sessionPersistence).toBeUndefined();
+    const { loadBalancer, retry } = only(manifests, 'BackendTrafficPolicy').spec;
+    expect(loadBalancer.consistentHash.cookie).toMatchObject({
+      name: 'mooring-pod',
+      ttl: '2880m',
+    });
+    expect(retry.retryOn.httpStatusCodes).toEqual([503]);
+    const { loadBalancer: none } = only(render(scenario('gateway')), 'BackendTrafficPolicy').spec;
+    expect(none).toBeUndefined(); // sessionPersistence makes the affinity
+  });
+
+  it('gateway: Istio’s policy hashes the cookie, and keeps workers apart', () => {
+    const { host, trafficPolicy } = only(render(scenario('gateway-istio')), 'DestinationRule').spec;
+    expect(host).toBe('mooring.chat.svc.cluster.local');
+    expect(trafficPolicy.loadBalancer.consistentHash.httpCookie.name).toBe('mooring-pod');
+    expect(trafficPolicy.connectionPool.http.maxRequestsPerConnection).toBe(1);
+  });
+
+  it('gateway: GKE’s policies set affinity, WebSockets’ life and a probe', () => {
+    const manifests = render(scenario('gateway-gke'));
+    const [rule] = only(manifests, 'HTTPRoute').spec.rules;
+    expect(rule.timeouts).toBeUndefined();
+    const backend = only(manifests, 'GCPBackendPolicy').spec;
+    expect(backend.targetRef).toEqual({ group: '', kind: 'Service', name: 'mooring' });
+    expect(backend.default.sessionAffinity.type).toBe('GENERATED_COOKIE');
+    const health = only(manifests, 'HealthCheckPolicy').spec.default;
+    expect(health.config.httpHealthCheck).toEqual({
+      requestPath: '/readyz',
+      portSpecification: 'USE_SERVING_PORT',
+    });
   });
 
   it('gateway: passes another sessionPersistence through', () => {

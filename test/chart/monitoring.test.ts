@@ -67,7 +67,8 @@ describe('monitoring', () => {
     expect(rule.spec).toEqual(parse(yours));
     expect(yours).not.toContain(`runbook_url: ${runbooks}`);
     const monitoring = { rules: true };
-    expect(only(render({ monitoring }), 'PrometheusRule').spec).toEqual(parse(file));
+    const without = file.replaceAll('runbook_url:', 'runbook:'); // a relative link leads nowhere
+    expect(only(render({ monitoring }), 'PrometheusRule').spec).toEqual(parse(without));
   });
 
   it('has every dashboard, as the file is, where the sidecar looks', () => {

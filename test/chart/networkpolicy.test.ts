@@ -28,7 +28,10 @@ describe('the NetworkPolicy of the service', () => {
     ]);
     expect(egressPorts(scenario('shared-redis'))).toEqual([[53, 53], [6380]]);
     const { egress } = only(render(scenario('everything')), 'NetworkPolicy', 'mooring-chat').spec;
-    expect(egress.slice(2)).toEqual([{ ports: [{ port: 8080 }] }, { ports: [{ port: 5432 }] }]);
+    expect(egress.slice(2)).toEqual([
+      { ports: [{ port: 8080 }, { port: 4318 }] }, // who may join, and traces
+      { ports: [{ port: 5432 }] },
+    ]);
   });
 });
 
@@ -53,5 +56,5 @@ describe('the NetworkPolicy of Redis', () => {
 
 it('network policies can be left to others', () => {
   const off = { networkPolicy: { enabled: false } };
-  expect(all(render({ ...off, redis: off }), 'NetworkPolicy')).toEqual([]);
+  expect(all(render({ ...off, redis: off, 'ingress-nginx': off }), 'NetworkPolicy')).toEqual([]);
 });

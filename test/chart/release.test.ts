@@ -1,6 +1,6 @@
-// What a release is to its cluster: names, the controller, the tests and the notes.
+// What a release is to its cluster: names, the controller and the tests.
 import { describe, expect, it } from 'vitest';
-import { all, chart, helm, only, pods, render, scenario, type Values } from './render.ts';
+import { all, only, pods, render, scenario, type Values } from './render.ts';
 
 const clusterWide = ['ClusterRole', 'ClusterRoleBinding', 'IngressClass'];
 
@@ -30,6 +30,15 @@ describe('releases', () => {
     }
   });
 
+  it('keep apart what begins with the same 45 characters', () => {
+    const names = ['one', 'two'].flatMap((end) =>
+      render({}, { name: `${'n'.repeat(48)}-${end}` }).map(
+        ({ kind, metadata }) => `${kind}/${metadata.name}`,
+      ),
+    );
+    expect(new Set(names).size).toBe(names.length);
+  });
+
   it('carry the name of the chart once', () => {
     expect(only(render({}, { name: 'chat' }), 'Deployment', 'chat-mooring')).toBeDefined();
     expect(only(render(scenario('throwaway')), 'Deployment', 'throwaway')).toBeDefined();
@@ -45,13 +54,15 @@ describe('the controller', () => {
   const ofController = (values?: Values) =>
     render(values).filter(({ metadata }) => metadata.name.endsWith('ingress-nginx'));
 
-  it('is nine objects with a class of its own', () => {
+  it('is eleven objects with a class of its own', () => {
     expect(
       ofController()
         .map(({ kind }) => kind)
         .sort(),
     ).toEqual(
       ['ClusterRole', 'ClusterRoleBinding', 'ConfigMap', 'Deployment', 'IngressClass'].concat([
+        'NetworkPolicy',
+        'PodDisruptionBudget',
         'Role',
         'RoleBinding',
         'Service',
@@ -76,7 +87,45 @@ describe('the controller', () => {
       only(ofController(), 'ConfigMap').data['worker-shutdown-timeout'],
       10,
     );
-    expect(set.spec.template.spec.terminationGracePeriodSeconds).toBe(seconds + 60);
+    expect(set.spec.template.spec.terminationGracePeriodSeconds).toBe(seconds + 70);
+  });
+
+  it('runs twice, and goes on serving while load balancers learn that one goes', () => {
+    const { spec } = only(ofController(), 'Deployment');
+    expect(spec.replicas).toBe(2);
+    expect(spec.strategy.rollingUpdate.maxUnavailable).toBe(0);
+    const [{ topologyKey }] = spec.template.spec.topologySpreadConstraints;
+    expect(topologyKey).toBe('kubernetes.io/hostname');
+    expect(spec.template.spec.containers[0].args).toContain('--shutdown-grace-period=10');
+    expect(only(ofController(), 'PodDisruptionBudget').spec.maxUnavailable).toBe(1);
+    expect(all(ofController(scenario('throwaway')), 'PodDisruptionBudget')).toEqual([]);
+  });
+
+  it('reads no Secret and nothing else outside of its namespace', () => {
+    const { args } = only(ofController(), 'Deployment').spec.template.spec.containers[0];
+    expect(args).toContain('--watch-namespace=$(POD_NAMESPACE)');
+    expect(only(ofController(), 'ClusterRole').rules).toEqual([
+      {
+        apiGroups: ['networking.k8s.io'],
+        resources: ['ingressclasses'],
+        verbs: ['get', 'list', 'watch'],
+      },
+    ]);
+    const inside = only(ofController(), 'Role').rules.flatMap(
+      ({ resources }: { resources: string[] }) => resources,
+    );
+    expect(inside).toEqual(
+      expect.arrayContaining(['secrets', 'services', 'endpointslices', 'ingresses', 'leases']),
+    );
+  });
+
+  it('serves a certificate to every host where there is one', () => {
+    const argsOf = (values: Values) =>
+      only(ofController(values), 'Deployment').spec.template.spec.containers[0].args.join(' ');
+    expect(argsOf(scenario('throwaway'))).toContain(
+      '--default-ssl-certificate=$(POD_NAMESPACE)/chat-tls',
+    );
+    expect(argsOf({})).not.toContain('--default-ssl-certificate');
   });
 
   it('shares no connection to a pod between clients', () => {
@@ -91,14 +140,59 @@ describe('helm test', () => {
   const tests = (values?: Values) =>
     pods(render(values)).filter(({ name }) => name.includes('-test-'));
 
+  const names = (values?: Values) =>
+    tests(values)
+      .map(({ name }) => name)
+      .sort();
+  const ingressOf = (values: Values) =>
+    tests(values).find(({ name }) => name.endsWith('-ingress'))?.spec;
+
   it('checks the Service, the metrics and, where it is known, the ingress', () => {
-    expect(
-      tests()
-        .map(({ name }) => name)
-        .sort(),
-    ).toEqual(['mooring-test-metrics', 'mooring-test-service']);
-    const ingress = tests(scenario('everything')).find(({ name }) => name.endsWith('-ingress'));
-    expect(ingress?.spec.containers[0].args).toEqual(['check', 'https://chat.example.com']);
+    expect(names(scenario('cluster-nginx'))).toEqual([
+      'mooring-test-metrics',
+      'mooring-test-service',
+    ]);
+    expect(ingressOf(scenario('everything')).containers[0].args).toEqual([
+      'check',
+      'https://chat.example.com',
+    ]);
+  });
+
+  it('goes through the controller of the release, all transports', () => {
+    expect(names()).toEqual([
+      'mooring-test-ingress',
+      'mooring-test-metrics',
+      'mooring-test-service',
+    ]);
+    const controller = only(render(), 'Deployment', 'mooring-ingress-nginx').metadata.name;
+    expect(ingressOf({}).containers[0].args).toEqual([
+      'check',
+      `http://${controller}`,
+      `--connect-to=${controller}`,
+    ]);
+  });
+
+  it('goes there by the host and the certificate that clients see', () => {
+    const tls = { enabled: true, secretName: 'chat-tls' };
+    const { containers, volumes } = ingressOf({ exposure: { host: 'chat.example.com', tls } });
+    expect(containers[0].args).toEqual([
+      'check',
+      'https://chat.example.com',
+      '--connect-to=mooring-ingress-nginx',
+    ]);
+    expect(volumes[0].secret).toEqual({
+      secretName: 'chat-tls',
+      items: [{ key: 'ca.crt', path: 'ca.crt' }],
+      optional: true,
+    });
+    const [{ mountPath }] = containers[0].volumeMounts;
+    expect(containers[0].env).toContainEqual({
+      name: 'NODE_EXTRA_CA_CERTS',
+      value: `${mountPath}/ca.crt`,
+    });
+    const anyHost = { exposure: { host: '*.example.com', tls } };
+    expect(ingressOf(anyHost).containers[0].args[1]).toBe('https://check.example.com');
+    expect(ingressOf({ exposure: { tls: { enabled: true } } })).toBeUndefined();
   });
 
   it('signs tokens with what the service asks of them', () => {
@@ -132,56 +226,5 @@ describe('helm test', () => {
       expect(spec.tolerations).toHaveLength(1);
       expect(spec.containers[0].resources.limits.memory).toBeDefined();
     }
-  });
-});
-
-describe('the notes', () => {
-  const notesOf = (values: Values) => {
-    const args = [
-      'install',
-      'mooring',
-      chart,
-      '--namespace',
-      'chat',
-      '--dry-run=client',
-      '-f',
-      '-',
-    ];
-    const { text } = helm(args, values);
-    return text.slice(text.indexOf('NOTES:'));
-  };
-
-  it('give the commands that come next', () => {
-    const notes = notesOf({});
-    expect(notes).toContain('kubectl -n chat rollout status deployment/mooring');
-    expect(notes).toContain('kubectl -n chat port-forward service/mooring 3000:80');
-    expect(notes).toContain('node service/main.ts token --sub alice');
-    expect(notes).toContain('open http://localhost:3000');
-    expect(notes).toContain('once networkPolicy.operationsFrom names them');
-    expect(notesOf({ networkPolicy: { enabled: false } })).not.toContain('operationsFrom');
-  });
-
-  it('say what helm test lacks where an issuer signs the tokens', () => {
-    expect(notesOf(scenario('shared-redis'))).toContain('name a token in tests.tokenSecret');
-    expect(notesOf(scenario('external-redis'))).not.toContain('name a token');
-    expect(notesOf({})).not.toContain('name a token');
-  });
-
-  it('say plainly that ingress-nginx is retired, and what else is unsafe', () => {
-    expect(notesOf({})).toContain('ingress-nginx gets no more releases');
-    expect(notesOf({})).toContain('Tokens travel in the clear');
-    const free = { enabled: true, ownPodOnly: false };
-    expect(notesOf({ podDeletionCost: free })).toContain('every pod of the namespace');
-    const single = notesOf(scenario('single'));
-    for (const word of ['Without Redis', 'Every pod of the cluster', 'One pod']) {
-      expect(single).toContain(word);
-    }
-  });
-
-  it('say nothing about what is well', () => {
-    const notes = notesOf({ ...scenario('cluster-nginx') });
-    expect(notes).not.toContain('in the clear');
-    expect(notes).not.toContain('test page');
-    expect(notes).toContain('https://chat.example.com');
   });
 });

@@ -17,14 +17,19 @@ export type Values = Record<string, unknown>;
 interface Release {
   name?: string;
   namespace?: string;
+  /** What the cluster serves beside the APIs of every Kubernetes. */
+  apiVersions?: string[];
 }
 
 export const scenario = (name: string): Values =>
   parse(readFileSync(join(chart, `ci/${name}-values.yaml`), 'utf8'));
 
 /** What Helm says: the rendered text, or its complaint. */
-export function template(values: Values, { name = 'mooring', namespace = 'chat' }: Release = {}) {
-  return helm(['template', name, chart, '--namespace', namespace, '--values', '-'], values);
+export function template(values: Values, release: Release = {}) {
+  const { name = 'mooring', namespace = 'chat', apiVersions = [] } = release;
+  const served = apiVersions.flatMap((version) => ['--api-versions', version]);
+  const args = ['template', name, chart, '--namespace', namespace, ...served, '--values', '-'];
+  return helm(args, values);
 }
 
 /** @throws what Helm complains about */

@@ -4,8 +4,12 @@ import { template, type Values } from './render.ts';
 
 const none = { exposure: { mode: 'none' }, 'ingress-nginx': { enabled: false } };
 const noRedis = { redis: { enabled: false } };
+const fixed = { autoscaling: { mode: 'none' } };
 const off = { 'ingress-nginx': { enabled: false } };
-const gateway = { ...off, exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }] } } };
+const gateway = {
+  ...off,
+  exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }], preset: 'istio' } },
+};
 
 const contradictions: [string, Values][] = [
   ['set redis.enabled=false to use your own', { externalRedis: { url: 'redis://r' } }],
@@ -27,27 +31,57 @@ const contradictions: [string, Values][] = [
     'is a key of externalRedis.existingSecret',
     { ...noRedis, externalRedis: { url: 'redis://a', sentinelPasswordKey: 'k' } },
   ],
-  ['externalRedis has no address', { ...noRedis, replicas: 1, externalRedis: { mode: 'cluster' } }],
+  ['externalRedis has no address', { ...noRedis, externalRedis: { mode: 'cluster' } }],
   ['externalRedis has no address', { ...noRedis, externalRedis: { caSecret: 's' } }],
   ['reach each other through Redis', noRedis],
-  ['reach each other through Redis', { ...noRedis, replicas: 1, config: { WORKERS: 2 } }],
-  [
-    'reach each other through Redis',
-    { ...noRedis, replicas: 1, autoscaling: { mode: 'resource' } },
-  ],
+  ['reach each other through Redis', { ...noRedis, ...fixed, replicas: 1, config: { WORKERS: 2 } }],
+  ['reach each other through Redis', { ...noRedis, ...fixed }],
   ['keep one', { auth: { publicKey: 'k', jwksUrl: 'https://i' } }],
   ['needs auth.publicKey or auth.jwksUrl', { auth: { algorithms: ['RS256'] } }],
   ['sign with the public key', { auth: { jwksUrl: 'https://i', algorithms: ['HS256'] } }],
   ['helm test makes its own tokens', { tests: { tokenSecret: 's' } }],
   ['set ingress-nginx.enabled=false', { exposure: { mode: 'none' } }],
   ['needs exposure.gateway.parentRefs', { ...off, exposure: { mode: 'gateway' } }],
-  ['set exposure.mode=gateway', { exposure: { gateway: { envoyGateway: true } } }],
+  ['set exposure.mode=gateway', { exposure: { gateway: { preset: 'istio' } } }],
+  ['set exposure.mode=gateway', { exposure: { gateway: { channel: 'experimental' } } }],
+  [
+    'brings no client back to its pod',
+    { ...off, exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }] } } },
+  ],
+  [
+    'has its own affinity',
+    {
+      ...off,
+      exposure: {
+        mode: 'gateway',
+        gateway: { parentRefs: [{ name: 'g' }], preset: 'gke', channel: 'experimental' },
+      },
+    },
+  ],
   ['is for exposure.mode=ingress', { exposure: { ingress: { preset: 'traefik' } } }],
   ['names another controller', { exposure: { ingress: { className: 'nginx' } } }],
   ['set exposure.tls.enabled=true', { exposure: { tls: { secretName: 's' } } }],
   [
+    'ingress-nginx would serve its own fake certificate',
+    { exposure: { tls: { enabled: true, secretName: 's' } } },
+  ],
+  ['defaultCertificate is set while', { 'ingress-nginx': { defaultCertificate: 's' } }],
+  [
     'belongs to the Gateway',
     { ...gateway, exposure: { ...gateway.exposure, tls: { enabled: true, secretName: 's' } } },
+  ],
+  [
+    'replicas=4 is set while autoscaling.mode=auto owns the number of pods: set autoscaling.min=4',
+    { replicas: 4 },
+  ],
+  ['set autoscaling.min=1 instead', { replicas: 0, autoscaling: { mode: 'connections' } }],
+  ['set exposure.host', { exposure: { extraHosts: ['b.example.com'] } }],
+  ['service.externalTrafficPolicy is for', { service: { externalTrafficPolicy: 'Local' } }],
+  ['service.loadBalancerClass is for', { service: { type: 'NodePort', loadBalancerClass: 'c' } }],
+  ['or annotate yours', { serviceAccount: { create: false, annotations: { a: 'b' } } }],
+  [
+    'gives rights to an account of its own',
+    { serviceAccount: { create: false }, podDeletionCost: { enabled: true } },
   ],
   ['is above autoscaling.max', { autoscaling: { min: 5, max: 3 } }],
   [
@@ -76,7 +110,7 @@ describe('a combination that cannot work', () => {
 
   it('stays allowed next to it', () => {
     expect(template(gateway).ok).toBe(true);
-    expect(template({ ...none, ...noRedis, replicas: 1 }).ok).toBe(true);
+    expect(template({ ...none, ...noRedis, ...fixed, replicas: 1 }).ok).toBe(true);
     expect(template({ global: { ofAnUmbrella: true } }).ok).toBe(true);
   });
 });
@@ -86,8 +120,8 @@ const mistakes: [string, Values][] = [
   ["additional properties 'PORT' not allowed", { config: { PORT: 80 } }],
   ["additional properties 'password' not allowed", { redis: { password: 'x' } }],
   ["additional properties 'admission' not allowed", { 'ingress-nginx': { admission: true } }],
-  ['/replicas', { replicas: 'three' }],
-  ['/replicas', { replicas: -1 }],
+  ['/replicas', { ...fixed, replicas: 'three' }],
+  ['/replicas', { ...fixed, replicas: -1 }],
   ['/rollout/maxSurge', { rollout: { maxSurge: '0%' } }],
   ['/drain/seconds', { drain: { seconds: 3601 } }],
   ["additional properties 'DRAIN_MS_MAX' not allowed", { config: { DRAIN_MS_MAX: 1 } }],

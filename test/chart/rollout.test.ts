@@ -47,7 +47,8 @@ describe('a rollout', () => {
       expect(minReadySeconds * 1000).toBeGreaterThan(config.settleMs);
       expect(minReadySeconds * 1000).toBeLessThan(config.settleMs + config.drainMsMax);
     }
-    const { minReadySeconds } = rolloutOf({ rollout: { maxSurge: 2 } }); // of two pods: all
+    const two = { autoscaling: { mode: 'none' }, rollout: { maxSurge: 2 } }; // of two pods: all
+    const { minReadySeconds } = rolloutOf(two);
     expect(minReadySeconds).toBe(rolloutOf().minReadySeconds);
   });
 
@@ -78,18 +79,31 @@ describe('a rollout', () => {
     expect(frozenSeconds * 1000).toBeLessThan(pingIntervalMs + pingTimeoutMs);
   });
 
-  it('offers a handshake to more pods than may refuse it', () => {
-    const triesOf = (values: Values) => {
-      const { annotations } = only(render(values), 'Ingress').metadata;
-      return Number(annotations['nginx.ingress.kubernetes.io/proxy-next-upstream-tries']);
-    };
-    const retriesOf = (values: Values) =>
-      only(render({ ...gateway, ...values }), 'BackendTrafficPolicy').spec.retry.numRetries;
-    for (const tries of [triesOf, retriesOf]) {
-      expect(tries({})).toBe(5);
-      expect(tries({ replicas: 12 })).toBe(13);
-      expect(tries({ replicas: 12, autoscaling: { mode: 'resource', max: 30 } })).toBe(31);
-    }
+  it('offers a handshake to more pods than may refuse it, at any number', () => {
+    const { annotations } = only(render(), 'Ingress').metadata;
+    const tries = annotations['nginx.ingress.kubernetes.io/proxy-next-upstream-tries'];
+    const { retry } = only(render(gateway), 'BackendTrafficPolicy').spec;
+    // Half of the pods refuse at most, and each try meets another one.
+    expect(0.5 ** Number(tries)).toBeLessThan(1e-6);
+    expect(retry.numRetries).toBe(Number(tries));
+  });
+
+  it.each([
+    ['ingress-nginx', {}],
+    ['gateway', gateway],
+    ['traefik', scenario('traefik')],
+  ])('%s: scaling changes nothing on the way in', (_name, values: Values) => {
+    const way = (scaling: Values) =>
+      render({ ...values, ...scaling }).filter(
+        ({ kind, metadata }) =>
+          /Ingress|HTTPRoute|Policy$|Middleware|Transport/.test(kind) ||
+          metadata.name.includes('nginx'),
+      );
+    const before = way({ autoscaling: { mode: 'none' }, replicas: 2 });
+    expect(before.length).toBeGreaterThan(0);
+    expect(way({ autoscaling: { mode: 'none' }, replicas: 50 })).toEqual(before);
+    expect(way({ autoscaling: { min: 2, max: 10 } })).toEqual(before);
+    expect(way({ autoscaling: { min: 8, max: 80 } })).toEqual(before);
   });
 
   it('scales down by one pod after the drain of another', () => {

@@ -18,10 +18,12 @@ const ajv = new Ajv({
 });
 const idOf = ({ apiVersion, kind }: Manifest) => `${apiVersion} ${kind}`;
 
-function problems(manifests: Manifest[]): string[] {
+/** @param channel whose CRDs of the Gateway API the cluster has */
+function problems(manifests: Manifest[], channel = 'experimental'): string[] {
   return manifests.flatMap((manifest) => {
     const name = `${manifest.kind}/${manifest.metadata.name}`;
-    const validate = ajv.getSchema(`kubernetes#/definitions/${kinds[idOf(manifest)]}`);
+    const definition = kinds[`${idOf(manifest)} ${channel}`] ?? kinds[idOf(manifest)];
+    const validate = ajv.getSchema(`kubernetes#/definitions/${definition}`);
     if (!validate) return [`${name}: ${idOf(manifest)} is unknown; run npm run schemas`];
     validate(manifest);
     return (validate.errors ?? []).map(
@@ -35,6 +37,15 @@ describe('what is rendered is valid', () => {
   it.each(scenarios)('in scenario %s', (name) => {
     expect(problems(render(scenario(name)))).toEqual([]);
   });
+
+  it.each(scenarios.filter((name) => name.startsWith('gateway-')))(
+    'in scenario %s, with the standard channel of the Gateway API',
+    (name) => {
+      expect(problems(render(scenario(name)), 'standard')).toEqual([]);
+      const [complaint] = problems(render(scenario('gateway')), 'standard');
+      expect(complaint).toContain('sessionPersistence');
+    },
+  );
 
   it.each([undefined, ...overlays])('in k8s/, overlay %s', (overlay) => {
     expect(problems(renderFor(overlay))).toEqual([]);

@@ -37,6 +37,21 @@ describe('mooring check', () => {
     });
   });
 
+  it('connects to the host that it is given, and asks for that of the URL', async () => {
+    const { url } = await startApp({ POD_NAME: 'alone' });
+    const { port } = new URL(url);
+    const report = await check(
+      `http://chat.invalid:${port}`,
+      '--quick',
+      '--connect-to',
+      '127.0.0.1',
+    );
+    expect(report).toMatchObject({ ok: true, pods: ['alone'] });
+    expect(report.door.origin).toBe(`http://chat.invalid:${port}`);
+    const unknown = await check(`http://chat.invalid:${port}`, '--quick');
+    expect(unknown.ok).toBe(false);
+  });
+
   it('leaves no connection behind', async () => {
     const { app, url } = await startApp();
     await check(url, '--quick');

@@ -45,7 +45,7 @@ describe.runIf(hasMetrics)('autoscaling by CPU', () => {
     }, 50);
     try {
       await timed('load to a second pod', () =>
-        eventually(150, async () => expect(await replicasOf(home.namespace)).toBeGreaterThan(1)),
+        eventually(240, async () => expect(await replicasOf(home.namespace)).toBeGreaterThan(1)),
       );
     } finally {
       clearInterval(load);

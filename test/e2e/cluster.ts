@@ -54,8 +54,9 @@ export async function openNamespace(purpose: string) {
 export const helm = (args: string[], values: Values = {}) =>
   run(findHelm(), args, stringify(values));
 
-/** Without an ingress and small, for what is not about these. */
+/** Without an ingress and an autoscaler, and small, for what is not about these. */
 export const inside: Values = {
+  autoscaling: { mode: 'none' },
   exposure: { mode: 'none' },
   'ingress-nginx': { enabled: false },
   resources: { requests: { cpu: '50m', memory: '128Mi' } },

@@ -18,7 +18,10 @@ export const hasGateway = () => has('Envoy Gateway', 'gatewayclass', className);
 
 /** Values of a release behind the Gateway `door`. */
 export const behindGateway: Values = {
-  exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'door' }], envoyGateway: true } },
+  exposure: {
+    mode: 'gateway',
+    gateway: { parentRefs: [{ name: 'door' }], preset: 'envoy-gateway', channel: 'experimental' },
+  },
 };
 
 export async function openGateway(namespace: string) {

@@ -9,7 +9,9 @@
 {{- define "mooring.outsidePorts" -}}
 {{- $ports := list -}}
 {{- $redis := splitList "," .Values.externalRedis.url -}}
-{{- range concat $redis (list .Values.auth.jwksUrl (.Values.config.ROOM_ACCESS_URL | default "")) | compact -}}
+{{- $config := .Values.config -}}
+{{- $others := list .Values.auth.jwksUrl $config.ROOM_ACCESS_URL $config.OTEL_EXPORTER_OTLP_ENDPOINT -}}
+{{- range concat $redis $others | compact -}}
 {{- $ports = append $ports (include "mooring.urlPort" . | int) -}}
 {{- end -}}
 {{- if or .Values.externalRedis.existingSecret (eq .Values.externalRedis.mode "sentinel") -}}

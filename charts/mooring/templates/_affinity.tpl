@@ -25,11 +25,23 @@ longer than that. An hour leaves it to Socket.IO to give a connection up.
   "proxy-connect-timeout" "2"
   "proxy-next-upstream" "error timeout http_503"
   "proxy-next-upstream-tries" (include "mooring.tries" .)
+  "proxy-next-upstream-timeout" "5"
   "proxy-body-size" (printf "%dk" (add 64 (div (.Values.config.MESSAGE_BYTES_MAX | default 131072 | int64) 1024)))
 -}}
 {{- range $name, $value := $values }}
 nginx.ingress.kubernetes.io/{{ $name }}: {{ $value | quote }}
 {{- end }}
+{{- end -}}
+
+{{/*
+Each try goes to another pod, and the cookie follows. A POST belongs to a session, and is of use to one
+pod only.
+*/}}
+{{- define "mooring.haproxyRetries" -}}
+option redispatch 1
+retries {{ include "mooring.tries" . }}
+retry-on conn-failure empty-response 503
+http-request disable-l7-retry unless METH_GET
 {{- end -}}
 
 {{/* Annotations of the Ingress, by controller. */}}
@@ -46,12 +58,34 @@ haproxy-ingress.github.io/session-cookie-name: {{ $cookie.name }}
 haproxy-ingress.github.io/session-cookie-keywords: insert indirect nocache httponly{{ ternary " secure" "" (and $exposure.tls.enabled (not $none)) }}
 haproxy-ingress.github.io/session-cookie-same-site: {{ $none | quote }}
 haproxy-ingress.github.io/timeout-tunnel: 1h
+{{- if $exposure.ingress.retry }}
+haproxy-ingress.github.io/config-backend: | {{- include "mooring.haproxyRetries" . | nindent 2 }}
+{{- end }}
 {{- else if eq $exposure.ingress.preset "f5-nginx" -}}
 {{- $secure := ternary " secure" "" $exposure.tls.enabled -}}
 nginx.org/websocket-services: {{ $service }}
 nginx.org/sticky-cookie-services: serviceName={{ $service }} {{ $cookie.name }} expires={{ $cookie.maxAgeSeconds | int }}s path=/ httponly{{ $secure }} samesite={{ include "mooring.sameSite" . | lower }}
 nginx.org/proxy-read-timeout: 3600s
 nginx.org/proxy-send-timeout: 3600s
+{{- else if eq $exposure.ingress.preset "aws-alb" -}}
+{{- $stickiness := printf "stickiness.enabled=true,stickiness.type=lb_cookie,stickiness.lb_cookie.duration_seconds=%d" (min 604800 (int $cookie.maxAgeSeconds)) -}}
+alb.ingress.kubernetes.io/target-type: ip
+alb.ingress.kubernetes.io/healthcheck-path: /readyz
+alb.ingress.kubernetes.io/healthcheck-interval-seconds: "5"
+alb.ingress.kubernetes.io/healthcheck-timeout-seconds: "2"
+alb.ingress.kubernetes.io/healthy-threshold-count: "2"
+alb.ingress.kubernetes.io/unhealthy-threshold-count: "2"
+alb.ingress.kubernetes.io/target-group-attributes: {{ $stickiness }},deregistration_delay.timeout_seconds={{ include "mooring.drainSeconds" . }}
+alb.ingress.kubernetes.io/load-balancer-attributes: idle_timeout.timeout_seconds=3600
+{{- else if eq $exposure.ingress.preset "azure-agic" -}}
+appgw.ingress.kubernetes.io/cookie-based-affinity: "true"
+appgw.ingress.kubernetes.io/request-timeout: "3600"
+appgw.ingress.kubernetes.io/connection-draining: "true"
+appgw.ingress.kubernetes.io/connection-draining-timeout: {{ include "mooring.drainSeconds" . | quote }}
+appgw.ingress.kubernetes.io/health-probe-path: /readyz
+appgw.ingress.kubernetes.io/health-probe-interval: "5"
+appgw.ingress.kubernetes.io/health-probe-timeout: "2"
+appgw.ingress.kubernetes.io/health-probe-unhealthy-threshold: "2"
 {{- end -}}
 {{- end -}}
 
@@ -70,7 +104,27 @@ traefik.ingress.kubernetes.io/service.sticky.cookie.samesite: {{ include "moorin
 {{- else if eq $exposure.ingress.preset "haproxytech" -}}
 haproxy.org/cookie-persistence: {{ $cookie.name }}
 haproxy.org/timeout-tunnel: 1h
+{{- if $exposure.ingress.retry }}
+haproxy.org/backend-config-snippet: | {{- include "mooring.haproxyRetries" . | nindent 2 }}
+{{- end }}
 {{- end -}}
+{{- end -}}
+
+{{/* Of the route; empty on the standard channel, which does not know the field. */}}
+{{- define "mooring.sessionPersistence" -}}
+{{- $gateway := .Values.exposure.gateway -}}
+{{- if $gateway.sessionPersistence -}}
+{{- toYaml $gateway.sessionPersistence -}}
+{{- else if eq $gateway.channel "experimental" -}}
+sessionName: {{ .Values.exposure.cookie.name }}
+type: Cookie
+cookieConfig: { lifetimeType: Session }
+{{- end -}}
+{{- end -}}
+
+{{/* Those that clients may ask for; none: every host. */}}
+{{- define "mooring.hosts" -}}
+{{- concat (list .Values.exposure.host) .Values.exposure.extraHosts | compact | uniq | toYaml -}}
 {{- end -}}
 
 {{- define "mooring.ingressClass" -}}

@@ -5,8 +5,12 @@
 {{- end }}
 {{- end -}}
 
-{{/* The rule file, whose links go to where the runbooks are published. */}}
+{{/* The rule file, whose links go to where the runbooks are published. A link has to be absolute: without an
+address the path is a note, under another name.
+*/}}
 {{- define "mooring.rules" -}}
-{{- $pages := .Values.monitoring.runbooks | default "docs/operations/runbooks" -}}
-{{- .Files.Get "rules/mooring.yaml" | replace "runbook_url: docs/operations/runbooks/" (printf "runbook_url: %s/" $pages) -}}
+{{- $link := "runbook_url: docs/operations/runbooks/" -}}
+{{- $page := "runbook: docs/operations/runbooks/" -}}
+{{- with .Values.monitoring.runbooks }}{{ $page = printf "runbook_url: %s/" . }}{{ end -}}
+{{- .Files.Get "rules/mooring.yaml" | replace $link $page -}}
 {{- end -}}

@@ -1,8 +1,19 @@
-{{/* Names leave room for the longest suffix: 63 characters are the limit of Kubernetes. */}}
+{{/*
+Names leave room for the longest suffix: 63 characters are the limit of Kubernetes. A longer one ends
+in a digest, so that two which begin alike stay apart.
+*/}}
 {{- define "mooring.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- .Values.fullnameOverride | default $full | trunc 45 | trimSuffix "-" -}}
+{{- include "mooring.shortened" (.Values.fullnameOverride | default $full) -}}
+{{- end -}}
+
+{{- define "mooring.shortened" -}}
+{{- if gt (len .) 45 -}}
+{{- printf "%s-%s" (trunc 36 . | trimSuffix "-") (sha256sum . | trunc 8) -}}
+{{- else -}}
+{{- trimSuffix "-" . -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Of what is no namespace's; the dot keeps the names of other pairs apart. */}}
@@ -23,13 +34,37 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: mooring
+{{- include "mooring.commonLabels" . }}
+{{- end -}}
+
+{{/* After other labels, on a line of their own. */}}
+{{- define "mooring.commonLabels" -}}
+{{- with .Values.global.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Names or objects, those of an umbrella chart too, as objects. */}}
+{{- define "mooring.imagePullSecrets" -}}
+{{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
+- name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
+{{- end }}
+{{- end -}}
+
+{{- define "mooring.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "mooring.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
 {{/* Of what `helm test` runs; never selected by a Service. */}}
-{{- define "mooring.testLabels" -}}
+{{- define "mooring.testSelectorLabels" -}}
 app.kubernetes.io/name: mooring
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: test
+{{- end -}}
+
+{{- define "mooring.testLabels" -}}
+{{ include "mooring.testSelectorLabels" . }}
+{{- include "mooring.commonLabels" . }}
 {{- end -}}
 
 {{- define "mooring.image" -}}
@@ -37,17 +72,4 @@ app.kubernetes.io/component: test
 {{- with .Values.global.imageRegistry | default $image.registry }}{{ . }}/{{ end -}}
 {{- $image.repository -}}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end -}}
-{{- end -}}
-
-{{- define "mooring.securityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: { drop: [ALL] }
-{{- end -}}
-
-{{- define "mooring.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-seccompProfile: { type: RuntimeDefault }
 {{- end -}}

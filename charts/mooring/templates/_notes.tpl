@@ -21,6 +21,21 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 - ingress-nginx gets no more releases since March 2026. It works; the ways on are exposure.mode=gateway,
   and exposure.mode=ingress with Traefik, HAProxy or F5 NGINX: docs/operations/exposure.md.
 {{- end }}
+{{- if and (eq $exposure.mode "ingress-nginx") (not (index .Values "ingress-nginx" "enabled")) }}
+- This ingress-nginx is not the chart's. Whenever anybody's Ingress changes it reloads, and cuts every
+  WebSocket when its worker-shutdown-timeout (240s by default) ends: raise that in its ConfigMap.
+{{- if not $exposure.host }}
+- Without exposure.host this release answers for every host of that controller. Of two such releases
+  the second gets the pods of the first: set exposure.host.
+{{- end }}
+{{- end }}
+{{- if and (eq $exposure.mode "ingress-nginx") (index .Values "ingress-nginx" "enabled") (eq (index .Values "ingress-nginx" "replicas" | int) 1) }}
+- One controller: while it is replaced, new connections are refused for some seconds. Set
+  ingress-nginx.replicas=2.
+{{- end }}
+{{- if and $exposure.tls.enabled (index .Values "ingress-nginx" "enabled") (not .Values.tests.url) (not (include "mooring.testedIngress" .)) }}
+- helm test cannot reach the way in from inside: give its address in tests.url.
+{{- end }}
 {{- if and (ne $exposure.mode "none") (ne $exposure.mode "gateway") (not $exposure.tls.enabled) }}
 - Tokens travel in the clear: set exposure.tls.
 {{- end }}
@@ -34,7 +49,19 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 - No affinity was set up: without exposure.ingress.preset or annotations of yours, clients that start
   with polling fail as soon as there are two pods.
 {{- end }}
-{{- if and $workers (or (eq $exposure.mode "ingress") (and (eq $exposure.mode "gateway") (not $exposure.gateway.envoyGateway))) }}
+{{- if and (eq $exposure.mode "ingress") (or (not $exposure.ingress.retry) (has $exposure.ingress.preset (list "none" "f5-nginx" "aws-alb" "azure-agic"))) }}
+- Nobody tries a handshake again that a draining pod refuses, so each rollout shows clients 503 and
+  takes them seconds instead of one: docs/operations/exposure.md says what to set.
+{{- end }}
+{{- if and (eq $exposure.mode "gateway") (not (include "mooring.sessionPersistence" .)) }}
+- Affinity is by a cookie that the proxy hashes. A client that begins with polling and meets a draining pod
+  has to begin anew; with exposure.gateway.channel=experimental it does not, where the Gateway allows it.
+{{- end }}
+{{- if and (eq $exposure.mode "gateway") (ne $exposure.gateway.preset "envoy-gateway") }}
+- Nobody tries a handshake again that a draining pod refuses, so each rollout shows clients 503 and
+  takes them seconds instead of one: docs/operations/exposure.md says what to set.
+{{- end }}
+{{- if and $workers (or (eq $exposure.mode "ingress") (and (eq $exposure.mode "gateway") (eq $exposure.gateway.preset "none"))) }}
 - With several workers in a pod the proxy must not share connections to it between clients.
 {{- end }}
 {{- if not (include "mooring.hasRedis" .) }}

@@ -16,22 +16,34 @@ prometheus.io/path: /metrics
 {{- end -}}
 
 {{- define "mooring.podSpec" -}}
-serviceAccountName: {{ include "mooring.fullname" . }}
+serviceAccountName: {{ include "mooring.serviceAccount" . }}
 automountServiceAccountToken: {{ .Values.podDeletionCost.enabled }}
 enableServiceLinks: false
 # SIGTERM: proxies learn of it, connections are closed at a pace, the rest is margin. The service
 # waits by itself, so there is no preStop.
 terminationGracePeriodSeconds: {{ include "mooring.drainSeconds" . | int | add 15 }}
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- with include "mooring.imagePullSecrets" . }}
+imagePullSecrets: {{- . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
-securityContext: {{- include "mooring.podSecurityContext" . | nindent 2 }}
+securityContext: {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with .Values.hostAliases }}
+hostAliases: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.initContainers }}
+initContainers: {{- toYaml . | nindent 2 }}
+{{- end }}
 containers:
   - name: mooring
     {{- include "mooring.container" . | nindent 4 }}
+  {{- with .Values.sidecars }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -57,9 +69,15 @@ volumes:
 {{- define "mooring.container" -}}
 image: {{ include "mooring.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-securityContext: {{- include "mooring.securityContext" . | nindent 2 }}
+securityContext: {{- toYaml .Values.securityContext | nindent 2 }}
+{{- with .Values.lifecycle }}
+lifecycle: {{- toYaml . | nindent 2 }}
+{{- end }}
 envFrom:
-  - configMapRef: { name: {{ include "mooring.fullname" . }} }
+  {{- with .Values.extraEnvFrom }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  - configMapRef: { name: {{ include "mooring.fullname" . }} } # the last one wins
 env:
   - name: POD_NAME
     valueFrom: { fieldRef: { fieldPath: metadata.name } }
@@ -75,22 +93,9 @@ env:
 ports:
   - { name: http, containerPort: 3000 }
   - { name: operations, containerPort: 3001 }
-startupProbe: # a minute to start, also without Redis
-  httpGet: { path: /healthz, port: operations }
-  periodSeconds: 1
-  timeoutSeconds: 2
-  failureThreshold: 60
-readinessProbe:
-  httpGet: { path: /readyz, port: operations }
-  periodSeconds: 1
-  timeoutSeconds: 2
-  failureThreshold: 2
-livenessProbe: # never asks Redis
-  httpGet: { path: /healthz, port: operations }
-  periodSeconds: 10
-  timeoutSeconds: 5
-  failureThreshold: 3
-  terminationGracePeriodSeconds: 5 # what does not answer does not drain either
+{{- range $name, $probe := include "mooring.probes" . | fromYaml }}
+{{ $name }}: {{- toYaml $probe | nindent 2 }}
+{{- end }}
 resources: {{- toYaml .Values.resources | nindent 2 }}
 {{- if or .Values.extraVolumeMounts .Values.externalRedis.caSecret }}
 volumeMounts:
@@ -117,4 +122,30 @@ volumeMounts:
   matchLabelKeys: [pod-template-hash]
 {{- end }}
 {{- end -}}
+{{- end -}}
+
+{{- define "mooring.probes" -}}
+{{- $defaults := include "mooring.defaultProbes" . | fromYaml -}}
+{{- range $name, $probe := .Values.probes }}
+{{ $name }}Probe: {{- toYaml (mergeOverwrite (get $defaults (printf "%sProbe" $name)) (deepCopy $probe)) | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "mooring.defaultProbes" -}}
+startupProbe: # a minute to start, also without Redis
+  httpGet: { path: /healthz, port: operations }
+  periodSeconds: 1
+  timeoutSeconds: 2
+  failureThreshold: 60
+readinessProbe:
+  httpGet: { path: /readyz, port: operations }
+  periodSeconds: 1
+  timeoutSeconds: 2
+  failureThreshold: 2
+livenessProbe: # never asks Redis
+  httpGet: { path: /healthz, port: operations }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+  terminationGracePeriodSeconds: 5 # what does not answer does not drain either
 {{- end -}}

@@ -5,7 +5,7 @@
 
 {{- define "mooring.redisProblem" -}}
 {{- $external := .Values.externalRedis -}}
-{{- $several := or (gt (int .Values.replicas) 1) (ne .Values.autoscaling.mode "none") (include "mooring.severalWorkers" .) -}}
+{{- $several := or (gt (include "mooring.podsMin" . | int) 1) (include "mooring.autoscaled" .) (include "mooring.severalWorkers" .) -}}
 {{- if and .Values.redis.enabled (or $external.url $external.existingSecret) -}}
 externalRedis is set while redis.enabled=true: set redis.enabled=false to use your own Redis.
 {{- else if and $external.url $external.existingSecret -}}
@@ -50,25 +50,50 @@ auth.algorithms has {{ . }}, which is for a shared secret: with auth.publicKey o
 exposure.mode={{ $exposure.mode }} does not use the ingress-nginx controller: set ingress-nginx.enabled=false.
 {{- else if and (eq $exposure.mode "gateway") (not $exposure.gateway.parentRefs) -}}
 exposure.mode=gateway needs exposure.gateway.parentRefs, the Gateways to attach to: [{name: my-gateway}].
-{{- else if and (ne $exposure.mode "gateway") (or $exposure.gateway.parentRefs $exposure.gateway.envoyGateway) -}}
+{{- else if and (ne $exposure.mode "gateway") (or $exposure.gateway.parentRefs (ne $exposure.gateway.preset "none") $exposure.gateway.sessionPersistence (eq $exposure.gateway.channel "experimental")) -}}
 exposure.gateway is set while exposure.mode={{ $exposure.mode }}: set exposure.mode=gateway.
+{{- else if and (eq $exposure.mode "gateway") (eq $exposure.gateway.preset "none") (not (include "mooring.sessionPersistence" .)) -}}
+exposure.mode=gateway brings no client back to its pod: set exposure.gateway.preset, or exposure.gateway.channel=experimental where the CRDs have sessionPersistence.
+{{- else if and (eq $exposure.gateway.preset "gke") (include "mooring.sessionPersistence" .) -}}
+exposure.gateway.preset=gke has its own affinity, and refuses sessionPersistence: set exposure.gateway.channel=standard.
 {{- else if and (ne $exposure.mode "ingress") (ne $exposure.ingress.preset "none") -}}
 exposure.ingress.preset is for exposure.mode=ingress, not {{ $exposure.mode }}.
 {{- else if and $exposure.ingress.className (index .Values "ingress-nginx" "enabled") -}}
 exposure.ingress.className names another controller: set ingress-nginx.enabled=false, or leave it empty to use the chart's.
+{{- else if and $exposure.extraHosts (not $exposure.host) -}}
+exposure.extraHosts is set while exposure.host is empty, which is every host: set exposure.host.
 {{- else if and $exposure.tls.secretName (not $exposure.tls.enabled) -}}
 exposure.tls.secretName is set while exposure.tls.enabled=false: set exposure.tls.enabled=true.
+{{- else if and $exposure.tls.secretName (not $exposure.host) (eq $exposure.mode "ingress-nginx") -}}
+exposure.tls.secretName without exposure.host: ingress-nginx would serve its own fake certificate. Set exposure.host, or ingress-nginx.defaultCertificate instead of it.
+{{- else if and (index .Values "ingress-nginx" "defaultCertificate") (not $exposure.tls.enabled) -}}
+ingress-nginx.defaultCertificate is set while exposure.tls.enabled=false: set exposure.tls.enabled=true.
 {{- else if and $exposure.tls.secretName (eq $exposure.mode "gateway") -}}
 exposure.tls.secretName: with exposure.mode=gateway the certificate belongs to the Gateway's listener; leave it empty.
+{{- end -}}
+{{- end -}}
+
+{{- define "mooring.podProblem" -}}
+{{- $service := .Values.service -}}
+{{- if and (eq $service.type "ClusterIP") $service.externalTrafficPolicy -}}
+service.externalTrafficPolicy is for service.type=NodePort and LoadBalancer.
+{{- else if and (ne $service.type "LoadBalancer") $service.loadBalancerClass -}}
+service.loadBalancerClass is for service.type=LoadBalancer.
+{{- else if and .Values.serviceAccount.annotations (not .Values.serviceAccount.create) -}}
+serviceAccount.annotations are for an account of the chart's: set serviceAccount.create=true, or annotate yours.
+{{- else if and .Values.podDeletionCost.enabled (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
+podDeletionCost gives rights to an account of its own: set serviceAccount.name or serviceAccount.create=true.
 {{- end -}}
 {{- end -}}
 
 {{- define "mooring.scalingProblem" -}}
 {{- $scaling := .Values.autoscaling -}}
 {{- $cpu := (.Values.resources.requests | default dict).cpu -}}
-{{- if gt (int $scaling.min) (int $scaling.max) -}}
+{{- if and (include "mooring.autoscaled" .) (not (kindIs "invalid" .Values.replicas)) -}}
+replicas={{ .Values.replicas }} is set while autoscaling.mode={{ $scaling.mode }} owns the number of pods: set autoscaling.min={{ max 1 (int .Values.replicas) }} instead, or autoscaling.mode=none.
+{{- else if gt (int $scaling.min) (int $scaling.max) -}}
 autoscaling.min ({{ $scaling.min }}) is above autoscaling.max ({{ $scaling.max }}).
-{{- else if and (has $scaling.mode (list "resource" "connections")) (not $cpu) (not $scaling.metrics) -}}
+{{- else if and (has $scaling.mode (list "auto" "resource" "connections")) (not $cpu) (not $scaling.metrics) -}}
 autoscaling.mode={{ $scaling.mode }} aims at a share of the CPU a pod requests: set resources.requests.cpu.
 {{- else if and (eq $scaling.mode "keda") (not $scaling.keda.prometheusUrl) -}}
 autoscaling.mode=keda asks Prometheus: set autoscaling.keda.prometheusUrl.

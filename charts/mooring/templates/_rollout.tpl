@@ -5,11 +5,6 @@
 {{- add .Values.drain.settleSeconds .Values.drain.seconds -}}
 {{- end -}}
 
-{{/* Most pods that are meant to be there. */}}
-{{- define "mooring.podsMax" -}}
-{{- ternary .Values.replicas .Values.autoscaling.max (eq .Values.autoscaling.mode "none") | int -}}
-{{- end -}}
-
 {{/* Whether a whole new generation fits beside the old one. */}}
 {{- define "mooring.surgesWhole" -}}
 {{- $surge := .Values.rollout.maxSurge | toString -}}
@@ -29,10 +24,12 @@ new pods come at once, until the old ones have moved their clients to them.
 {{- end -}}
 {{- end -}}
 
-{{/* Upstreams that a handshake is offered to: more than all old pods, which may all refuse it. */}}
-{{- define "mooring.tries" -}}
-{{- include "mooring.podsMax" . | int | add 1 | max 5 -}}
-{{- end -}}
+{{/*
+Pods that a handshake is offered to. In a rollout at most half of the pods refuse, so 20 in a row are one
+handshake in a million, at any number of pods. A number that followed the replicas would change the
+Ingress with each scaling, and every reload of nginx ends by cutting its old connections.
+*/}}
+{{- define "mooring.tries" -}}20{{- end -}}
 
 {{- define "mooring.rolloutProblem" -}}
 {{- $seconds := include "mooring.drainSeconds" . | int -}}

@@ -3,8 +3,8 @@
 restartPolicy: Never
 automountServiceAccountToken: false
 enableServiceLinks: false
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- with include "mooring.imagePullSecrets" . }}
+imagePullSecrets: {{- . | nindent 2 }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
@@ -12,16 +12,14 @@ nodeSelector: {{- toYaml . | nindent 2 }}
 {{- with .Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
-securityContext: {{- include "mooring.podSecurityContext" . | nindent 2 }}
+securityContext: {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- end -}}
 
 {{- define "mooring.testContainer" -}}
 image: {{ include "mooring.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-securityContext: {{- include "mooring.securityContext" . | nindent 2 }}
-resources:
-  requests: { cpu: 50m, memory: 96Mi }
-  limits: { memory: 256Mi }
+securityContext: {{- toYaml .Values.securityContext | nindent 2 }}
+resources: {{- toYaml .Values.tests.resources | nindent 2 }}
 {{- end -}}
 
 {{- define "mooring.testAnnotations" -}}
@@ -37,4 +35,30 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- range $name, $value := include "mooring.tokenConfig" . | fromYaml }}
 - { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}
+{{- end -}}
+
+{{/* The Service of the release's own controller. */}}
+{{- define "mooring.testedController" -}}
+{{- if index .Values "ingress-nginx" "enabled" -}}
+{{- include "ingress-nginx.fullname" (index .Subcharts "ingress-nginx") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret of the certificate that the release's own controller serves. */}}
+{{- define "mooring.testedCertificate" -}}
+{{- .Values.exposure.tls.secretName | default (index .Values "ingress-nginx" "defaultCertificate") -}}
+{{- end -}}
+
+{{/*
+The address of the ingress as clients use it: the one that is given, else through the release's own
+controller. TLS that something before the controller ends is out of reach from here.
+*/}}
+{{- define "mooring.testedIngress" -}}
+{{- $controller := include "mooring.testedController" . -}}
+{{- $tls := .Values.exposure.tls.enabled -}}
+{{- if .Values.tests.url -}}
+{{- .Values.tests.url -}}
+{{- else if and $controller (or (not $tls) (and .Values.exposure.host (include "mooring.testedCertificate" .))) -}}
+{{- printf "%s://%s" (ternary "https" "http" $tls) (.Values.exposure.host | default $controller | replace "*" "check") -}}
+{{- end -}}
 {{- end -}}

@@ -44,7 +44,8 @@ export async function openClient(door: Door, options: Options): Promise<Client |
   return failure ?? { finding: 'not_mooring', detail: 'connected, but nobody said welcome' };
 }
 
-function createSocket({ origin, path }: Door, { transports, token, cookie }: Options): Socket {
+function createSocket({ origin, path, agent }: Door, options: Options): Socket {
+  const { transports, token, cookie } = options;
   return connect(origin, {
     path,
     transports,
@@ -56,6 +57,7 @@ function createSocket({ origin, path }: Door, { transports, token, cookie }: Opt
     // A stock client outside of browsers keeps cookies only when it is told to.
     withCredentials: cookie === undefined,
     ...(cookie && { extraHeaders: { Cookie: cookie } }),
+    ...(agent && { agent: agent as never }), // its type is that of browsers
   });
 }
 

@@ -29,7 +29,7 @@ export async function shakeHands(door: Door): Promise<Handshake | Failure> {
   const address = `${door.origin}${door.path}?EIO=4&transport=polling`;
   let answer: Answer;
   try {
-    answer = await ask(address, 'GET', {});
+    answer = await ask(door, address, 'GET', {});
   } catch (error) {
     return networkFailure(error as NodeJS.ErrnoException, door.origin);
   }
@@ -40,7 +40,8 @@ export async function shakeHands(door: Door): Promise<Handshake | Failure> {
   if (!open) return { finding: 'not_engine', detail: `HTTP 200, but no Engine.IO at ${door.path}` };
   const setCookies = [headers['set-cookie'] ?? []].flat();
   const Cookie = cookieHeader(setCookies);
-  await ask(`${address}&sid=${open.sid}`, 'POST', { Cookie }, '1').catch(() => {}); // or it expires
+  // Closed, or it expires on the server.
+  await ask(door, `${address}&sid=${open.sid}`, 'POST', { Cookie }, '1').catch(() => {});
   const { pingInterval, pingTimeout } = open;
   return { pingIntervalMs: pingInterval, pingTimeoutMs: pingTimeout, tookMs, setCookies };
 }
@@ -60,11 +61,17 @@ function parseOpen(body: string) {
   }
 }
 
-function ask(url: string, method: string, headers: RequestOptions['headers'], body?: string) {
+function ask(
+  { agent = false }: { agent?: RequestOptions['agent'] },
+  url: string,
+  method: string,
+  headers: RequestOptions['headers'],
+  body?: string,
+) {
   const request = url.startsWith('https:') ? requestHttps : requestHttp;
   return new Promise<Answer>((resolve, reject) => {
     const signal = AbortSignal.timeout(answerMsMax);
-    const sent = request(url, { method, headers, signal, agent: false }, async (response) => {
+    const sent = request(url, { method, headers, signal, agent }, async (response) => {
       const { statusCode: status = 0, headers } = response;
       text(response).then((body) => resolve({ status, headers, body }), reject);
     });

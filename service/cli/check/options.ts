@@ -40,8 +40,8 @@ export function parseCheck(args: string[], key: () => MintKey): CheckOptions {
     if (!url || more.length > 0)
       throw new Error('check needs one URL, such as https://example.com');
     return {
-      door: parseDoor(url),
-      others: values.second.map(parseDoor),
+      door: parseDoor(url, values['connect-to']),
+      others: values.second.map((other) => parseDoor(other)),
       times: wholeNumber('--times', values.times, timesMax),
       podsMin: wholeNumber('--pods', values.pods, 10_000),
       quick: values.quick,
@@ -65,6 +65,7 @@ const readArguments = (args: string[]) =>
       pods: { type: 'string', default: '1' },
       second: { type: 'string', multiple: true, default: [] },
       quick: { type: 'boolean', default: false },
+      'connect-to': { type: 'string' },
       'websocket-only': { type: 'boolean', default: false },
       'room-prefix': { type: 'string', default: 'check-' },
       token: { type: 'string' },

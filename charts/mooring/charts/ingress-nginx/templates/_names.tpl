@@ -1,5 +1,9 @@
 {{- define "ingress-nginx.fullname" -}}
-{{- printf "%s-ingress-nginx" (.Release.Name | trunc 45 | trimSuffix "-") -}}
+{{- $release := .Release.Name -}}
+{{- if gt (len $release) 45 -}}
+{{- $release = printf "%s-%s" (trunc 36 $release | trimSuffix "-") (sha256sum $release | trunc 8) -}}
+{{- end -}}
+{{- printf "%s-ingress-nginx" $release -}}
 {{- end -}}
 
 {{/*
@@ -31,6 +35,21 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: mooring
+{{- include "ingress-nginx.commonLabels" . }}
+{{- end -}}
+
+{{/* After other labels, on a line of their own. */}}
+{{- define "ingress-nginx.commonLabels" -}}
+{{- with .Values.global.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Names or objects, those of the parent chart too, as objects. */}}
+{{- define "ingress-nginx.imagePullSecrets" -}}
+{{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
+- name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
+{{- end }}
 {{- end -}}
 
 {{- define "ingress-nginx.image" -}}

@@ -22,3 +22,10 @@ tcp-keepalive 60
 {{ . }}
 {{- end }}
 {{- end -}}
+
+{{/* `memory` and `cpu`, and what `resources` says beside or over them. */}}
+{{- define "redis.resources" -}}
+{{- $asked := dict "cpu" .Values.cpu "memory" .Values.memory -}}
+{{- $own := dict "requests" $asked "limits" (dict "memory" .Values.memory) -}}
+{{- toYaml (mergeOverwrite $own (deepCopy .Values.resources)) -}}
+{{- end -}}

@@ -1,5 +1,9 @@
 {{- define "redis.fullname" -}}
-{{- printf "%s-redis" (.Release.Name | trunc 45 | trimSuffix "-") -}}
+{{- $release := .Release.Name -}}
+{{- if gt (len $release) 45 -}}
+{{- $release = printf "%s-%s" (trunc 36 $release | trimSuffix "-") (sha256sum $release | trunc 8) -}}
+{{- end -}}
+{{- printf "%s-redis" $release -}}
 {{- end -}}
 
 {{- define "redis.selectorLabels" -}}
@@ -14,6 +18,21 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: mooring
+{{- include "redis.commonLabels" . }}
+{{- end -}}
+
+{{/* After other labels, on a line of their own. */}}
+{{- define "redis.commonLabels" -}}
+{{- with .Values.global.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Names or objects, those of the parent chart too, as objects. */}}
+{{- define "redis.imagePullSecrets" -}}
+{{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
+- name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
+{{- end }}
 {{- end -}}
 
 {{/* Pods that carry it may connect. */}}
