@@ -127,9 +127,11 @@ describe('what a message moves, on two replicas', () => {
   it('tells what Redis says of itself', async () => {
     const { url } = await startRedis();
     const { operationsUrl } = await startApp({ REDIS_URL: url });
-    const figure = async (name: string) => (await samples(operationsUrl, `redis_${name}`))[''] ?? 0;
-    await until('it has been read', async () => (await figure('memory_bytes')) > 100_000);
-    expect(await figure('clients')).toBeGreaterThanOrEqual(3);
-    expect(await figure('memory_max_bytes')).toBe(0);
+    const figure = async (name: string) => (await samples(operationsUrl, name))[''] ?? 0;
+    await until('it has been read', async () => (await figure('redis_memory_bytes')) > 100_000);
+    expect(await figure('redis_clients')).toBeGreaterThanOrEqual(3);
+    expect(await figure('redis_memory_max_bytes')).toBe(0);
+    const commands = async () => (await figure('redis_commands_per_second')) > 0;
+    await until('commands are counted', commands);
   });
 });
