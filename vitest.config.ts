@@ -14,7 +14,7 @@ const projects = {
 export default defineConfig({
   test: {
     testTimeout: 120_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     expect: { poll: { timeout: 30_000 } },
     isolate: false, // modules hold no state, and loading them for each file takes a minute
     maxWorkers: Math.max(4, availableParallelism()), // most tests wait for timers of the service

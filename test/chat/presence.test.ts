@@ -43,7 +43,7 @@ describe.each(Object.entries(presences))('presence in %s', (_, create) => {
 describe('presence over several processes', () => {
   it('takes back what a process left behind when it is gone, and says who has left', async () => {
     const shared = await redis();
-    const gone = createRedisPresence(shared, 'gone', 100);
+    const gone = createRedisPresence(shared, 'gone', 1_000);
     const here = createRedisPresence(shared, 'here', 60_000);
     await gone.sweep();
     for (const user of ['alice', 'alice', 'bob']) await gone.enter('r', user);

@@ -53,7 +53,7 @@ async function sendMalformed(client: Socket, count: number): Promise<unknown[]> 
     else client.emit(event, ...malformed(i), (reply: unknown) => replies.push(reply));
   }
   const acknowledged = count - Math.ceil(count / 3);
-  await until('every acknowledgement', () => replies.length === acknowledged, 30_000);
+  await until('every acknowledgement', () => replies.length === acknowledged, 90_000);
   return replies;
 }
 
@@ -84,7 +84,7 @@ describe('malformed events', () => {
     expect(process.child.exitCode).toBeNull();
     expect(client.connected).toBe(true);
     expect(process.output()).toBe('');
-  });
+  }, 300_000);
 
   it('without acknowledgement are answered with an error event', async () => {
     const service = await startApp();

@@ -20,6 +20,7 @@ describe('the emitter of @socket.io', () => {
     emitter.emit('event', 'to all');
     emitter.socketsJoin('late');
     await until('all are in', () => sockets.every(({ rooms }) => rooms.has('late')));
+    await until('all have it', () => heard.every((events) => events.includes('to all')));
     const back = next(clients[1], 'connect');
     clients[1].io.engine.close(); // its last event ended in a text: no offset of its own
     first.to('late').emit('event', 'missed');

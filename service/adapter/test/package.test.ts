@@ -21,8 +21,8 @@ beforeAll(async () => {
   const { stdout } = await run('npm', pack, { cwd: 'service/adapter' });
   const [{ filename }] = JSON.parse(stdout);
   tarball = join(folder, filename);
-}, 60_000);
-afterAll(() => rm(folder, { recursive: true }), 60_000);
+});
+afterAll(() => rm(folder, { recursive: true }));
 
 /** The blocks of code in a language. */
 function examplesIn(language: string): string[] {
@@ -98,7 +98,7 @@ describe.each(['redis@5', 'redis@6'])('the package, installed beside %s,', (redi
   let project: string;
   beforeAll(async () => {
     project = await createProject(redis);
-  }, 60_000);
+  });
 
   it('has types that a strict project checks', async () => {
     const checked = await run(tsc, ['--project', '.'], { cwd: project }).catch((error) => error);
