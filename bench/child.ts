@@ -1,4 +1,4 @@
-// A process of the benchmark that answers calls; both ends of the line.
+// A child process of the benchmark that answers calls: both sides of the protocol.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Session } from 'node:inspector/promises';
@@ -18,12 +18,12 @@ interface Answer {
 export interface Child {
   pid: number;
   call<T>(name: string, argument?: unknown): Promise<T>;
-  /** CPU time of all its threads since it started, in microseconds. */
+  /** CPU time of all its threads since the start, in microseconds. */
   cpuMicros(): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** Starts a file of this folder and resolves when it has called `answerCalls`. */
+/** Starts a file of this folder; resolves once it has called `answerCalls`. */
 export async function startChild(
   file: string,
   args: string[] = [],
@@ -63,7 +63,7 @@ export async function startChild(
 
 type Handlers = Record<string, (argument: never) => unknown>;
 
-/** In the child: each call is answered with what its handler returns. It ends with its parent. */
+/** In the child: answers each call with the result of its handler. It exits with its parent. */
 export function answerCalls(given: Handlers): void {
   const handlers: Handlers = {
     ready: () => true,
@@ -90,7 +90,7 @@ function cpuMicros(): number {
 
 const residentBytes = () => process.memoryUsage.rss();
 
-/** What is in use after a collection, which is forced for it. */
+/** Live memory, after a forced garbage collection. */
 async function liveHeapBytes(): Promise<number> {
   const session = new Session();
   session.connect();

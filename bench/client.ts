@@ -1,21 +1,21 @@
-// A Socket.IO client that only connects, counts and answers pings, over a bare TCP connection.
+// A minimal Socket.IO client on a TCP connection: connects, counts events and answers pings.
 import { connect } from 'node:net';
 import { readFrames, textFrame } from './frames.ts';
 
 export interface ClientEvents {
-  /** CONNECT was answered. */
+  /** Called when CONNECT is answered. */
   connected(payload: { sid: string; pid?: string }): void;
-  /** An EVENT arrived: its text is in `bytes`, valid during the call only. */
+  /** Called for each EVENT: `bytes` contains its text and is valid during the call only. */
   event(bytes: Buffer, start: number, end: number): void;
   closed(reason: string): void;
 }
 
-export interface Client {
+export interface BenchClient {
   send(text: string): void;
   destroy(): void;
 }
 
-const sharedBytes = Buffer.alloc(256 * 1024); // each read is consumed before the next one
+const sharedBytes = Buffer.alloc(256 * 1024); // shared: each read is consumed before the next one
 const request = [
   'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
   'Host: localhost',
@@ -29,7 +29,7 @@ const endOfHeaders = Buffer.from('\r\n\r\n');
 const pong = textFrame('3');
 
 /** @param auth the payload of the CONNECT packet */
-export function openClient(port: number, auth: object, events: ClientEvents): Client {
+export function openClient(port: number, auth: object, events: ClientEvents): BenchClient {
   let rest: Buffer | undefined;
   let upgraded = false;
   const receive = (bytes: Buffer, end: number) => {

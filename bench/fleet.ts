@@ -1,9 +1,9 @@
-// One side of a comparison: a Redis, pods that hold clients, and a process that publishes.
+// One side of a comparison: Redis, pods with clients, and a publisher process.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from './child.ts';
 import { type Redis, startRedis } from './redis.ts';
 
-/** What is measured, and what runs it: one of two adapters, or all of Mooring. */
+/** What is measured: one of two adapters, or all of Mooring. */
 const files = { stock: 'server.ts', ours: 'server.ts', mooring: 'mooring.ts' };
 export type Kind = keyof typeof files;
 
@@ -25,7 +25,7 @@ export interface Fleet<K = Kind> {
   stop(): Promise<void>;
 }
 
-const subscribeMs = 500; // the stock adapter does not tell when it listens
+const subscribeMs = 500; // the stock adapter does not report when it has subscribed
 
 export async function startFleet<K extends Kind>(kind: K, size: number): Promise<Fleet<K>> {
   const redis = await startRedis();

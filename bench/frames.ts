@@ -1,11 +1,11 @@
-// WebSocket frames as a client needs them, cheap enough that a load generator of one process keeps
-// up with any server measured here. No compression, no fragments: Socket.IO servers send neither.
+// Client-side WebSocket frames, cheap enough that one load generator keeps up with any server here.
+// No compression and no fragments: Socket.IO servers send neither.
 import { randomBytes } from 'node:crypto';
 
 const length16 = 126;
 const length64 = 127;
 
-/** Calls `found` with the bounds of each whole frame's payload; answers where the rest starts. */
+/** Calls `found` with the payload bounds of each complete frame; returns where the rest starts. */
 export function readFrames(
   bytes: Buffer,
   endAt: number,
@@ -32,7 +32,7 @@ export function readFrames(
   return at;
 }
 
-/** A text frame, masked as clients have to. */
+/** A text frame, masked as the protocol requires of clients. */
 export function textFrame(text: string): Buffer {
   const payload = Buffer.from(text);
   const short = payload.length < length16;

@@ -1,7 +1,7 @@
-// The load generator: many clients in a process of their own. Run by the benchmark only.
+// The load generator: many clients in a separate process. Started by the benchmark only.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerCalls } from './child.ts';
-import { type Client, openClient } from './client.ts';
+import { type BenchClient, openClient } from './client.ts';
 
 export interface ClientPlan {
   port: number;
@@ -9,17 +9,17 @@ export interface ClientPlan {
 }
 
 interface Member {
-  client: Client;
+  client: BenchClient;
   plan: ClientPlan;
   pid: string | undefined;
-  /** The text of the last event's last argument: what a stock client sends as its offset. */
+  /** The last argument of the last event, which a stock client sends as its offset. */
   offset: string | undefined;
-  /** The number in the last event; each of them is one more than the one before. */
+  /** The number in the last event; numbers increase by one. */
   last: number | undefined;
 }
 
 const connectAtOnceMax = 100;
-const reconnectMs = 500; // about what a stock client waits at first
+const reconnectMs = 500; // about a stock client's first reconnect delay
 const members: Member[] = [];
 let received = 0;
 let outOfOrder = 0;
@@ -34,7 +34,7 @@ function count(): void {
   }
 }
 
-/** Like `42["m",{"n":12,...},"offset"]`; the offset is there with recovery only. */
+/** Such as `42["m",{"n":12,...},"offset"]`; the offset is present with recovery only. */
 function remember(member: Member, bytes: Buffer, start: number, end: number): void {
   const [, body, offset] = JSON.parse(bytes.toString('latin1', start + 2, end));
   const { n } = body as { n: number };
@@ -64,7 +64,7 @@ function connect(member: Member, auth: object, ordered: boolean): Promise<void> 
 
 interface Opening {
   plans: ClientPlan[];
-  /** Reads the number in each event, to find what is lost, doubled or out of order. */
+  /** Checks the number in each event, to detect lost, duplicated and reordered messages. */
   ordered?: boolean;
 }
 
@@ -86,7 +86,7 @@ async function open({ plans, ordered = false }: Opening): Promise<void> {
   }
 }
 
-/** Everybody at once, as after a cut; resolves when all are connected and `expected` arrived. */
+/** Reconnects all clients at once; resolves when `expected` events have arrived. */
 async function reopen({ ports, expected }: { ports: number[]; expected: number }) {
   received = 0;
   outOfOrder = 0;
@@ -97,7 +97,7 @@ async function reopen({ ports, expected }: { ports: number[]; expected: number }
     try {
       await connect(member, { ...plan.auth, pid, offset }, true);
     } catch {
-      refused += 1; // a server that is too slow closes the connection: as a client does, try again
+      refused += 1; // an overloaded server closes the connection: retry, as a client does
       await sleep(reconnectMs);
       await again(member);
     }
@@ -129,7 +129,7 @@ answerCalls({
     outOfOrder = 0;
   },
   arrived,
-  /** Cuts every connection, as a network does. */
+  /** Destroys every connection, as a network failure does. */
   cut() {
     failure = undefined;
     for (const { client } of members) client.destroy();

@@ -1,4 +1,4 @@
-// Where a measurement was taken.
+// The machine of a measurement.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -25,7 +25,7 @@ export async function describeMachine() {
     node: process.version,
     redis: /v=([\d.]+)/.exec(redisVersion)?.[1] ?? 'unknown',
     packages: Object.fromEntries(packages.map((name) => [name, versionOf(name)])),
-    /** Of the minute before: what else ran there. */
+    /** Load average of the minute before, to show what else was running. */
     loadBefore: loadavg()[0] ?? 0,
   };
 }

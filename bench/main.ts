@@ -1,4 +1,4 @@
-// `make bench`: runs the scenarios and writes results.json and the table in the docs.
+// `make bench`: runs the scenarios and writes results.json and the tables in the docs.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describeMachine } from './machine.ts';
 import { type Results, type Scenario, withTable } from './report.ts';
@@ -36,7 +36,7 @@ for (const scenario of all) {
   keep(scenario.name, measured);
 }
 
-/** After each scenario, so that the others stay when one fails. */
+/** Called after each scenario, so that results survive a later failure. */
 function keep(name: string, measured: Results['scenarios'][string]): void {
   const { scenarios } = JSON.parse(readFileSync(resultsPath, 'utf8')) as Results;
   const results: Results = { scenarios: { ...scenarios, [name]: measured } };

@@ -1,4 +1,4 @@
-// One replica of Mooring as it is, with metrics that can be told not to count.
+// One replica of Mooring, with metrics that can be switched off.
 import { createApp } from '../service/app.ts';
 import { mintToken } from '../service/auth/tokens.ts';
 import { parseConfig } from '../service/config/schema.ts';
@@ -21,15 +21,15 @@ const config = parseConfig({
   API_KEY: apiKey,
   LOG_LEVEL: 'silent',
   REBALANCE: 'off',
-  HANDSHAKES_PER_SECOND_MAX: '1000000', // all come at once, and there is nowhere else to go
+  HANDSHAKES_PER_SECOND_MAX: '1000000', // all clients connect at once, to the only replica
 });
 const { metrics, count } = switchable(createMetrics());
-const app = await createApp(config, createLog('silent', 'bench'), { counted: metrics });
+const app = await createApp(config, createLog('silent', 'bench'), { metrics });
 app.io.on('connection', (socket) => socket.join(roomName(socket.handshake.auth.room)));
 await app.started;
 const port = await app.listen();
 
-/** As a back end does, without its HTTP. */
+/** Publishes through the backend API, without HTTP. */
 async function publish(room: string, data: object): Promise<void> {
   const { status } = await app.api({
     method: 'POST',
@@ -37,10 +37,10 @@ async function publish(room: string, data: object): Promise<void> {
     headers: { authorization: `Bearer ${apiKey}` },
     body: JSON.stringify({ rooms: [room], event: 'm', data }),
   });
-  if (status !== 202) throw new Error(`publishing was answered with ${status}`);
+  if (status !== 202) throw new Error(`publish was answered ${status}`);
 }
 
-/** CPU time of one scrape, in microseconds. */
+/** CPU time of a scrape, in microseconds. */
 async function scrape(): Promise<number> {
   const scrapes = 20;
   const before = process.cpuUsage();

@@ -1,21 +1,21 @@
-// Publishing at a steady rate, whatever server does it.
+// Publishes at a steady rate, with any server.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Publishing {
   rooms: string[];
   turns: number;
-  /** Messages in one turn of the event loop. */
+  /** Messages per turn of the event loop. */
   perTurn: number;
   everyMs: number;
-  /** All messages of a turn to one room, else each to the next. */
+  /** Whether all messages of a turn go to one room; otherwise each goes to the next room. */
   oneRoomPerTurn: boolean;
-  /** The same turns without a message: what the processes cost by themselves. */
+  /** Turns without messages, to measure the idle cost. */
   silent?: boolean;
 }
 
 export const text = 'x'.repeat(200);
 
-/** Never two turns' worth in one turn, however late it is. */
+/** Never publishes two turns' worth in one turn, even if it is late. */
 export function createPublishing(emit: (room: string, body: object) => unknown) {
   let published = 0;
   return async ({ rooms, turns, everyMs, silent, ...each }: Publishing): Promise<void> => {

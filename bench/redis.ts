@@ -1,4 +1,4 @@
-// A Redis of the benchmark's own, set up as the adapter wants it: with an append-only file.
+// A dedicated Redis, configured as the adapter requires: with an append-only file.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -25,7 +25,7 @@ export async function startRedis() {
   const client = await connectWhenUp(url);
   return {
     url,
-    /** CPU time of all its threads since it started, in microseconds. */
+    /** CPU time of all its threads since the start, in microseconds. */
     async cpuMicros() {
       const text = await client.info('cpu');
       const seconds = (name: string) => Number(new RegExp(`${name}:([\\d.]+)`).exec(text)?.[1]);
@@ -45,7 +45,7 @@ async function connectWhenUp(url: string) {
   const end = Date.now() + startMsMax;
   for (;;) {
     const client = createClient({ url, socket: { reconnectStrategy: false } });
-    client.on('error', () => {}); // the rejection below says it
+    client.on('error', () => {}); // the rejection below reports it
     try {
       return await client.connect();
     } catch (error) {

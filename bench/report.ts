@@ -1,22 +1,22 @@
-// What a scenario has to say, in a form that becomes JSON and a table.
+// The results of a scenario, as JSON and as a table.
 import type { Machine } from './machine.ts';
 import type { Summary } from './statistics.ts';
 
 export interface Row {
-  /** What was measured, as the table says it. */
+  /** What was measured, as shown in the table. */
   what: string;
   unit: string;
   stock?: Summary;
   ours: Summary;
-  /** Ours divided by stock, of each round. */
+  /** Ours divided by stock, for each round. */
   ratio?: Summary;
-  /** What `ratio`, or without it `ours`, must not exceed. */
+  /** Upper limit for `ratio`, or for `ours` without a ratio. */
   targetMax?: number;
   details?: Record<string, unknown>;
 }
 
 export interface Results {
-  /** By the name of the scenario; each may have been measured at another time. */
+  /** By scenario name; scenarios may have been measured at different times. */
   scenarios: Record<string, Measured>;
 }
 
@@ -25,7 +25,7 @@ export interface Measured {
   rounds: number;
   seconds: number;
   machine: Machine;
-  /** What `stock` and `ours` are, where they are something else. */
+  /** Column headings, if they are not `stock` and `ours`. */
   sides?: [string, string];
   rows: Row[];
 }
@@ -43,11 +43,11 @@ export function met({ ours, ratio, targetMax }: Row): boolean | undefined {
 const start = '<!-- results: written by `make bench` -->';
 const end = '<!-- end of results -->';
 
-/** The page with its table written anew. */
+/** Replaces the tables in the page. */
 export function withTable(page: string, results: Results): string {
   const [before, rest] = page.split(start);
   const after = rest?.split(end)[1];
-  if (after === undefined) throw new Error(`the page has no ${start} and ${end}`);
+  if (after === undefined) throw new Error(`the page does not contain ${start} and ${end}`);
   return `${before}${start}\n\n${tables(results)}\n\n${end}${after}`;
 }
 
@@ -68,7 +68,7 @@ function tables({ scenarios }: Results): string {
 const whereOf = ({ cores, processor, memoryGigabytes, node, redis, loadBefore }: Machine) =>
   [
     `${cores} × ${processor}, ${memoryGigabytes} GB, Node ${node}, Redis ${redis}`,
-    `the load average before it was ${loadBefore.toFixed(1)}`,
+    `load average before: ${loadBefore.toFixed(1)}`,
   ].join('; ');
 
 function tableRow(row: Row): string {
@@ -79,7 +79,7 @@ function tableRow(row: Row): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** The same for a terminal. */
+/** A row for the terminal. */
 export function describeRow(row: Row): string {
   const details = row.details ? ` ${JSON.stringify(row.details)}` : '';
   return `${tableRow(row)}${details}`;

@@ -1,5 +1,5 @@
-// The table of docs/operations/rollouts.md, measured on this machine: nginx, replicas and Redis of
-// its own, hundreds of clients, and what a cluster goes through. `node bench/rollouts.ts [NAME]`
+// Measures the table of docs/operations/rollouts.md on this machine: nginx, replicas, Redis and
+// hundreds of clients, through rollouts, scaling and kills. `node bench/rollouts.ts [NAME]`
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -11,14 +11,14 @@ import { row, tableHead } from '../service/cli/load/summary.ts';
 import { type ScratchFleet, startScratchFleet } from '../test/harness/scratch-fleet.ts';
 
 interface Scene {
-  /** What happens, while it is measured. */
+  /** What happens during the measurement. */
   event(fleet: ScratchFleet): Promise<unknown>;
-  /** Before clients connect. */
+  /** Runs before clients connect. */
   before?(fleet: ScratchFleet): Promise<unknown>;
   environment?: Record<string, string>;
   transports?: string[];
   clients?: number;
-  /** Watched after the event. */
+  /** How long to measure after the event. */
   seconds?: number;
 }
 
@@ -30,7 +30,7 @@ const killFirst = async ({ replicas: [first] }: ScratchFleet) => first.signal('S
 
 async function rollBack(fleet: ScratchFleet) {
   const forth = roll(fleet);
-  await sleep(9_000); // by then the old release is closing its connections
+  await sleep(9_000); // the old release is closing its connections by then
   await Promise.all([forth, roll(fleet)]);
 }
 
@@ -47,16 +47,16 @@ const scenes: Record<string, Scene> = {
   'roll, WebSocket only': { event: roll, transports: ['websocket'] },
   'roll, polling only': { event: roll, transports: ['polling'], clients: 60 },
   "roll, drained over the cluster's 12 s": { event: roll, environment: { DRAIN_MS_MAX: '12000' } },
-  'roll back in the middle': { event: rollBack },
+  'rollback midway': { event: rollBack },
   'scale 2 to 4': {
     before: (fleet) => scale(fleet, 2),
-    // Only connections older than half a minute are moved.
+    // Rebalancing moves only connections that are older than half a minute.
     event: async (fleet) => sleep(30_000).then(() => scale(fleet, 4)),
     seconds: 60,
   },
   'scale 3 to 2': { event: (fleet) => scale(fleet, 2), seconds: 5 },
   'SIGKILL of a replica': { event: killFirst, seconds: 15 },
-  'SIGKILL of Redis, 2 s away': { event: restartRedis, seconds: 15 },
+  'SIGKILL of Redis, down for 2 s': { event: restartRedis, seconds: 15 },
 };
 
 async function measure(scene: Scene, clients: number): Promise<LoadReport> {
@@ -74,7 +74,7 @@ async function measure(scene: Scene, clients: number): Promise<LoadReport> {
       connectsPerSecond: 50,
       forwardedFor: true,
     });
-    await sleep(3_000); // those that connect last upgrade
+    await sleep(3_000); // for the last upgrades to a WebSocket
     load.mark();
     await scene.event(fleet);
     await sleep((scene.seconds ?? 3) * 1_000);

@@ -1,4 +1,4 @@
-// A plain Socket.IO server with one of the two adapters, the same in everything else.
+// A plain Socket.IO server with one of the two adapters; everything else is the same.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -29,7 +29,7 @@ async function optionsOf(kind: Kind): Promise<Partial<ServerOptions>> {
   return { connectionStateRecovery: {}, adapter: adapter as unknown as ServerOptions['adapter'] };
 }
 
-/** The same numbers in each room, for clients that look whether one is missing. */
+/** Publishes the same numbers to each room, so that clients can detect a missing one. */
 function publishNumbered({ rooms, from, to }: { rooms: string[]; from: number; to: number }): void {
   for (let n = from; n < to; n += 1) for (const room of rooms) io.to(room).emit('m', { n, text });
 }

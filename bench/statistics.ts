@@ -1,4 +1,4 @@
-// What several rounds come to.
+// Statistics over several rounds.
 
 export interface Summary {
   median: number;

@@ -1,11 +1,11 @@
-// Metrics that can be told to count nothing: both sides of a comparison in one process. Two
-// processes of the same program differ by more than counting costs.
+// Metrics that can be switched off, to compare both sides in one process: two processes of the same
+// program differ by more than the cost of counting.
 import type { Metrics } from '../service/telemetry/metrics.ts';
 
 export function switchable(metrics: Metrics) {
   let counts = true;
-  // Each verb of the fan-out has a call of its own, as it has in the service: V8 inlines no call
-  // that leads to many functions.
+  // Each method of the fan-out has its own call site, as in the service: V8 does not inline a
+  // megamorphic call.
   const switched: Metrics = {
     ...metrics,
     messagePublished(seconds) {

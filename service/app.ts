@@ -1,4 +1,4 @@
-// One process of the service, put together: stores, Socket.IO, the application, HTTP, lifecycle.
+// The composition root of one process: stores, Socket.IO, the application, HTTP and lifecycle.
 import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -20,30 +20,30 @@ import { type Config, ConfigError } from './config/schema.ts';
 import { costOf, keepDeletionCost } from './fleet/deletion-cost.ts';
 import { annotatePod } from './fleet/kubernetes.ts';
 import { createLifecycle } from './fleet/lifecycle.ts';
-import { startProbe } from './fleet/self-probe.ts';
+import { startSelfProbe } from './fleet/self-probe.ts';
 import { obeyOrders } from './sockets/commands.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { followTraces } from './sockets/traces.ts';
 import { podsOf } from './stores/fleet.ts';
 import { openStores } from './stores/open.ts';
 import { createReport, type Report } from './telemetry/errors.ts';
-import { narrate } from './telemetry/event-log.ts';
+import { withEventLog } from './telemetry/event-log.ts';
 import { createLimitedLog, type Log } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { openTracing } from './telemetry/tracing/tracing.ts';
 import { createTrail } from './telemetry/trail/trail.ts';
 
-export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, and what a worker needs
+export type App = Awaited<ReturnType<typeof createApp>>; // a Pod, plus what a worker needs
 
 interface Given {
-  /** Offered by the page for signing in; for development only. */
+  /** Offered on the sign-in form of the page; for development only. */
   tokens?: ReadyMadeToken[];
-  /** What counts; `make bench` has one that does not, to see what counting costs. */
-  counted?: Metrics;
+  /** `make bench` passes metrics that count nothing, to measure the cost of counting. */
+  metrics?: Metrics;
 }
 
 export async function createApp(config: Config, log: Log, given: Given = {}) {
-  const { metrics, report, tracing } = observed(config, log, given.counted);
+  const { metrics, report, tracing } = observed(config, log, given.metrics);
   const verify = refuseRevoked(createTokenVerifier(config), (user) => orders.revokedBefore(user));
   const verifyAuth = verifyOnce(verify);
   const now = () => stores.now();
@@ -81,21 +81,21 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     pods: () => podsOf(lifecycle.replicas()),
   };
   const closeApplication = await (await load(config.application))(io, services);
-  const { order, ...obedience } = obeyOrders(io, orders, report);
-  const own = { io, order, traced: tracing.publishing, traces, now };
+  const { order: send, ...commands } = obeyOrders(io, orders, report);
+  const own = { io, send, traced: tracing.publishing, traces, now };
   const following = config.trace === 'on' ? followTraces(io, traces, trail, report) : undefined;
-  const begun = Promise.all([stores.ready(), obedience.begun]);
+  const begun = Promise.all([stores.ready(), commands.begun]);
   const background = startBackground({
     ...common,
     after: begun,
-    send: broadcast.loopback,
+    loopback: broadcast.loopback,
     lifecycle,
   });
 
   return {
     io,
     register: events.register,
-    /** Rejects when this process can never do its work. */
+    /** Rejects if this process can never work, for example with an unsupported Redis. */
     started: begun.then(lifecycle.running),
     api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }), log),
     metrics: metrics.text,
@@ -103,10 +103,10 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     readiness: lifecycle.readiness,
     listen: () => listen(httpServer, config.port, config.host),
     drain: lifecycle.drain,
-    /** In this order: sockets may still write to the stores while they close. */
+    /** The order matters: sockets may still write to the stores while they close. */
     async close() {
       background.close();
-      await obedience.close();
+      await commands.close();
       await lifecycle.close();
       await sockets.close();
       await closeApplication?.();
@@ -117,22 +117,22 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   };
 }
 
-function observed(config: Config, log: Log, counted = createMetrics()) {
+function observed(config: Config, log: Log, base = createMetrics()) {
   const tell = createLimitedLog(log);
-  const metrics = narrate(counted, log, tell);
+  const metrics = withEventLog(base, log, tell);
   const report = createReport(tell, metrics);
   const tracing = openTracing(config, metrics, report);
   return { metrics: tracing.follow(metrics), report, tracing };
 }
 
-type Background = Parameters<typeof startProbe>[0] & {
+type Background = Parameters<typeof startSelfProbe>[0] & {
   config: Config;
   lifecycle: ReturnType<typeof createLifecycle>;
 };
 
-/** What a process does by itself, from when it is ready. */
+/** The background loops of a process; they start when it is ready. */
 function startBackground({ config, lifecycle, ...parts }: Background): { close(): void } {
-  const probe = startProbe(parts);
+  const probe = startSelfProbe(parts);
   if (config.podDeletionCost === 'off') return probe;
   const cost = () => costOf(lifecycle.replicas());
   const kept = keepDeletionCost({ ...parts, cost, annotate: annotatePod(config) });
@@ -160,11 +160,13 @@ async function load(path: string | undefined): Promise<Application> {
   if (!path) return chat;
   const { href } = pathToFileURL(resolve(path));
   const module = await import(href).catch((cause: Error & { url?: string }) => {
-    if (cause.url === href) throw new ConfigError(`APPLICATION ${path}: there is no such file`);
-    throw new Error(`APPLICATION ${path} cannot be loaded`, { cause });
+    if (cause.url === href) throw new ConfigError(`APPLICATION ${path}: file not found`);
+    throw new Error(`APPLICATION ${path}: cannot be loaded`, { cause });
   });
   if (typeof module.default !== 'function') {
-    throw new ConfigError(`APPLICATION ${path} must export a function (io, services) as default`);
+    throw new ConfigError(
+      `APPLICATION ${path}: the default export must be a function (io, services)`,
+    );
   }
   return module.default;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The process: arguments, environment, signals and exit. Everything else is given to others.
+// The entry point: the only file that handles arguments, environment, signals and exit.
 import cluster from 'node:cluster';
 import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
@@ -21,7 +21,7 @@ import { createLog, type Log } from './telemetry/log.ts';
 
 const signals = { SIGTERM: 15, SIGINT: 2 };
 const operationsStopMsMax = 500;
-const unfitCode = 78; // EX_CONFIG: this Redis is refused, as another worker would
+const unfitCode = 78; // EX_CONFIG: this Redis is unsupported, so restarting a worker is no use
 
 type Environment = Record<string, string | undefined>;
 
@@ -44,7 +44,7 @@ async function main(args: string[], env: Environment): Promise<void> {
   if (options.help) return print(options.markdown ? helpMarkdown() : helpText());
   if (positionals[0] === 'token') return print(tokenFor(options, env));
   if (positionals[0] && positionals[0] !== 'start') {
-    throw new UsageError(`There is no command ${positionals[0]}; see --help`);
+    throw new UsageError(`Unknown command: ${positionals[0]}; see --help`);
   }
   if (options.development) Object.assign(env, inDevelopment(env)); // workers inherit it
   await start(env, options.development);
@@ -52,7 +52,7 @@ async function main(args: string[], env: Environment): Promise<void> {
 
 class UsageError extends Error {}
 
-/** Exits 0 when nothing fails, 1 when something does, 2 when the arguments make no sense. */
+/** Exits 0 if every check passes, 1 if one fails, 2 for invalid arguments. */
 async function check(args: string[], env: Environment): Promise<void> {
   const options = parseCheck(args, () => signingKey(env));
   const { runCheck } = await import('./cli/check/check.ts').catch(explainMissing);
@@ -72,7 +72,7 @@ async function trace(args: string[], env: Environment): Promise<void> {
   await runTrace(options, { print, note }, stop.signal);
 }
 
-/** A pod needs no client: it is in the image, as one file, but no dependency of the service. */
+/** The client is no dependency of the service; the image contains it bundled into one file. */
 function explainMissing(error: NodeJS.ErrnoException): never {
   if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
   throw new UsageError('check needs socket.io-client: npm install --no-save socket.io-client@4.8');
@@ -81,18 +81,18 @@ function explainMissing(error: NodeJS.ErrnoException): never {
 async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const config = parseConfig(env);
   const log = createLog(config.logLevel, config.podName);
-  outliveRejections(log);
+  surviveRejections(log);
   const tokens = isDevelopment ? readyMadeTokens(config.jwtSecret) : [];
   if (cluster.isWorker) {
-    for (const signal of Object.keys(signals)) process.on(signal, () => {}); // the primary's
+    for (const signal of Object.keys(signals)) process.on(signal, () => {}); // for the primary
     return serveAsWorker(await serve(config, log, { tokens }), process, () => process.exit(0));
   }
   const pod = config.workers > 1 ? startPrimary(config, log) : await serve(config, log, { tokens });
   cluster.on('exit', (_, code) => {
     if (code === unfitCode && !pod.readiness().ready) process.exit(code);
   });
-  const failed = (error: unknown) => log.error({ err: error }, 'operations request failed');
-  const operations = createOperations({ ...pod, failed });
+  const onError = (error: unknown) => log.error({ err: error }, 'operations request failed');
+  const operations = createOperations({ ...pod, onError });
   superviseShutdown(operations, pod, log);
   const operationsPort = await listen(operations, config.operationsPort, config.host);
   const port = await pod.listen();
@@ -106,7 +106,7 @@ async function serve(...parts: Parameters<typeof createApp>): Promise<App> {
   return app;
 }
 
-/** SIGTERM or SIGINT: drain, close, exit 0. A second signal ends the process at once. */
+/** Graceful shutdown on SIGTERM or SIGINT: drain, close, exit 0. A second signal exits at once. */
 function superviseShutdown(
   operations: Parameters<typeof createTerminus>[0],
   pod: Pod,
@@ -121,7 +121,7 @@ function superviseShutdown(
   }
   createTerminus(operations, {
     signals: Object.keys(signals),
-    useExit0: true, // as PID 1 a signal sent to oneself does nothing
+    useExit0: true, // PID 1 cannot end itself with a signal
     timeout: operationsStopMsMax,
     beforeShutdown: pod.drain, // terminus would cut every connection before onSignal
     onSignal: pod.close,
@@ -129,8 +129,8 @@ function superviseShutdown(
   });
 }
 
-/** A rejection that nobody handles, in a user's module say, is a bug to log, not an outage. */
-function outliveRejections(log: Log): void {
+/** Logs an unhandled rejection, for example in a user's module, instead of ending the process. */
+function surviveRejections(log: Log): void {
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
 }
 
@@ -147,11 +147,13 @@ function tokenFor(
   return mintToken(secret, { sub, ...chosen, ...issued }, ttlSeconds, algorithm);
 }
 
-/** What the service accepts tokens with, and what they must say. */
+/** The signing key, and the claims that the service requires. */
 function signingKey(env: Environment) {
   const { jwtSecret: secret, jwtIssuer: iss, jwtAudience: aud, jwtAlgorithms } = parseConfig(env);
   if (!secret)
-    throw new UsageError('Tokens are signed with JWT_SECRET; with keys, use your issuer');
+    throw new UsageError(
+      'token needs JWT_SECRET; with JWT_PUBLIC_KEY or JWT_JWKS_URL, your issuer signs tokens',
+    );
   return { secret, algorithm: jwtAlgorithms[0], ...(iss && { iss }), ...(aud && { aud }) };
 }
 

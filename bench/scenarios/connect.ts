@@ -1,4 +1,4 @@
-// What a connection costs: CPU time to open it, and memory while it is idle, on one pod.
+// The cost of a connection on one pod: CPU time to open it, and memory while it is idle.
 import { type Child, startChild } from '../child.ts';
 import { type Kind, startFleet, total } from '../fleet.ts';
 import { describeRow, type Row, type Scenario } from '../report.ts';

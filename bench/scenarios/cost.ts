@@ -1,4 +1,4 @@
-// CPU time per publish, of Redis, the publisher and the pods that deliver it together.
+// CPU time per publish: Redis, the publisher and the delivering pods together.
 import { type Child, startChild } from '../child.ts';
 import { type Cost, type Fleet, mapCost, startFleet, total } from '../fleet.ts';
 import type { ClientPlan } from '../load.ts';
@@ -6,7 +6,7 @@ import type { Publishing } from '../publishing.ts';
 import { describeRow, type Row, type Scenario } from '../report.ts';
 import { summarize } from '../statistics.ts';
 
-interface Way {
+interface Workload {
   name: string;
   perTurn: number;
   oneRoomPerTurn: boolean;
@@ -16,11 +16,11 @@ interface Way {
 const clients = 200;
 const roomCount = 20;
 const turnMs = 1;
-const turns = 1_000; // in each window
-const idleShare = 0.5; // of the time of a window, without publishes
-const warmUpTurns = 5_000; // of each way
+const turns = 1_000; // per window
+const idleShare = 0.5; // share of a window without publishes
+const warmUpTurns = 5_000; // per workload
 const rooms = Array.from({ length: roomCount }, (_, room) => `room-${room}`);
-const ways: Way[] = [
+const workloads: Workload[] = [
   {
     name: 'one publish per turn',
     perTurn: 1,
@@ -47,7 +47,7 @@ export const cost: Scenario = {
   },
 };
 
-/** Both fleets are there all the time, and take turns. */
+/** Both fleets run all the time and are measured alternately. */
 async function compare(
   pods: number,
   podsPerRoom: number,
@@ -60,12 +60,16 @@ async function compare(
   try {
     for (const { ports } of [stock, ours]) await load.call('open', placed(ports, podsPerRoom));
     for (const fleet of [stock, ours]) await warmUp(fleet, load);
-    const measured = ways.map((way) => ({ way, stock: [] as Window[], ours: [] as Window[] }));
+    const measured = workloads.map((workload) => ({
+      workload,
+      stock: [] as Window[],
+      ours: [] as Window[],
+    }));
     for (let round = 0; round < rounds; round += 1) {
       for (const of of measured) {
         const order = round % 2 === 0 ? ([stock, ours] as const) : ([ours, stock] as const);
         for (const fleet of order) {
-          of[fleet.kind].push(await measure(fleet, load, of.way));
+          of[fleet.kind].push(await measure(fleet, load, of.workload));
         }
       }
     }
@@ -79,25 +83,26 @@ async function compare(
   }
 }
 
-/** Long enough that V8 has compiled what is measured, as in a pod that runs for days. */
+/** Long enough for V8 to optimize the measured code, as in a pod that runs for days. */
 async function warmUp(fleet: Fleet, load: Child): Promise<void> {
-  for (const way of ways) await publish(fleet, load, { ...publishingOf(way), turns: warmUpTurns });
+  for (const workload of workloads)
+    await publish(fleet, load, { ...publishingOf(workload), turns: warmUpTurns });
 }
 
-/** Resolves when all of it has arrived. */
+/** Resolves when every message has arrived. */
 async function publish(fleet: Fleet, load: Child, publishing: Publishing): Promise<void> {
   await load.call('reset');
   await fleet.publisher.call('publish', publishing);
   await load.call('arrived', deliveriesOf(publishing));
 }
 
-const publishingOf = ({ perTurn, oneRoomPerTurn }: Way): Publishing => {
+const publishingOf = ({ perTurn, oneRoomPerTurn }: Workload): Publishing => {
   return { rooms, turns, perTurn, everyMs: turnMs, oneRoomPerTurn };
 };
 
 const deliveriesOf = ({ turns, perTurn }: Publishing) => (turns * perTurn * clients) / roomCount;
 
-/** The members of a room are spread evenly over the pods it is on. */
+/** Spreads the members of a room evenly over its pods. */
 function placed(ports: number[], podsPerRoom: number): { plans: ClientPlan[] } {
   const plans = Array.from({ length: clients }, (_, i) => {
     const room = i % roomCount;
@@ -113,9 +118,9 @@ interface Window {
   generatorCores: number;
 }
 
-/** The cost of publishing and delivering, less that of as many turns without a publish. */
-async function measure(fleet: Fleet, load: Child, way: Way): Promise<Window> {
-  const publishing = publishingOf(way);
+/** The cost of publishing and delivering, minus the cost of as many idle turns. */
+async function measure(fleet: Fleet, load: Child, workload: Workload): Promise<Window> {
+  const publishing = publishingOf(workload);
   const silent = { ...publishing, turns: turns * idleShare, silent: true };
   const idle = await spent(fleet, () => fleet.publisher.call('publish', silent));
   const generatorBefore = await load.cpuMicros();
@@ -126,7 +131,7 @@ async function measure(fleet: Fleet, load: Child, way: Way): Promise<Window> {
   return {
     cost: mapCost((part) => {
       const idleMicros = (idle.cost[part] / idle.ms) * busy.ms;
-      return (busy.cost[part] - idleMicros) / (turns * way.perTurn);
+      return (busy.cost[part] - idleMicros) / (turns * workload.perTurn);
     }),
     generatorCores: generator / 1000 / busy.ms,
   };
@@ -144,7 +149,7 @@ async function spent(fleet: Fleet, work: () => Promise<unknown>) {
 function toRow(
   name: string,
   pods: number,
-  { way, stock, ours }: { way: Way; stock: Window[]; ours: Window[] },
+  { workload, stock, ours }: { workload: Workload; stock: Window[]; ours: Window[] },
 ): Row {
   const totals = (windows: Window[]) => windows.map(({ cost }) => total(cost));
   const ratios = totals(ours).map((micros, i) => micros / (totals(stock)[i] as number));
@@ -152,12 +157,12 @@ function toRow(
     mapCost((part) => Math.round(summarize(windows.map(({ cost }) => cost[part])).median));
   const generators = [...stock, ...ours].map(({ generatorCores }) => generatorCores);
   return {
-    what: `${name}, ${way.name}`,
+    what: `${name}, ${workload.name}`,
     unit: 'CPU µs per publish',
     stock: summarize(totals(stock)),
     ours: summarize(totals(ours)),
     ratio: summarize(ratios),
-    targetMax: way.targetMax(pods),
+    targetMax: workload.targetMax(pods),
     details: {
       stock: split(stock),
       ours: split(ours),

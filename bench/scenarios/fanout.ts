@@ -1,5 +1,5 @@
-// One pod with many clients: CPU time per message and client, when messages come one by one and
-// when several are under way.
+// One pod with many clients: CPU time per message and client, with one message and with several in
+// flight.
 import { type Child, startChild } from '../child.ts';
 import { type Fleet, startFleet, total } from '../fleet.ts';
 import { describeRow, type Row, type Scenario } from '../report.ts';
@@ -8,7 +8,7 @@ import { type Summary, summarize } from '../statistics.ts';
 export interface Work {
   what: string;
   rooms: number;
-  /** Messages that are published before all clients have the last ones. */
+  /** Messages that are published before all clients have received the previous ones. */
   inFlight: number;
   messages: number;
 }
@@ -44,7 +44,7 @@ async function compare(work: Work, rounds: number): Promise<Row> {
     for (let round = -1; round < rounds; round += 1) {
       for (const fleet of round % 2 === 0 ? [stock, ours] : [ours, stock]) {
         const each = await perDelivery(fleet, load, work);
-        if (round >= 0) micros[fleet.kind].push(each); // the first round only warms up
+        if (round >= 0) micros[fleet.kind].push(each); // the first round is the warm-up
       }
     }
   } finally {
@@ -62,7 +62,7 @@ async function compare(work: Work, rounds: number): Promise<Row> {
 export const ratioOf = (ours: number[], stock: number[]): Summary =>
   summarize(ours.map((micros, i) => micros / (stock[i] as number)));
 
-/** CPU time of pod, publisher and Redis, in microseconds. */
+/** CPU time of the pod, the publisher and Redis, in microseconds. */
 export async function perDelivery(fleet: Fleet, load: Child, work: Work): Promise<number> {
   const { inFlight, messages } = work;
   const rooms = Array.from({ length: work.rooms }, (_, room) => `room-${room}`);

@@ -1,5 +1,5 @@
-// What counting costs, in the fan-out's work: the same processes, told to count and not to count.
-// What is looked for is small, so each round is many short windows, in turns.
+// The cost of counting, with the workload of the fan-out: the same processes, with counting on and
+// off. The difference is small, so each round alternates many short windows.
 import { type Child, startChild } from '../child.ts';
 import { type Fleet, startFleet } from '../fleet.ts';
 import { describeRow, type Row, type Scenario } from '../report.ts';
@@ -31,7 +31,7 @@ async function compare(work: Work, rounds: number): Promise<Row> {
   const scrapes: number[] = [];
   try {
     await fill(fleet, load, work);
-    await measure(fleet, load, work, 2); // warms up
+    await measure(fleet, load, work, 2); // warm-up
     for (let round = 0; round < rounds; round += 1) {
       const each = await measure(fleet, load, work);
       micros.off.push(each.off);
@@ -52,7 +52,7 @@ async function compare(work: Work, rounds: number): Promise<Row> {
   };
 }
 
-/** CPU time of a delivery in one round, not counted and counted. */
+/** CPU time per delivery in one round, with counting off and on. */
 async function measure(fleet: Fleet, load: Child, work: Work, windows = windowsDefault) {
   const sums = { off: 0, on: 0 };
   for (let window = 0; window < windows; window += 1) {
@@ -65,7 +65,7 @@ async function measure(fleet: Fleet, load: Child, work: Work, windows = windowsD
   return { off: sums.off / windows, on: sums.on / windows };
 }
 
-/** Connects everybody; each is greeted with an event of its own. */
+/** Connects all clients; each receives a welcome event. */
 async function fill({ pods, ports }: Fleet, load: Child, work: Work): Promise<void> {
   const tokens = await (pods[0] as Child).call<string[]>('tokens', clients);
   await load.call('reset');

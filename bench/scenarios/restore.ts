@@ -1,4 +1,4 @@
-// 1,000 clients come back at once, to another pod than before, each with 100 messages to get.
+// 1,000 clients reconnect at once to another pod; each has missed 100 messages.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from '../child.ts';
 import { type Fleet, startFleet } from '../fleet.ts';
@@ -11,8 +11,8 @@ const roomCount = 20;
 const podCount = 2;
 const targetMs = 4_000;
 const memoryTargetRatio = 1.1;
-const settleMs = 3_000; // what connecting left behind, and the cut, is done by then
-const duplicatesMs = 500; // until one would have arrived
+const settleMs = 3_000; // for the work after connects and disconnects to finish
+const duplicatesMs = 500; // a duplicate would have arrived by then
 const rooms = Array.from({ length: roomCount }, (_, room) => `room-${room}`);
 
 export const restore: Scenario = {
@@ -85,7 +85,7 @@ async function withFleet(work: (fleet: Fleet, load: Child) => Promise<void>): Pr
   const fleet = await startFleet('ours', podCount);
   try {
     await load.call('open', { plans: plansFor(fleet.ports), ordered: true });
-    await publish(fleet, 0, 1); // so that each client knows an offset
+    await publish(fleet, 0, 1); // so that each client has an offset
     await load.call('arrived', clients);
     await work(fleet, load);
   } finally {
@@ -93,7 +93,7 @@ async function withFleet(work: (fleet: Fleet, load: Child) => Promise<void>): Pr
   }
 }
 
-/** The first wave met pods that had never restored anybody; this one shows what stays. */
+/** The first wave runs on cold pods; this one shows what memory stays in use. */
 async function secondWave(fleet: Fleet, load: Child): Promise<Memory> {
   await sleep(settleMs);
   const before = await memoryOf(fleet.pods);
@@ -109,25 +109,25 @@ async function secondWave(fleet: Fleet, load: Child): Promise<Memory> {
   };
 }
 
-/** In bytes, after a collection: V8 leaves garbage where it is until it needs the room. */
+/** In bytes, after a forced garbage collection. */
 async function memoryOf(pods: Child[]): Promise<{ live: number; resident: number }> {
   const live = await sum(pods, 'liveHeapBytes');
   return { live, resident: await sum(pods, 'residentBytes') };
 }
 
-/** @param from the number of the first message that is missed */
+/** @param from the number of the first missed message */
 async function wave(fleet: Fleet, load: Child, from: number): Promise<Reopened> {
   await load.call('cut');
   await sleep(settleMs);
   await publish(fleet, from, from + missedEach);
   const expected = clients * missedEach;
-  const next = from === 1 ? 1 : 0; // each goes to the other pod
+  const next = from === 1 ? 1 : 0; // to the other pod
   const ports = [...fleet.ports.slice(next), ...fleet.ports.slice(0, next)];
   const reopened = await load.call<Reopened>('reopen', { ports, expected });
   await sleep(duplicatesMs);
   const { received, outOfOrder } = await load.call<Reopened>('received');
-  if (outOfOrder > 0) throw new Error(`${outOfOrder} messages were lost, doubled or moved`);
-  if (received !== expected) throw new Error(`${received} arrived, not ${expected}`);
+  if (outOfOrder > 0) throw new Error(`${outOfOrder} messages were lost, duplicated or reordered`);
+  if (received !== expected) throw new Error(`${received} messages arrived instead of ${expected}`);
   return reopened;
 }
 

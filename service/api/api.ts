@@ -1,7 +1,7 @@
-// The back-end API: what other services may ask of this one, with the API key.
+// The backend API: other services call it with the API key.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Unavailable } from '../protocol/refusals.ts';
-import { disconnectRoute, type OrderParts } from './disconnect.ts';
+import { type CommandParts, disconnectRoute } from './disconnect.ts';
 import { type PodsParts, podsRoute } from './pods.ts';
 import { type PublishParts, publishRoute } from './publish.ts';
 import { revokeRoute } from './revoke.ts';
@@ -10,7 +10,7 @@ import { createRoutes, type Handler, problem } from './router.ts';
 import { type TraceParts, traceRoutes } from './traces.ts';
 import { userRoute } from './users.ts';
 
-interface Parts extends PublishParts, OrderParts, RoomParts, PodsParts, TraceParts {
+interface Parts extends PublishParts, CommandParts, RoomParts, PodsParts, TraceParts {
   apiKey?: string | undefined;
 }
 
@@ -26,7 +26,7 @@ export function createApi({ apiKey, ...parts }: Parts): Handler {
     ...traceRoutes(parts),
   });
   return async (request) => {
-    if (!apiKey) return problem(403, 'Forbidden', 'Set API_KEY to open the back-end API');
+    if (!apiKey) return problem(403, 'Forbidden', 'Set API_KEY to enable the backend API');
     if (!isBearer(request.headers.authorization, apiKey)) {
       return problem(401, 'Unauthorized', 'Send the API key as Authorization: Bearer <key>');
     }
@@ -34,7 +34,7 @@ export function createApi({ apiKey, ...parts }: Parts): Handler {
       return await routes(request);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
-      const answer = problem(503, 'Unavailable', 'Redis or a replica is away: try again', {
+      const answer = problem(503, 'Unavailable', 'Redis or a replica is unavailable; try again', {
         retryable: true,
       });
       return { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } };

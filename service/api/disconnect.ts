@@ -1,5 +1,5 @@
-// POST /v1/disconnect: sockets are closed, on every replica. Answers 202 once Redis has the order,
-// which each replica then finds within half a second, or when it reaches Redis again.
+// POST /v1/disconnect: closes sockets on every replica. Answers 202 once Redis has the command;
+// each replica reads it within half a second, or as soon as it reaches Redis again.
 import { z } from 'zod';
 import { nameSchema } from '../protocol/identity.ts';
 import type { Order } from '../stores/commands.ts';
@@ -9,24 +9,24 @@ const list = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(1000).op
 
 export const disconnectEndpoint = {
   name: 'POST /v1/disconnect',
-  summary: 'Closes sockets for good: clients do not come back by themselves, but may',
+  summary: 'Closes sockets on every replica: clients do not reconnect by themselves, but may',
   body: z
     .strictObject({ users: list(nameSchema), sockets: list(z.string().min(1).max(64)) })
     .refine(({ users, sockets }) => users || sockets, {
-      message: 'name users, sockets or both',
+      message: 'give users, sockets or both',
       path: ['users'],
     }),
   status: 202,
   answer: z.object({ accepted: z.literal(true) }),
 } as const satisfies Endpoint;
 
-export interface OrderParts {
-  /** Resolves when every process will do it. Rejects with `Unavailable`. */
-  order(order: Order): Promise<void>;
+export interface CommandParts {
+  /** Resolves once every process will carry it out. Rejects with `Unavailable`. */
+  send(command: Order): Promise<void>;
 }
 
-export const disconnectRoute = ({ order }: OrderParts) =>
+export const disconnectRoute = ({ send }: CommandParts) =>
   routeOf(disconnectEndpoint, async ({ body: { users = [], sockets = [] } }) => {
-    await order({ type: 'disconnect', users, sockets });
+    await send({ type: 'disconnect', users, sockets });
     return { accepted: true } as const;
   });

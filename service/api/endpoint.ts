@@ -1,4 +1,4 @@
-// A route of the back-end API as data: the same schemas validate it and describe it in OpenAPI.
+// A route of the backend API as data: the same schemas validate requests and generate OpenAPI.
 import type { z } from 'zod';
 import { type HttpRequest, type HttpResponse, json, problem, type Route } from './router.ts';
 
@@ -6,11 +6,11 @@ export interface Endpoint {
   /** Method and path, such as `GET /v1/users/:userId`. */
   name: string;
   summary: string;
-  /** What the path's parameters must be. */
+  /** Schema of the path parameters. */
   path?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
-  /** The status when it worked, and what is answered then. */
+  /** Status and body of a successful answer. */
   status: 200 | 202;
   answer: z.ZodType;
   /** Statuses of its own, beside those of every route, with what they mean. */
@@ -37,7 +37,7 @@ export const refuse = (status: number, code: string, title: string, detail: stri
   refused: problem(status, title, detail, { code }),
 });
 
-/** Validates what came, and answers 400 with every problem or what `run` resolves to. */
+/** Validates the request; answers 400 with every problem, or with what `run` resolves to. */
 export function routeOf<E extends Endpoint>(
   endpoint: E,
   run: (input: Input<E>) => Promise<z.input<E['answer']> | Refused>,
@@ -58,7 +58,10 @@ export function routeOf<E extends Endpoint>(
         errors.push({ pointer: `/${path.join('/')}`, detail: message });
       }
     }
-    if (errors.length > 0) return problem(400, 'Invalid request', 'See errors', { errors });
+    if (errors.length > 0)
+      return problem(400, 'Invalid request', 'One or more values are invalid; see errors', {
+        errors,
+      });
     const answer = await run(input as never);
     return isRefused(answer) ? answer.refused : json(endpoint.status, answer);
   };
@@ -68,7 +71,7 @@ export function routeOf<E extends Endpoint>(
 const isRefused = (answer: unknown): answer is Refused =>
   typeof answer === 'object' && answer !== null && 'refused' in answer;
 
-/** Broken escapes stay as they are: no name has a percent sign. */
+/** Keeps malformed escapes as they are: validation rejects the percent sign. */
 function decoded(params: Record<string, string>) {
   const decode = (value: string) => {
     try {

@@ -1,4 +1,4 @@
-// GET /openapi.json: OpenAPI 3.1, from the schemas that validate.
+// GET /openapi.json: OpenAPI 3.1, generated from the schemas that validate requests.
 import { z } from 'zod';
 import { disconnectEndpoint } from './disconnect.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -33,12 +33,12 @@ const problemSchema = z.object({
 });
 
 const refusals = {
-  400: 'Something in it is not valid: see errors',
+  400: 'One or more values are invalid; see errors',
   401: 'The API key is missing or wrong',
-  403: 'No API_KEY is set: the API is closed',
+  403: 'API_KEY is not set, so the API is disabled',
   413: 'The body is too large',
-  500: 'A bug: it was logged',
-  503: 'Redis or a replica is away: the same request may succeed later',
+  500: 'Internal error; the log has the details',
+  503: 'Redis or a replica is unavailable; retrying the same request is safe',
 };
 
 export function describeApi() {
@@ -50,7 +50,7 @@ export function describeApi() {
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Mooring: the back-end API', version: '1' },
+    info: { title: 'Mooring backend API', version: '1' },
     paths,
     security: [{ apiKey: [] }],
     components: {
@@ -87,7 +87,7 @@ function describe(endpoint: Endpoint) {
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { required: true, content: content(body) } }),
     responses: {
-      [status]: { description: 'Done, or on its way', content: content(answer) },
+      [status]: { description: status === 202 ? 'Accepted' : 'OK', content: content(answer) },
       ...Object.fromEntries([...problems, ...own]),
     },
   };
@@ -101,7 +101,7 @@ function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) 
   });
 }
 
-/** As clients send it, before defaults; what JSON Schema cannot say is anything. */
+/** The input side, before defaults; what JSON Schema cannot express allows any value. */
 function schemaOf(schema: z.ZodType): { description?: string; [key: string]: unknown } {
   const { $schema, ...described } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return described as { description?: string };

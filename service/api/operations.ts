@@ -1,20 +1,20 @@
-// The operations port: probes, metrics and the back-end API. Never exposed to clients.
+// The operations port: probes, metrics and the backend API. Never expose it to clients.
 import { createServer, type Server } from 'node:http';
 import { describeApi } from './openapi.ts';
 import { createRoutes, type Handler, json, listenerOf, type Route } from './router.ts';
 
 export interface OperationsParts {
-  /** Whether clients may be sent here, with the reason if not. */
+  /** Whether this replica accepts new clients, and why not. */
   readiness(): { ready: boolean; reason?: string };
-  /** The Prometheus text format. */
+  /** In the Prometheus text format. */
   metrics(): Promise<string>;
   api: Handler;
-  failed(error: unknown): void;
+  onError(error: unknown): void;
 }
 
-/** The probes of either port: load balancers can reach only the one for clients. */
+/** The probes, on both ports: load balancers can reach only the client port. */
 export const probes = (readiness: OperationsParts['readiness']): Record<string, Route> => ({
-  // The process works, whatever Redis does: a restart would not bring Redis back.
+  // Independent of Redis: a restart would not bring Redis back.
   'GET /healthz': () => json(200, { ok: true }),
   'GET /readyz': () => {
     const state = readiness();
@@ -22,7 +22,7 @@ export const probes = (readiness: OperationsParts['readiness']): Record<string, 
   },
 });
 
-export function createOperations({ readiness, metrics, api, failed }: OperationsParts): Server {
+export function createOperations({ readiness, metrics, api, onError }: OperationsParts): Server {
   const routes = createRoutes({
     ...probes(readiness),
     'GET /openapi.json': () => json(200, describeApi()),
@@ -33,5 +33,5 @@ export function createOperations({ readiness, metrics, api, failed }: Operations
     }),
   });
   const all: Handler = (request) => (request.url.startsWith('/v1/') ? api : routes)(request);
-  return createServer(listenerOf(all, failed));
+  return createServer(listenerOf(all, onError));
 }

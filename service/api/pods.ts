@@ -1,11 +1,11 @@
-// GET /v1/pods: the fleet as this replica knows it.
+// GET /v1/pods: the fleet, from the latest heartbeats that this replica read.
 import { podsSchema } from '../protocol/events.ts';
 import type { Pod } from '../stores/fleet.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const podsEndpoint = {
   name: 'GET /v1/pods',
-  summary: 'The fleet as this replica knows it',
+  summary: 'Every pod of the fleet, from its latest heartbeat',
   status: 200,
   answer: podsSchema,
 } as const satisfies Endpoint;

@@ -1,5 +1,5 @@
-// POST /v1/publish: an event from a back end to rooms, users or everyone. Answers 202 once Redis
-// has it; the same id within ten minutes is answered again and not delivered twice.
+// POST /v1/publish: publishes an event from a backend to rooms, users or everyone. Answers 202 once
+// Redis has it. `id` is the idempotency key: within ten minutes it is delivered once.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { idSchema, jsonSchema, reservedEvents } from '../protocol/events.ts';
@@ -29,7 +29,7 @@ const publishSchema = z
 
 export const publishEndpoint = {
   name: 'POST /v1/publish',
-  summary: 'Emits an event to rooms, users or both, or to everyone: each client gets it once',
+  summary: 'Publishes an event to rooms, users or both, or to everyone; each client gets it once',
   body: publishSchema,
   status: 202,
   answer: z.object({ id: z.string() }),

@@ -1,4 +1,4 @@
-// A request of a back end by its id: that of the caller if it has one, so that both logs agree.
+// Logs each request of a backend with its id; a caller's X-Request-Id is kept, to join both logs.
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../telemetry/log.ts';
 import { parseTraceparent } from '../telemetry/tracing/traceparent.ts';
@@ -14,13 +14,13 @@ export function logged(handler: Handler, log: Log): Handler {
     const response = await handler(request);
     const { status } = response;
     const [path] = request.url.split('?', 1);
-    const ms = Math.round(performance.now() - startedAt);
+    const durationMs = Math.round(performance.now() - startedAt);
     const trace = parseTraceparent(request.headers.traceparent);
     const traced = trace && { traceId: trace.traceId };
     const level = status === 401 ? 'warn' : 'debug';
     log[level](
-      { requestId, ...traced, method: request.method, path, status, ms },
-      'back-end request',
+      { requestId, ...traced, method: request.method, path, status, durationMs },
+      'backend API request',
     );
     return { ...response, headers: { ...response.headers, 'X-Request-Id': requestId } };
   };

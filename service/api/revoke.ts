@@ -1,28 +1,28 @@
-// POST /v1/revoke: tokens of a user that were issued before a time are refused from now on, their
-// sockets closed and their sessions lost, on every replica.
+// POST /v1/revoke: on every replica, refuses a user's tokens that were issued before a given time,
+// closes their sockets and deletes their sessions.
 import { z } from 'zod';
 import { nameSchema } from '../protocol/identity.ts';
-import type { OrderParts } from './disconnect.ts';
+import type { CommandParts } from './disconnect.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const revokeEndpoint = {
   name: 'POST /v1/revoke',
-  summary: 'Refuses tokens of a user that were issued before a time, and closes their sockets',
+  summary: "Revokes a user's tokens that were issued before a given time and closes their sockets",
   body: z.strictObject({
     userId: nameSchema,
     before: z
       .int()
       .nonnegative()
       .optional()
-      .describe('epoch milliseconds, not in the future; now if not given'),
+      .describe('epoch milliseconds; defaults to now, which is also the maximum'),
   }),
   status: 202,
   answer: z.object({ userId: z.string(), before: z.int() }),
 } as const satisfies Endpoint;
 
-export const revokeRoute = ({ order }: OrderParts) =>
+export const revokeRoute = ({ send }: CommandParts) =>
   routeOf(revokeEndpoint, async ({ body }) => {
     const before = Math.min(body.before ?? Number.POSITIVE_INFINITY, Date.now());
-    await order({ type: 'revoke', userId: body.userId, before });
+    await send({ type: 'revoke', userId: body.userId, before });
     return { userId: body.userId, before };
   });

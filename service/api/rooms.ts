@@ -1,4 +1,4 @@
-// GET /v1/rooms/{roomId}/presence and /history: what is known of a room.
+// GET /v1/rooms/{roomId}/presence and /history: who is in a room, and its latest messages.
 import { z } from 'zod';
 import { messageSchema } from '../protocol/events.ts';
 import { nameSchema } from '../protocol/identity.ts';
@@ -11,7 +11,7 @@ const text = z.string();
 
 export const presenceEndpoint = {
   name: 'GET /v1/rooms/:roomId/presence',
-  summary: 'The users in a room, over all replicas, 1,000 at most',
+  summary: 'The users in a room on all replicas, 1,000 at most',
   path,
   status: 200,
   answer: z.object({ roomId: text, members: z.array(text) }),
@@ -21,7 +21,7 @@ const epochMs = /^\d{13}$/;
 
 export const historyEndpoint = {
   name: 'GET /v1/rooms/:roomId/history',
-  summary: 'The newest messages of a room, oldest first',
+  summary: 'The latest messages of a room, oldest first',
   path,
   query: z.strictObject({
     before: z
@@ -30,14 +30,14 @@ export const historyEndpoint = {
       .max(128)
       .transform((value) => (epochMs.test(value) ? Number(value) : value))
       .optional()
-      .describe('the id of a message, or 13 digits of epoch milliseconds: only older ones'),
+      .describe('only messages older than this: a message id, or epoch milliseconds (13 digits)'),
     limit: z.coerce.number().int().min(1).max(1000).default(50),
   }),
   status: 200,
   answer: z.object({
     roomId: text,
     messages: z.array(messageSchema),
-    more: z.boolean().describe('whether there are older ones'),
+    more: z.boolean().describe('whether older messages exist'),
   }),
 } as const satisfies Endpoint;
 

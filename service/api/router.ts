@@ -1,5 +1,5 @@
-// Routes over node:http: requests and responses are plain objects, so that they can also travel
-// between the processes of a replica.
+// Routing over node:http. Requests and responses are plain objects, so that the primary can forward
+// them to a worker.
 import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -34,9 +34,9 @@ export function createRoutes(routes: Record<string, Route>): Handler {
   }
   return async (request) => {
     const [path = ''] = request.url.split('?', 1);
-    const method = request.method === 'HEAD' ? 'GET' : request.method; // node drops the body
+    const method = request.method === 'HEAD' ? 'GET' : request.method; // node:http drops the body
     const found = findRoute(router, method, path);
-    if (!found) return problem(404, 'There is nothing here', `${request.method} ${path}`);
+    if (!found) return problem(404, 'Not found', `${request.method} ${path}`);
     return found.data(request, (found.params ?? {}) as Params);
   };
 }
@@ -60,22 +60,22 @@ export function json(status: number, value: unknown): HttpResponse {
   return { status, headers, body: JSON.stringify(value) };
 }
 
-/** A listener for node:http; what a handler throws is answered with 500 and handed to `failed`. */
-export function listenerOf(handler: Handler, failed: (error: unknown) => void): RequestListener {
+/** A listener for node:http; an error that a handler throws goes to `onError` and answers 500. */
+export function listenerOf(handler: Handler, onError: (error: unknown) => void): RequestListener {
   return async (message, response) => {
     try {
       const body = await readBody(message);
       if (body === undefined) {
-        const detail = `The body has over ${bodyBytesMax} bytes`;
+        const detail = `The body is larger than ${bodyBytesMax} bytes`;
         return send(response, problem(413, 'Body too large', detail));
       }
       const { method = 'GET', url = '/', headers } = message;
       send(response, await handler({ method, url, headers, body }));
     } catch (error) {
-      if (message.destroyed && !message.complete) return; // the client has gone
-      failed(error);
+      if (message.destroyed && !message.complete) return; // the client disconnected
+      onError(error);
       if (response.headersSent) response.destroy();
-      else send(response, problem(500, 'Internal error', 'It was logged; try again later'));
+      else send(response, problem(500, 'Internal error', 'The error was logged'));
     }
   };
 }
@@ -96,7 +96,7 @@ function send(response: ServerResponse, { status, headers = {}, body = '' }: Htt
   response.end(body);
 }
 
-/** Resolves to the port once the server listens there; 0 picks a free one. */
+/** Resolves to the port once the server is listening; 0 picks a free port. */
 export async function listen(server: Server, port: number, host?: string): Promise<number> {
   server.listen({ port, host });
   await once(server, 'listening');

@@ -1,4 +1,4 @@
-// The test page, served as it lies in service/page: no build step, nothing from elsewhere.
+// Serves the test page as static files from service/page: no build step, no external resources.
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { json, type Route } from './router.ts';
@@ -27,7 +27,7 @@ export interface ReadyMadeToken {
   token: string;
 }
 
-/** @param tokens offered on the page for signing in; for development only */
+/** @param tokens offered on the sign-in form; for development only */
 export function pageRoutes(pod: string, tokens: ReadyMadeToken[]): Record<string, Route> {
   const routes: Record<string, Route> = { 'GET /page.json': () => json(200, { pod, tokens }) };
   for (const name of readdirSync(folder)) {

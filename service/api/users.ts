@@ -1,5 +1,5 @@
-// GET /v1/users/{userId}: whether a user is connected, and where. Asks every replica, so it is no
-// route for each page view; one that does not answer makes it 503, never half the truth.
+// GET /v1/users/{userId}: whether a user is connected, and with which sockets. It queries every
+// replica, so do not call it on every page view; if one does not answer, the result is 503.
 import { z } from 'zod';
 import { type MooringServer, nameSchema } from '../protocol/identity.ts';
 import { Unavailable } from '../protocol/refusals.ts';
@@ -24,7 +24,7 @@ export const userRoute = ({ io }: { io: MooringServer }) =>
       .in(userRoom(userId))
       .fetchSockets()
       .catch((cause: unknown) => {
-        throw new Unavailable('not every replica has answered', { cause });
+        throw new Unavailable('A replica did not answer', { cause });
       });
     const sockets = found.map(({ id, rooms }) => ({ id, rooms: roomIds(rooms) }));
     return { userId, online: sockets.length > 0, sockets };

@@ -1,5 +1,4 @@
-// The first and the last step of every request: validate the payload, and answer exactly once.
-
+// The first and last step of every request: validate the payload, and answer exactly once.
 import type { z } from 'zod';
 import type { MooringSocket } from '../protocol/identity.ts';
 import { type Refusal, type Reply, refusal } from '../protocol/refusals.ts';
@@ -16,7 +15,7 @@ export function createHandle(metrics: Metrics): Handle {
   };
 }
 
-/** The payload among an event's arguments, or why it does not fit. */
+/** The payload among an event's arguments, or the refusal if it is invalid. */
 export function parsePayload<S extends z.ZodType>(
   schema: S,
   args: unknown[],
@@ -29,8 +28,8 @@ export function parsePayload<S extends z.ZodType>(
 }
 
 /**
- * Answers the acknowledgement callback among an event's arguments, or sends `error`.
- * @param known false for an event that nothing handles: its name is the client's choice
+ * Answers through the acknowledgement callback, or sends an `error` event without one.
+ * @param known false for an unknown event: its name is client input and must not reach the log
  */
 export function replyTo(
   socket: MooringSocket,

@@ -1,4 +1,4 @@
-// The interface of an application: what the built-in one and a user's own module are given.
+// The interface of an application: the built-in one and a user's own module implement it.
 import type { z } from 'zod';
 import type { ClientEvent } from '../protocol/events.ts';
 import type { MooringNamespace, MooringServer, MooringSocket, User } from '../protocol/identity.ts';
@@ -12,8 +12,8 @@ import type { Metrics } from '../telemetry/metrics.ts';
 
 /**
  * The default export of an application module: registers events and may return a function that
- * undoes what it opened. Authentication, limits, recovery, drain and metrics are
- * done by the platform before a handler runs; `socket.data.user` is set on every namespace.
+ * closes what it opened. The platform does authentication, limits, recovery, drain and metrics
+ * before a handler runs; `socket.data.user` is set on every namespace.
  */
 export type Application = (
   io: MooringServer,
@@ -31,21 +31,21 @@ export interface Services {
   log: Log;
   metrics: Metrics;
   limits: { messageBytesMax: number; roomsPerSocketMax: number };
-  /** Milliseconds a lost connection may take to come back with its rooms; 0: never. */
+  /** Milliseconds within which a lost connection can be recovered with its rooms; 0: never. */
   recoveryMs: number;
-  /** The fleet as this replica heard it within the last seconds. */
+  /** The fleet, from the latest heartbeats that this replica read. */
   pods(): Pod[];
 }
 
-/** May this user join this room? */
+/** Whether this user may join this room. */
 export type Access = (user: User, roomId: string) => Promise<{ ok: true } | Refusal>;
 
-/** Emits and resolves when Redis has it. Rejects with `Unavailable`. */
+/** Emits an event; resolves when Redis has it. Rejects with `Unavailable`. */
 export type Publish = (target: Target, event: string, ...args: unknown[]) => Promise<void>;
 
 /**
- * Registers events on a namespace, a dynamic one too, once for all of its sockets. Throws when an
- * event is registered twice. Handlers are given `app`.
+ * Registers events on a namespace, static or dynamic, once for all of its sockets. Throws if an
+ * event is registered twice. Handlers receive `app`.
  */
 export type Register = <App>(
   target: MooringServer | MooringNamespace,
@@ -54,8 +54,8 @@ export type Register = <App>(
 ) => void;
 
 /**
- * Registers a handler for one event of one socket: the payload goes through the schema, `reply`
- * answers the acknowledgement or, without one, turns a refusal into an `error` event.
+ * Registers a handler for one event of one socket: the schema validates the payload; `reply`
+ * answers the acknowledgement or, without one, sends a refusal as an `error` event.
  */
 export type Handle = <S extends z.ZodType>(
   socket: MooringSocket,

@@ -1,4 +1,4 @@
-// Emitting with a promise, for applications.
+// Emits an event for an application; resolves when Redis has it.
 import type { Broadcast } from '../stores/broadcast.ts';
 import type { Publish } from './index.ts';
 

@@ -1,11 +1,11 @@
-// One sweep for every token: a timer per socket would overflow at 25 days and cost memory.
+// One sweep for all tokens: a timer per socket would overflow after 25 days and cost memory.
 import type { MooringServer, MooringSocket } from '../protocol/identity.ts';
 
 const sweepMs = 1_000;
 
 /**
- * Closes the transport of sockets whose token has ended. The client comes back by itself: with a
- * fresh token if its `auth` is a function, else it is told `token_expired`.
+ * Closes the transport of sockets whose token has expired. The client reconnects by itself: with a
+ * fresh token if its `auth` is a function, otherwise it is refused with `token_expired`.
  */
 export function closeExpired(io: MooringServer): { close(): void } {
   const timer = setInterval(() => {
@@ -18,7 +18,7 @@ export function closeExpired(io: MooringServer): { close(): void } {
     const inUse = new Set(valid.map(({ conn }) => conn));
     for (const socket of expired) {
       if (inUse.has(socket.conn))
-        socket.disconnect(); // another namespace has a newer token
+        socket.disconnect(); // another namespace on this connection has a newer token
       else socket.conn.close();
     }
   }, sweepMs);

@@ -1,5 +1,4 @@
-// Authentication on every namespace, present and future: the token decides who a socket is.
-
+// Authentication on every namespace, static or dynamic: the token identifies the user.
 import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
 import { type RefusalCode, refusal } from '../protocol/refusals.ts';
 import { userRoom } from '../protocol/rooms.ts';
@@ -13,8 +12,8 @@ type Report = (stage: string, error: unknown) => void;
 type Next = (error?: Error) => void;
 
 /**
- * The middleware that verifies `auth.token`. `accepted` sees every socket that passed, before any
- * other middleware or handler does.
+ * The middleware that verifies `auth.token`. `accepted` is called with every authenticated socket
+ * before any other middleware or handler.
  */
 export function createAuthentication(parts: {
   verifyAuth: VerifyAuth;
@@ -33,17 +32,17 @@ export function createAuthentication(parts: {
     const namespaces = connected.get(conn) ?? new Set();
     connected.set(conn, namespaces);
     if (namespaces.has(nsp.name)) {
-      conn.close(); // Socket.IO would make a socket of each CONNECT that arrives in one batch
-      return next(new Error('connected twice'));
+      conn.close(); // Socket.IO would create a socket for every CONNECT that arrives in one batch
+      return next(new Error('duplicate CONNECT'));
     }
     namespaces.add(nsp.name);
     const verdict = await verifyAuth(auth).catch((error: unknown) => {
       report('authentication', error);
       return undefined;
     });
-    delete auth.token; // fetchSockets() would hand it to every replica
+    delete auth.token; // fetchSockets() would send it to every replica
     if (!verdict) {
-      // A refusal would be final for the client; a closed transport makes it try again.
+      // A refusal would be final; after a closed transport the client retries.
       conn.close();
       return next(new Error('unavailable'));
     }
@@ -61,8 +60,8 @@ export function createAuthentication(parts: {
 }
 
 /**
- * The verdict on a CONNECT packet's payload, made once: the adapter asks before it restores a
- * session, the middleware asks for every namespace.
+ * Verifies the payload of a CONNECT packet once: the adapter asks before it restores a session, and
+ * the middleware asks for every namespace.
  */
 export function verifyOnce(verify: Verify): VerifyAuth {
   const verdicts = new WeakMap<object, Promise<Verdict>>();
@@ -76,14 +75,14 @@ export function verifyOnce(verify: Verify): VerifyAuth {
 type Middleware = ReturnType<typeof createAuthentication>;
 
 /**
- * Puts a middleware in front of all others: the children of a dynamic namespace copy their
- * parent's middlewares before they are announced, and `io.use()` runs for `/` alone.
+ * Puts a middleware in front of all others. Children of a dynamic namespace copy their parent's
+ * middlewares before `new_namespace` is emitted, and `io.use()` covers `/` only.
  */
 export function useFirst(namespace: MooringNamespace, middleware: Middleware): void {
   namespace.use(middleware);
-  const middlewares: unknown = Reflect.get(namespace, '_fns'); // private, hence the check
+  const middlewares: unknown = Reflect.get(namespace, '_fns'); // private in Socket.IO, so check it
   if (!Array.isArray(middlewares) || middlewares.at(-1) !== middleware) {
-    throw new Error('this version of socket.io keeps its middlewares elsewhere; use 4.8');
+    throw new Error('Unsupported socket.io version: cannot order its middlewares; use 4.8');
   }
   middlewares.unshift(middlewares.pop());
 }

@@ -1,4 +1,4 @@
-// `refresh_token`: the socket lives until the new token ends.
+// `refresh_token`: the socket stays open until the new token expires.
 import { z } from 'zod';
 import { defineEvent } from '../protocol/events.ts';
 import { refusal } from '../protocol/refusals.ts';
@@ -25,7 +25,7 @@ export const refreshToken = defineEvent(
     if (!verdict.ok) return reply(refusal(verdict.code));
     const { user, expiresAt } = verdict.data;
     if (user.id !== socket.data.user.id) {
-      return reply(refusal('invalid_token', 'it belongs to another user'));
+      return reply(refusal('invalid_token', 'the token belongs to another user'));
     }
     const code = adminOnly(socket.nsp.name, user);
     if (code) return reply(refusal(code));

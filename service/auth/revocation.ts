@@ -1,10 +1,10 @@
-// Tokens that their issuer still stands for, and a back end does not.
+// Refuses tokens that are valid by signature and expiry but that a backend has revoked.
 import type { SocketData } from '../protocol/identity.ts';
 import type { Verdict } from './tokens.ts';
 
 type Verify = (token: unknown) => Promise<Verdict>;
 
-/** @param revokedBefore epoch milliseconds before which a user's tokens count no more, or 0 */
+/** @param revokedBefore a user's tokens issued before this time (epoch ms) are revoked; 0: none */
 export function refuseRevoked(
   verify: Verify,
   revokedBefore: (userId: string) => Promise<number>,

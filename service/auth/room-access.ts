@@ -1,12 +1,12 @@
-// May this user join this room: anyone, whom the token names, or whom another service allows.
+// Whether a user may join a room: always, by the token's room patterns, or by asking a webhook.
 import type { Access } from '../application/index.ts';
 import type { Config } from '../config/schema.ts';
 import type { User } from '../protocol/identity.ts';
 import { refusal } from '../protocol/refusals.ts';
 
 const askMsMax = 2_000;
-const rememberMs = 5_000;
-const rememberedMax = 10_000;
+const cacheTtlMs = 5_000;
+const cachedAnswersMax = 10_000;
 
 const granted = { ok: true } as const;
 
@@ -18,7 +18,7 @@ export function createAccess(
   if (config.roomAccess === 'claims') {
     return async (user, roomId) => (claims(user, roomId) ? granted : refusal('access_denied'));
   }
-  const ask = remembering((user: User, roomId: string) =>
+  const ask = cached((user: User, roomId: string) =>
     askWebhook(config.roomAccessUrl ?? '', user, roomId),
   );
   return async (user, roomId) => {
@@ -26,17 +26,17 @@ export function createAccess(
       return (await ask(user, roomId)) ? granted : refusal('access_denied');
     } catch (error) {
       report('room_access', error);
-      return refusal('unavailable', 'room access could not be checked');
+      return refusal('unavailable', 'the room access webhook failed; try again');
     }
   };
 }
 
-/** Whether one of the token's patterns covers the room; `*` stands for any characters. */
+/** Whether one of the token's patterns matches the room; `*` matches any characters. */
 export function claims(user: User, roomId: string): boolean {
   return (user.rooms ?? []).some((pattern) => matches(pattern.split('*'), roomId));
 }
 
-/** The parts of a pattern, in order and without overlap; linear, whatever the pattern. */
+/** Matches the parts of a pattern in order, without overlap. Linear time for any pattern. */
 function matches([head = '', ...parts]: string[], name: string): boolean {
   const tail = parts.pop();
   if (tail === undefined) return head === name;
@@ -52,7 +52,7 @@ function matches([head = '', ...parts]: string[], name: string): boolean {
 
 /**
  * `POST` of `{ userId, role, roomId }`: 2xx allows, unless its JSON says `allowed: false`; 4xx
- * denies. Anything else, and silence, rejects: nobody is let in by a failure.
+ * denies. Anything else, and a timeout, rejects: access fails closed.
  */
 async function askWebhook(url: string, { id, role }: User, roomId: string): Promise<boolean> {
   const response = await fetch(url, {
@@ -71,8 +71,8 @@ async function askWebhook(url: string, { id, role }: User, roomId: string): Prom
 
 type Ask = (user: User, roomId: string) => Promise<boolean>;
 
-/** Keeps answers for a few seconds, and asks once for all that ask at the same time. */
-function remembering(ask: Ask): Ask {
+/** Caches answers for a few seconds and coalesces concurrent requests. */
+function cached(ask: Ask): Ask {
   const answers = new Map<string, { until: number; answer: Promise<boolean> }>();
   return (user, roomId) => {
     const key = `${user.id} ${user.role ?? ''} ${roomId}`;
@@ -80,10 +80,10 @@ function remembering(ask: Ask): Ask {
     if (known && known.until > Date.now()) return known.answer;
     const answer = ask(user, roomId);
     answers.delete(key);
-    answers.set(key, { until: Date.now() + rememberMs, answer });
+    answers.set(key, { until: Date.now() + cacheTtlMs, answer });
     answer.catch(() => answers.delete(key));
     const [oldest] = answers.keys();
-    if (answers.size > rememberedMax && oldest) answers.delete(oldest);
+    if (answers.size > cachedAnswersMax && oldest) answers.delete(oldest);
     return answer;
   };
 }

@@ -1,4 +1,4 @@
-// JSON Web Tokens: who a client is. The only file that knows jsonwebtoken.
+// Verifies and signs JSON Web Tokens. The only file that imports jsonwebtoken and jose.
 import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, errors } from 'jose';
 import jwt from 'jsonwebtoken';
@@ -8,8 +8,8 @@ import { type RefusalCode, Unavailable } from '../protocol/refusals.ts';
 
 const jwksTimeoutMs = 3_000;
 const jwksCacheMsMax = 600_000;
-const refetchesMax = 3; // for an unknown `kid`, in a row
-const refetchMs = 10_000; // until another one is allowed
+const refetchesMax = 3; // burst of refetches for an unknown `kid`
+const refetchMs = 10_000; // one more is allowed after this time
 
 interface TokenConfig {
   jwtSecret?: string | undefined;
@@ -33,8 +33,8 @@ const claimsSchema = z.object({
 });
 
 /**
- * Makes the check that every namespace runs on `auth.token`. Keys are prepared once: a string
- * secret would be imported anew at each connect.
+ * Creates the check that every namespace runs on `auth.token`. Keys are imported once, because
+ * jsonwebtoken would import a string secret again on every connect.
  * The check rejects with `Unavailable` when the key set cannot be fetched.
  */
 export function createTokenVerifier(config: TokenConfig) {
@@ -63,7 +63,7 @@ export function createTokenVerifier(config: TokenConfig) {
   };
 }
 
-/** A token for development and tests, signed with the HMAC secret; `ttlSeconds` from now. */
+/** Signs a token with the HMAC secret, for development and tests. */
 export function mintToken(
   secret: string,
   claims: { sub: string; role?: string; rooms?: string[]; iss?: string; aud?: string },
@@ -83,7 +83,7 @@ function toSocketData(claims: z.infer<typeof claimsSchema>): SocketData {
   };
 }
 
-/** Resolves to the key for a token, to `undefined` when none fits. */
+/** Resolves to the key for a token, or to `undefined` if none matches. */
 function createKeySource(config: TokenConfig): (token: string) => Promise<KeyObject | undefined> {
   if (!config.jwtJwksUrl) {
     const key = config.jwtSecret
@@ -94,38 +94,39 @@ function createKeySource(config: TokenConfig): (token: string) => Promise<KeyObj
   const keySet = createRemoteJWKSet(new URL(config.jwtJwksUrl), {
     timeoutDuration: jwksTimeoutMs,
     cacheMaxAge: jwksCacheMsMax,
-    cooldownDuration: Number.MAX_SAFE_INTEGER, // fetched anew below, where a burst is bounded
+    cooldownDuration: Number.MAX_SAFE_INTEGER, // refetched below, where bursts are bounded
   });
-  const mayRefetch = createAllowance(refetchesMax, refetchMs);
+  const mayRefetch = createRateLimit(refetchesMax, refetchMs);
   return async (token) => {
     const header = jwt.decode(token, { complete: true })?.header as { alg: string } | undefined;
     if (!header || !config.jwtAlgorithms.includes(header.alg)) return undefined;
-    const find = () => keySet(header).then(KeyObject.from, unlessUnfit);
+    const find = () => keySet(header).then(KeyObject.from, ignoreNoMatch);
     try {
       const key = await find();
       if (key) return key;
-      if (!mayRefetch()) throw new Error('too many tokens with an unknown kid');
+      if (!mayRefetch())
+        throw new Error('too many tokens with an unknown kid; not refetching the key set yet');
       await keySet.reload();
       return await find();
     } catch (error) {
-      throw new Unavailable('the JSON Web Key Set cannot be fetched', { cause: error });
+      throw new Unavailable('Cannot fetch the JSON Web Key Set (JWT_JWKS_URL)', { cause: error });
     }
   };
 }
 
-function unlessUnfit(error: unknown): undefined {
-  const unfit = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];
-  if (!unfit.some((kind) => error instanceof kind)) throw error;
+function ignoreNoMatch(error: unknown): undefined {
+  const noMatch = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];
+  if (!noMatch.some((kind) => error instanceof kind)) throw error;
 }
 
-/** True at most `max` times in a row, and once more every `refillMs`. */
-function createAllowance(max: number, refillMs: number): () => boolean {
+/** A rate limit: `max` at once, one more every `refillMs`. */
+function createRateLimit(max: number, refillMs: number): () => boolean {
   let left = max;
-  let filledAt = Date.now();
+  let refilledAt = Date.now();
   return () => {
-    const refills = Math.floor((Date.now() - filledAt) / refillMs);
+    const refills = Math.floor((Date.now() - refilledAt) / refillMs);
     left = Math.min(max, left + refills);
-    filledAt += refills * refillMs;
+    refilledAt += refills * refillMs;
     if (left === 0) return false;
     left -= 1;
     return true;

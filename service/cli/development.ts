@@ -1,4 +1,4 @@
-// What `make start` adds: keys, tokens to sign in with, and an address on loopback only.
+// Development mode (`make start`): generated keys, ready-made tokens, and loopback only.
 import { randomBytes } from 'node:crypto';
 import { mintToken } from '../auth/tokens.ts';
 
@@ -6,7 +6,7 @@ const readyMadeSeconds = 86_400;
 
 type Environment = Record<string, string | undefined>;
 
-/** One process on loopback that needs nothing: what `make start` runs. */
+/** Defaults for a single process without any dependency. */
 const development: Environment = {
   HOST: '127.0.0.1',
   PAGE: 'on',
@@ -16,7 +16,7 @@ const development: Environment = {
   TRACE: 'on',
 };
 
-/** What `--development` adds to the environment: everything that is not given. */
+/** The environment with everything that `--development` adds where nothing is set. */
 export function inDevelopment(env: Environment): Environment {
   const isGiven = (name: string) => env[name] || env[`${name}_FILE`];
   const made = {
@@ -35,7 +35,7 @@ const readyMadeUsers = [
   { userId: 'admin', role: 'admin' },
 ];
 
-/** None where tokens are signed by somebody else's key. */
+/** None if another issuer signs the tokens. */
 export function readyMadeTokens(jwtSecret: string | undefined) {
   if (!jwtSecret) return [];
   return readyMadeUsers.map(({ userId, role }) => ({
@@ -54,11 +54,11 @@ interface Welcome {
 
 export function welcomeText({ port, operationsPort, apiKey, tokens }: Welcome): string {
   const lines = tokens.map(({ userId, token }) => `  ${userId.padEnd(6)} ${token}`);
-  if (lines.length > 0) lines.unshift('Tokens for a day, for the page or any client:');
-  const address = `Mooring is up:  http://localhost:${port}`;
+  if (lines.length > 0) lines.unshift('Tokens for the test page or any client, valid for a day:');
+  const address = `Mooring is running at http://localhost:${port}`;
   const api = [
-    `The API of back ends is on http://localhost:${operationsPort}, its key:`,
+    `Backend API at http://localhost:${operationsPort}, with the API key:`,
     `  ${apiKey}`,
   ];
-  return ['', address, '', ...lines, '', ...api, '', 'Ctrl-C stops it.'].join('\n');
+  return ['', address, '', ...lines, '', ...api, '', 'Press Ctrl-C to stop.'].join('\n');
 }

@@ -1,4 +1,4 @@
-// The reference of the environment, from the schema that reads it.
+// The help text and docs/reference/configuration.md, both generated from the schema.
 import { hostname } from 'node:os';
 import type { z } from 'zod';
 import { secrets, settings } from '../config/schema.ts';
@@ -9,29 +9,29 @@ interface Variable {
   text: string;
 }
 
-const usage = `Mooring: Socket.IO that keeps its connections.
+const usage = `Mooring runs Socket.IO on many replicas.
 
-  node service/main.ts                        start, configured by the environment
-  node service/main.ts --development          start with a secret, tokens and the page, on loopback
+  node service/main.ts                        start; the environment configures it
+  node service/main.ts --development          start on loopback with keys, tokens and the test page
   node service/main.ts token --sub USER [--role ROLE] [--rooms PATTERN,...] [--ttl SECONDS]
                                               print a token signed with JWT_SECRET
-  node service/main.ts check URL [OPTION...]  try everything a client relies on through this URL:
-      --times 20          how often each transport is tried
-      --quick             leave out the idle connections, which take two ping intervals
-      --second URL        another way to the same service, to meet another pod; repeatable
+  node service/main.ts check URL [OPTION...]  check through URL what clients rely on:
+      --times 20          attempts per transport
+      --quick             skip the idle check, which takes two ping intervals
+      --second URL        another URL of the same service, to reach another pod; repeatable
       --connect-to HOST   connect to this host, where DNS does not know that of the URL
-      --pods 1            fail when fewer pods are met
-      --websocket-only    for a door that is not sticky on purpose
-      --token-file FILE   or --token TOKEN, where JWT_SECRET is not at hand
-      --room-prefix check-   what the names of the rooms that are used begin with
-      --json              for programs; exit status 0: nothing fails, 1: something, 2: bad usage
+      --pods 1            fail if fewer pods are reached
+      --websocket-only    for an endpoint without sticky sessions: skip polling
+      --token-file FILE   or --token TOKEN: use this token instead of JWT_SECRET
+      --room-prefix check-   prefix of the rooms that the check joins
+      --json              print JSON; exit status 0: all passed, 1: something failed, 2: bad usage
   node service/main.ts trace --user USER [OPTION...]
                                               follow one user on every replica; needs TRACE=on there
       --url http://localhost:3001   the operations port of any replica
       --api-key-file FILE           or API_KEY in the environment
       --pod NAME                    show the events of this pod alone
       --json                        for programs; exit status 0: over, 1: failed, 2: bad usage
-  node service/main.ts --help                 this text; with --markdown, as in docs/reference
+  node service/main.ts --help                 print this text; with --markdown, as in docs/reference
 `;
 
 /** For the terminal. */
@@ -41,7 +41,7 @@ export function helpText(): string {
     const shown = fallback && ` [${fallback}]`;
     return `  ${name.padEnd(width)}  ${text}${shown}`;
   });
-  const files = `${secrets.join(', ')} also take a file: NAME_FILE.`;
+  const files = `${secrets.join(', ')} can also be read from a file: set NAME_FILE to its path.`;
   return [usage, 'Environment [default]:', ...lines, '', files].join('\n');
 }
 
@@ -55,11 +55,11 @@ export function helpMarkdown(): string {
 
 Generated from \`service/config/schema.ts\` by \`make generate\`; a test compares the two.
 
-Every variable is read once, at the start. A missing or wrong value ends the start with one message
-that lists every problem by name. ${secrets.map((name) => `\`${name}\``).join(', ')} also take a
-file: \`NAME_FILE\` holds the path to the value.
+Mooring reads every variable once, at startup. If any value is missing or invalid, it exits with one
+message that names every problem. A file can hold the value of
+${secrets.map((name) => `\`${name}\``).join(', ')}: set \`NAME_FILE\` to its path.
 
-| variable | default | what it is |
+| variable | default | description |
 |---|---|---|
 ${rows.join('\n')}
 `;

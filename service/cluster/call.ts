@@ -5,7 +5,7 @@ import type { Snapshot } from '../telemetry/metrics.ts';
 
 /** What the primary may ask of a worker. */
 export interface WorkerMethods {
-  /** Sent every second; a worker that does not answer is frozen. */
+  /** Called every second; a worker that does not answer is considered frozen. */
   beat(): { ready: boolean; reason?: string };
   snapshot(): Promise<Snapshot>;
   api(request: HttpRequest): Promise<HttpResponse>;
@@ -37,7 +37,7 @@ export type Call = <M extends Method>(
   ...argument: Argument<M> extends undefined ? [] : [Argument<M>]
 ) => Promise<Answer<M>>;
 
-/** The primary's side: rejects after `msMax` without an answer, and when the worker exits. */
+/** The primary's side: a call rejects after `msMax` without an answer, or when the worker exits. */
 export function callWorker(worker: Worker): Call {
   const waiting = new Map<number, (answer: AnswerMessage) => void>();
   let lastId = 0;
@@ -49,15 +49,17 @@ export function callWorker(worker: Worker): Call {
     if (message.type === 'mooring:answer') settle(message);
   });
   worker.once('exit', () => {
-    for (const id of waiting.keys()) settle({ type: 'mooring:answer', id, error: 'it exited' });
+    for (const id of waiting.keys())
+      settle({ type: 'mooring:answer', id, error: 'the process exited' });
   });
   return (method, msMax, ...[argument]) =>
     new Promise((resolve, reject) => {
       lastId += 1;
       const id = lastId;
-      const fail = (why: string) => reject(new Error(`worker ${worker.id}, ${method}: ${why}`));
+      const fail = (why: string) =>
+        reject(new Error(`worker ${worker.id} did not answer ${method}: ${why}`));
       const timer = setTimeout(
-        () => settle({ type: 'mooring:answer', id, error: `no answer in ${msMax} ms` }),
+        () => settle({ type: 'mooring:answer', id, error: `timeout after ${msMax} ms` }),
         msMax,
       );
       waiting.set(id, ({ value, error }) => {
@@ -88,6 +90,6 @@ export function answerPrimary(channel: Channel, methods: WorkerMethods): void {
     } catch (error) {
       answer.error = String(error);
     }
-    channel.send?.(answer, () => {}); // the primary may be gone: then this process ends too
+    channel.send?.(answer, () => {}); // if the primary is gone, this process exits too
   });
 }

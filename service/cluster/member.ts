@@ -1,4 +1,4 @@
-// One place among the workers: forks a process, watches it, and forks another when it is gone.
+// Supervises one worker: forks it, checks its heartbeat, and replaces it when it exits.
 import type { Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,8 +8,8 @@ import { type Call, callWorker, type WorkerMethods } from './call.ts';
 import { forkWorker, offer } from './handover.ts';
 
 const beatMs = 1_000;
-const frozenMsMax = 5_000; // without an answer to a beat
-const startMsMax = 30_000; // the same for the first beat, which waits for the start
+const frozenMsMax = 5_000; // without an answer to a heartbeat
+const startMsMax = 30_000; // the first answer also waits for the start
 const snapshotMsMax = 500;
 const closeMsMax = 5_000;
 const shortLifeMs = 5_000;
@@ -18,8 +18,8 @@ const backoffMsMax = 5_000;
 type Readiness = ReturnType<WorkerMethods['beat']>;
 export type Member = ReturnType<typeof startMember>;
 
-/** @param departed told the last figures of a process that is gone */
-export function startMember(log: Log, departed: (last: Snapshot) => void) {
+/** @param onExit called with the last metrics of a worker that exited */
+export function startMember(log: Log, onExit: (last: Snapshot) => void) {
   let state: Readiness = { ready: false, reason: 'starting' };
   let last: Snapshot = [];
   let closing = false;
@@ -33,25 +33,25 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
     worker = forkWorker();
     call = callWorker(worker);
     worker.once('exit', replace);
-    worker.on('error', (error) => log.warn({ worker: worker.id, err: error }, 'worker channel'));
-    void watch(worker, call, (now, figures) => {
-      state = now;
-      offer(worker, now.ready);
-      last = figures;
-    }).catch(frozen);
+    worker.on('error', (error) => log.warn({ worker: worker.id, err: error }, 'worker IPC error'));
+    void watch(worker, call, (readiness, snapshot) => {
+      state = readiness;
+      offer(worker, readiness.ready);
+      last = snapshot;
+    }).catch(killFrozen);
   };
-  const frozen = (error: unknown) => {
+  const killFrozen = (error: unknown) => {
     if (worker.isDead()) return;
-    log.error({ worker: worker.id, err: error }, 'worker frozen, killing it');
+    log.error({ worker: worker.id, err: error }, 'worker is not responding; killing it');
     worker.process.kill('SIGKILL');
   };
   const replace = (code: number | null, signal: string | null) => {
     state = { ready: false, reason: 'starting' };
-    departed(last);
+    onExit(last);
     last = [];
     if (closing) return;
     backoffMs = Date.now() - bornAt < shortLifeMs ? Math.min(backoffMsMax, 2 * backoffMs + 100) : 0;
-    log.error({ worker: worker.id, code, signal, backoffMs }, 'worker gone, starting another');
+    log.error({ worker: worker.id, code, signal, backoffMs }, 'worker exited; starting a new one');
     setTimeout(() => closing || start(), backoffMs);
   };
   start();
@@ -59,14 +59,16 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
   return {
     readiness: () => state,
     call: ((...args) => call(...args)) as Call,
-    /** The figures of now, or the last ones when the worker does not answer. */
+    /** The current metrics, or the last known ones if the worker does not answer. */
     async snapshot(): Promise<Snapshot> {
       if (last.length > 0) last = await call('snapshot', snapshotMsMax).catch(() => last);
       return last;
     },
     async drain(msMax: number) {
       closing = true;
-      await call('drain', msMax).catch((error) => log.error({ err: error }, 'drain'));
+      await call('drain', msMax).catch((error) =>
+        log.error({ worker: worker.id, err: error }, 'worker drain failed'),
+      );
     },
     async close() {
       closing = true;
@@ -80,15 +82,15 @@ export function startMember(log: Log, departed: (last: Snapshot) => void) {
   };
 }
 
-/** Asks the worker every second; rejects when it does not answer in time. */
+/** Polls the worker every second; rejects when it does not answer in time. */
 async function watch(
   worker: Worker,
   call: Call,
-  seen: (state: Readiness, figures: Snapshot) => void,
+  onAnswer: (state: Readiness, snapshot: Snapshot) => void,
 ): Promise<void> {
   for (let msMax = startMsMax; !worker.isDead(); msMax = frozenMsMax) {
     const state = await call('beat', msMax);
-    seen(state, await call('snapshot', frozenMsMax));
+    onAnswer(state, await call('snapshot', frozenMsMax));
     await sleep(beatMs);
   }
 }

@@ -1,14 +1,14 @@
-// What runs behind the operations port: one process, or a primary with its workers.
+// What the operations port serves: a single process, or a primary with its workers.
 import type { Handler } from '../api/router.ts';
 
 export interface Pod {
-  /** Resolves to the port for clients. */
+  /** Resolves to the client port. */
   listen(): Promise<number>;
   readiness(): { ready: boolean; reason?: string };
-  /** The Prometheus text format. */
+  /** In the Prometheus text format. */
   metrics(): Promise<string>;
   api: Handler;
-  /** Takes no new clients and closes the connections at a pace. */
+  /** Refuses new clients and closes connections gradually. */
   drain(): Promise<void>;
   close(): Promise<void>;
 }

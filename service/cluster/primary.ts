@@ -1,5 +1,5 @@
-// Several workers behind one port: the primary owns the port, the probes and the shutdown, hands
-// each connection to the worker that holds its session, and serves no client itself.
+// Several workers behind one port: the primary owns the port, the probes and the graceful shutdown,
+// hands each connection to the worker that has its session, and serves no client itself.
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { setupMaster } from '@socket.io/sticky';
@@ -15,26 +15,27 @@ import type { Pod } from './pod.ts';
 const apiMsMax = 5_000;
 const drainMsMargin = 10_000;
 
-const unavailable = problem(503, 'Unavailable', 'No worker answered: try again', {
+const unavailable = problem(503, 'Unavailable', 'No worker answered; try again', {
   retryable: true,
 });
 
 export function startPrimary(config: Config, log: Log): Pod {
-  // Without advanced serialization the sticky messages lose their binary data, silently.
+  // Without advanced serialization sticky's messages silently lose their binary data.
   cluster.setupPrimary({ serialization: 'advanced' });
   const httpServer = createServer().on('connection', closeAnswered);
   setupMaster(httpServer, { loadBalancingMethod: 'least-connection' });
 
   const own = createProcessMetrics();
-  let departed = Promise.resolve<Snapshot>([]); // so that no sum goes down with a worker
-  const depart = (last: Snapshot) => {
-    departed = departed.then((sum) => sumMetrics([sum, withoutGauges(last)]).snapshot());
+  let exited = Promise.resolve<Snapshot>([]); // so that counters survive the exit of a worker
+  const addExited = (last: Snapshot) => {
+    exited = exited.then((sum) => sumMetrics([sum, withoutGauges(last)]).snapshot());
   };
-  const members = Array.from({ length: config.workers }, () => startMember(log, depart));
+  const members = Array.from({ length: config.workers }, () => startMember(log, addExited));
   const ready = () => members.filter((member) => member.readiness().ready);
-  const noAnswer = (error: unknown) => log.error({ err: error }, 'api call failed');
+  const logFailure = (error: unknown) =>
+    log.error({ err: error }, 'backend API call to worker failed');
   let draining = false;
-  let turn = 0;
+  let next = 0;
 
   return {
     listen: () => listen(httpServer, config.port, config.host),
@@ -45,13 +46,13 @@ export function startPrimary(config: Config, log: Log): Pod {
     },
     async metrics() {
       const workers = await Promise.all(members.map((member) => member.snapshot()));
-      return sumMetrics([await own.snapshot(), await departed, ...workers]).text();
+      return sumMetrics([await own.snapshot(), await exited, ...workers]).text();
     },
     async api(request) {
-      turn += 1;
-      const able = ready();
-      const member = able[turn % able.length];
-      return (await member?.call('api', apiMsMax, request).catch(noAnswer)) || unavailable;
+      next += 1;
+      const candidates = ready();
+      const member = candidates[next % candidates.length];
+      return (await member?.call('api', apiMsMax, request).catch(logFailure)) || unavailable;
     },
     async drain() {
       draining = true;

@@ -1,4 +1,4 @@
-// A worker: the same app as a single process, fed with connections by the primary.
+// A worker: runs the same app as a single process, with connections from the primary.
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setupWorker } from '@socket.io/sticky';
@@ -6,18 +6,18 @@ import type { App } from '../app.ts';
 import { answerPrimary } from './call.ts';
 import { closeAnswered, type SessionMessage } from './handover.ts';
 
-/** @param exit ends the process once everything is closed */
+/** @param exit called once everything is closed */
 export function serveAsWorker(app: App, channel: NodeJS.Process, exit: () => void): void {
   setupWorker(app.io);
   announceSessions(app.io.engine, channel);
   const { httpServer } = app.io;
-  // Node watches how long requests take from when a server listens, which this one never does.
+  // Node enforces request timeouts only after a server is listening, which this one never is.
   httpServer.emit('listening');
   httpServer.on('connection', (connection: Duplex) => {
     if (!(connection instanceof Socket)) closeAnswered(connection);
   });
-  // The primary keeps a connection whose request announces a body, and what is written to it has no
-  // bound there: a client that does not read would fill its memory.
+  // The primary keeps connections whose request announces a body and buffers writes to them without
+  // backpressure: a client that does not read would fill its memory.
   httpServer.prependListener('upgrade', (_, connection: Duplex) => {
     if (!(connection instanceof Socket)) connection.destroy();
   });
@@ -33,7 +33,7 @@ export function serveAsWorker(app: App, channel: NodeJS.Process, exit: () => voi
   });
 }
 
-/** Before their clients know of them, whose next requests may reach the primary at once. */
+/** Announces a session before its client learns the id: the next request may follow at once. */
 function announceSessions(engine: App['io']['engine'], channel: NodeJS.Process): void {
   const generateId = engine.generateId.bind(engine);
   engine.generateId = async (request) => {

@@ -1,27 +1,27 @@
+// Checks across variables: each is valid alone, but the combination is not.
 import { splitUrls } from './types.ts';
 
-/** Variables that are fine alone and wrong together. */
-export function contradictions(values: Record<string, string>): string[] {
+export function crossCheck(values: Record<string, string>): string[] {
   const problems: string[] = [];
   const keys = [values.JWT_SECRET, values.JWT_PUBLIC_KEY, values.JWT_JWKS_URL].filter(Boolean);
   const names = (values.JWT_ALGORITHMS ?? '').split(',').flatMap((name) => name.trim() || []);
   const symmetric = names.filter((name) => name.startsWith('HS'));
   if (keys.length !== 1) {
     problems.push(
-      'JWT_SECRET is the usual way to check tokens: set exactly one of JWT_SECRET ' +
-        '(32 bytes or more, e.g. from `openssl rand -base64 48`), JWT_PUBLIC_KEY, JWT_JWKS_URL',
+      'JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL is needed to verify tokens: set exactly one. ' +
+        'For a secret, `openssl rand -base64 48` prints a good one',
     );
   } else if (values.JWT_SECRET && symmetric.length < names.length) {
     problems.push('JWT_ALGORITHMS must be HS256, HS384 or HS512 with JWT_SECRET');
   } else if (!values.JWT_SECRET && symmetric.length > 0) {
-    problems.push('JWT_ALGORITHMS must not hold HS256, HS384 or HS512 with a public key');
+    problems.push('JWT_ALGORITHMS must not contain HS256, HS384 or HS512 with a public key');
   }
   if ((values.WORKERS ?? '1') !== '1' && !values.REDIS_URL) {
-    problems.push('WORKERS other than 1 needs REDIS_URL: workers reach each other through Redis');
+    problems.push('WORKERS other than 1 needs REDIS_URL: workers exchange messages through Redis');
   }
   const [mode, servers] = [values.REDIS_MODE ?? 'single', splitUrls(values.REDIS_URL ?? '')];
   if (mode === 'single' && servers.length > 1) {
-    problems.push('REDIS_URL must be one URL, or REDIS_MODE sentinel or cluster');
+    problems.push('REDIS_URL must be a single URL unless REDIS_MODE is sentinel or cluster');
   } else if (mode !== 'single' && servers.length === 0) {
     problems.push(`REDIS_URL is needed with REDIS_MODE=${mode}`);
   }
@@ -30,7 +30,7 @@ export function contradictions(values: Record<string, string>): string[] {
   }
   if (values.POD_DELETION_COST === 'on' && !values.KUBERNETES_SERVICE_HOST) {
     problems.push(
-      'POD_DELETION_COST=on needs KUBERNETES_SERVICE_HOST, which pods of Kubernetes have',
+      'POD_DELETION_COST=on needs KUBERNETES_SERVICE_HOST, which is only set inside Kubernetes',
     );
   }
   const [port, operationsPort] = [values.PORT ?? '3000', values.OPERATIONS_PORT ?? '3001'];

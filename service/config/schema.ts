@@ -1,8 +1,9 @@
-// The environment: one schema, read once, every problem reported at once by name, never by value.
+// The environment variables: one schema, parsed once. An error names every invalid variable, never
+// its value.
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { z } from 'zod';
-import { contradictions } from './cross-checks.ts';
+import { crossCheck } from './cross-checks.ts';
 import {
   choice,
   count,
@@ -16,51 +17,56 @@ import {
   urls,
 } from './types.ts';
 
-/** Variables that also take a file: `NAME_FILE` holds a path to the value. */
+/** Variables that can also be read from a file: `NAME_FILE` is its path. */
 export const secrets = [
   ...(['REDIS_URL', 'REDIS_SENTINEL_PASSWORD'] as const),
   ...(['JWT_SECRET', 'JWT_PUBLIC_KEY', 'API_KEY', 'OTEL_EXPORTER_OTLP_HEADERS'] as const),
 ];
 
 const algorithms = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512'].concat(
-  ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'], // the asymmetric ones jsonwebtoken has
+  ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'], // all that jsonwebtoken supports
 );
 
-/** One entry a variable, in the order of the documentation. */
+/** One entry per variable, in the order of the documentation. */
 export const settings = z.object({
-  PORT: port('port for clients (Socket.IO and the page); 0 picks a free one', 3000),
-  OPERATIONS_PORT: port('port for probes, metrics and the back-end API; keep it private', 3001),
-  HOST: z.string().min(1).optional().describe('address to listen on; empty: every address'),
+  PORT: port('port for clients: Socket.IO and the test page; 0: any free port', 3000),
+  OPERATIONS_PORT: port('port for probes, metrics and the backend API; keep it private', 3001),
+  HOST: z.string().min(1).optional().describe('address to listen on; empty: all addresses'),
   POD_NAME: z.string().min(1).default(hostname()).describe('name of this replica'),
-  REDIS_URL: urls('Redis, or with commas its Sentinels or cluster nodes; empty: in memory', [
+  REDIS_URL: urls('URL of Redis, or comma-separated Sentinels or cluster nodes; empty: in memory', [
     'redis:',
     'rediss:',
   ]),
-  REDIS_MODE: choice('how Redis is run', ['single', 'sentinel', 'cluster']),
+  REDIS_MODE: choice('Redis topology', ['single', 'sentinel', 'cluster']),
   REDIS_SENTINEL_NAME: z
     .string()
     .min(1)
     .default('mymaster')
-    .describe('name of the master that the Sentinels watch'),
+    .describe('name of the master that the Sentinels monitor'),
   REDIS_SENTINEL_PASSWORD: z.string().min(1).optional().describe('password of the Sentinels'),
   JWT_SECRET: z
     .string()
     .refine((value) => Buffer.byteLength(value) >= 32, 'must be at least 32 bytes long')
     .optional()
-    .describe('HMAC secret of the tokens, at least 32 bytes'),
+    .describe('HMAC secret that verifies tokens, at least 32 bytes'),
   JWT_PUBLIC_KEY: z
     .string()
     .refine(isPublicKey, 'must be a PEM public key, RSA or EC')
     .optional()
-    .describe('PEM public key of the tokens, instead of a secret'),
-  JWT_JWKS_URL: url('address of a JSON Web Key Set, instead of a secret', ['https:', 'http:']),
+    .describe('PEM public key that verifies tokens, instead of a secret'),
+  JWT_JWKS_URL: url('URL of a JSON Web Key Set that verifies tokens, instead of a secret', [
+    'https:',
+    'http:',
+  ]),
   JWT_ISSUER: z.string().min(1).optional().describe('required `iss` of the tokens'),
   JWT_AUDIENCE: z.string().min(1).optional().describe('required `aud` of the tokens'),
-  JWT_ALGORITHMS: list('accepted algorithms; empty: HS256, or RS256 and ES256 with keys').refine(
+  JWT_ALGORITHMS: list(
+    'accepted algorithms; empty: HS256 with a secret, RS256 and ES256 with keys',
+  ).refine(
     (names) => names.every((name) => algorithms.includes(name)),
-    `must be from ${algorithms.join(', ')}`,
+    `must be a list of ${algorithms.join(', ')}`,
   ),
-  CORS_ORIGINS: list('origins of pages that may connect; empty: the same origin only').refine(
+  CORS_ORIGINS: list('origins of web pages that may connect; empty: the same origin only').refine(
     (origins) => origins.every(isOrigin),
     'must be exact origins such as https://app.example.com, separated by commas',
   ),
@@ -68,53 +74,66 @@ export const settings = z.object({
     .string()
     .min(1)
     .optional()
-    .describe('bearer key of the back-end API; empty: that API answers 403'),
-  RECOVERY_MS_MAX: count('how long a lost connection can be recovered', 120_000, 0),
-  HISTORY_MESSAGES_MAX: count('messages kept per room', 100, 1, 100_000),
-  HISTORY_MS_MAX: count('how long messages are kept', 86_400_000),
+    .describe('bearer key of the backend API; empty: the API is disabled and answers 403'),
+  RECOVERY_MS_MAX: count('how long a lost connection can be recovered, in ms; 0: off', 120_000, 0),
+  HISTORY_MESSAGES_MAX: count('maximum messages in the history of a room', 100, 1, 100_000),
+  HISTORY_MS_MAX: count('how long a message stays in the history, in ms', 86_400_000),
   ROOM_ACCESS: choice('who may join a room', ['open', 'claims', 'webhook']),
-  ROOM_ACCESS_URL: url('asked before a room is joined, with webhook', ['https:', 'http:']),
+  ROOM_ACCESS_URL: url('webhook that decides who may join a room, for ROOM_ACCESS=webhook', [
+    'https:',
+    'http:',
+  ]),
   WORKERS: count('processes per replica; 0: one per core; more than 1 needs REDIS_URL', 1, 0, 256),
-  DRAIN_MS_MAX: count('over how long connections are closed at shutdown', 12_000, 0),
-  ENDPOINT_DELAY_MS: count('wait between not ready and the first close at shutdown', 5_000, 0),
-  SETTLE_MS: count('how long a replica is ready before others rely on it', 6_000, 0),
+  DRAIN_MS_MAX: count('time over which connections are closed at shutdown, in ms', 12_000, 0),
+  ENDPOINT_DELAY_MS: count(
+    'time for proxies to notice a shutdown before the first close, in ms',
+    5_000,
+    0,
+  ),
+  SETTLE_MS: count('time ready before other replicas send clients here, in ms', 6_000, 0),
   RELEASE: z
     .string()
     .regex(/^[\w.:-]*$/, 'must be letters, digits or any of _ - . :')
     .default('')
-    .describe('what this replica runs, e.g. its pod-template-hash: older ones yield to newer ones'),
-  REBALANCE: choice('whether connections move to replicas that have fewer', ['on', 'off']),
-  POD_DELETION_COST: choice('whether scaling down on Kubernetes is to take the emptiest pod', [
-    'off',
-    'on',
-  ]),
+    .describe('such as the pod-template-hash; replicas of an older release yield to newer ones'),
+  REBALANCE: choice('whether to move connections to replicas that have fewer', ['on', 'off']),
+  POD_DELETION_COST: choice(
+    'whether a scale-down on Kubernetes removes the pod with the fewest connections',
+    ['off', 'on'],
+  ),
   KUBERNETES_SERVICE_HOST: z.string().min(1).optional().describe('set by Kubernetes in every pod'),
   KUBERNETES_SERVICE_PORT: port('set by Kubernetes in every pod', 443),
-  HANDSHAKES_PER_SECOND_MAX: count('more are sent to other replicas while these have room', 1_000),
-  CONNECTIONS_MAX: count('connections per process; above it handshakes answer 503', 10_000),
-  MESSAGE_BYTES_MAX: count('largest message from a client', 131_072, 1_024),
-  ROOMS_PER_SOCKET_MAX: count('rooms one socket may be in', 100),
-  EVENTS_PER_SECOND_MAX: count('events per second from one socket, after a burst', 100),
-  LOG_LEVEL: choice('least level that is logged', ['info', 'debug', 'warn', 'error', 'silent']),
-  OTEL_EXPORTER_OTLP_ENDPOINT: url('OpenTelemetry collector (OTLP/HTTP); empty: no traces', [
-    'http:',
-    'https:',
-  ]),
+  HANDSHAKES_PER_SECOND_MAX: count('above it, replicas with room get the handshakes', 1_000),
+  CONNECTIONS_MAX: count('connections per process; above it, handshakes get 503', 10_000),
+  MESSAGE_BYTES_MAX: count('maximum size of a message from a client, in bytes', 131_072, 1_024),
+  ROOMS_PER_SOCKET_MAX: count('maximum number of rooms per socket', 100),
+  EVENTS_PER_SECOND_MAX: count(
+    "events per second and socket, after a burst of five seconds' worth",
+    100,
+  ),
+  LOG_LEVEL: choice('minimum log level', ['info', 'debug', 'warn', 'error', 'silent']),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(
+    'URL of an OpenTelemetry collector (OTLP/HTTP); empty: no traces',
+    ['http:', 'https:'],
+  ),
   OTEL_EXPORTER_OTLP_HEADERS: headers(
     'headers for the collector, such as authorization=Bearer%20x',
   ),
-  OTEL_SERVICE_NAME: z.string().min(1).default('mooring').describe('name of the service in traces'),
-  OTEL_TRACES_SAMPLER_ARG: share("share of publishes that are traced without a caller's trace", 1),
+  OTEL_SERVICE_NAME: z.string().min(1).default('mooring').describe('service name in traces'),
+  OTEL_TRACES_SAMPLER_ARG: share(
+    'share of publishes to trace when the caller sends no trace, from 0 to 1',
+    1,
+  ),
   TRACE: choice('whether `mooring trace` may follow single users (docs/guides/trace.md)', [
     'off',
     'on',
   ]),
-  PAGE: choice('whether the test page is served on PORT', ['off', 'on']),
+  PAGE: choice('whether to serve the test page on PORT', ['off', 'on']),
   APPLICATION: z
     .string()
     .min(1)
     .optional()
-    .describe('module that replaces the built-in application'),
+    .describe('path of a module that replaces the built-in application'),
 });
 
 type Settings = z.infer<typeof settings>;
@@ -123,7 +142,7 @@ type CamelCase<T extends string> = T extends `${infer A}_${infer B}`
   : Lowercase<T>;
 export type Config = Readonly<{ [K in keyof Settings as CamelCase<K>]: Settings[K] }>;
 
-/** Thrown by `parseConfig`; the message lists every problem, a line each. */
+/** Thrown by `parseConfig`; the message lists every problem, one per line. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
@@ -132,7 +151,7 @@ type ReadFile = (path: string) => string;
 
 /**
  * Turns environment variables into the frozen configuration.
- * @throws {ConfigError} naming every variable that is missing or wrong
+ * @throws {ConfigError} that names every missing or invalid variable
  */
 export function parseConfig(
   env: Record<string, string | undefined>,
@@ -145,9 +164,9 @@ export function parseConfig(
     problems.push(`${issue.path.join('.')} ${issue.message}`);
   }
   const values = parsed.data;
-  problems.push(...contradictions(given));
+  problems.push(...crossCheck(given));
   if (!values || problems.length > 0) {
-    throw new ConfigError(['The configuration is not usable:', ...problems].join('\n  '));
+    throw new ConfigError(['Invalid configuration:', ...problems].join('\n  '));
   }
   if (values.WORKERS === 0) values.WORKERS = availableParallelism();
   if (values.JWT_ALGORITHMS.length === 0) {
@@ -157,7 +176,7 @@ export function parseConfig(
   return Object.freeze(Object.fromEntries(entries));
 }
 
-/** The variables of the schema that are set and not empty, files read. */
+/** The variables that are set and not empty, with files read. */
 function readVariables(
   env: Record<string, string | undefined>,
   readFile: ReadFile,
@@ -171,11 +190,11 @@ function readVariables(
   for (const name of secrets) {
     const path = env[`${name}_FILE`]?.trim();
     if (!path) continue;
-    if (given[name]) problems.push(`${name} and ${name}_FILE are both set; keep one`);
+    if (given[name]) problems.push(`${name} and ${name}_FILE are both set; remove one`);
     try {
       given[name] = readFile(path).trim();
     } catch {
-      problems.push(`${name}_FILE cannot be read; check the path and its permissions`);
+      problems.push(`${name}_FILE cannot be read; check its path and permissions`);
     }
   }
   return given;

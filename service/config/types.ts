@@ -1,4 +1,4 @@
-// The kinds of environment variables, each with the sentence that says what it must be.
+// The types of environment variables, each with the error messages for invalid values.
 import { createPublicKey } from 'node:crypto';
 import { z } from 'zod';
 
@@ -25,7 +25,7 @@ export const url = (text: string, protocols: string[]) =>
     )
     .optional()
     .describe(text);
-/** Commas within a URL, in a password say, do not separate. */
+/** A comma inside a URL, for example in a password, does not separate. */
 export const splitUrls = (value: string) => value.split(/\s*,\s*(?=\w+:\/\/)/).filter(Boolean);
 export const urls = (text: string, protocols: string[]) =>
   z
@@ -34,7 +34,7 @@ export const urls = (text: string, protocols: string[]) =>
     .refine(
       (values) =>
         values.every((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol)),
-      `must be URLs that start with ${protocols.join('// or ')}//, separated by commas`,
+      `must be comma-separated URLs that start with ${protocols.join('// or ')}//`,
     )
     .optional()
     .describe(text);
@@ -51,11 +51,14 @@ export const share = (text: string, fallback: number) =>
     .max(1, 'must be at most 1')
     .default(fallback)
     .describe(text);
-/** HTTP headers as OpenTelemetry writes them: `name=value`, with commas, percent-encoded. */
+/** HTTP headers in OpenTelemetry's format: `name=value`, comma-separated, percent-encoded. */
 export const headers = (text: string) =>
   z
     .string()
-    .refine((value) => readHeaders(value) !== undefined, 'must be name=value, separated by commas')
+    .refine(
+      (value) => readHeaders(value) !== undefined,
+      'must be name=value pairs, separated by commas',
+    )
     .transform(readHeaders)
     .optional()
     .describe(text);
@@ -66,7 +69,7 @@ function readHeaders(text: string): Record<string, string> | undefined {
     const pairs = read.map(([, name = '', value = '']) => [name, decodeURIComponent(value.trim())]);
     return Object.fromEntries(new Headers(pairs as [string, string][]));
   } catch {
-    return undefined; // a broken escape, or what no header can hold
+    return undefined; // a malformed escape, or a value that no header can have
   }
 }
 export const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value;

@@ -1,7 +1,7 @@
-// Keeps the annotation by which a ReplicaSet picks the pod that it deletes first near the pod's
-// number of connections. Nothing here waits for it: what fails is said, counted and tried again.
+// Keeps the pod-deletion-cost annotation close to the pod's number of connections, so that a
+// scale-down deletes the emptiest pod. Failures are logged, counted and retried with backoff.
 
-import { repeat } from '../lib/background-loop.ts';
+import { startBackgroundLoop } from '../lib/background-loop.ts';
 import type { Replica } from '../stores/fleet.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -9,24 +9,24 @@ import type { Metrics } from '../telemetry/metrics.ts';
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const stage = 'deletion_cost';
 const changeShareMin = 0.05;
-const usual = {
-  lookMs: 1_000,
-  everyMsMin: 15_000, // each write reaches everybody who watches pods
+const defaults = {
+  pollMs: 1_000,
+  writeIntervalMsMin: 15_000, // every write is sent to everything that watches pods
   retryMsMax: 60_000,
 };
 
 interface Parts {
-  /** When to begin. */
+  /** Starts the loop when it resolves. */
   after: Promise<unknown>;
-  /** What the pod is worth; `undefined`: it is not this process that says so, or not now. */
+  /** The pod's cost; `undefined` when it is not known or another process writes it. */
   cost(): number | undefined;
   annotate(annotations: Record<string, string>, signal: AbortSignal): Promise<void>;
   metrics: Pick<Metrics, 'backgroundFailed'>;
   log: Log;
-  times?: typeof usual;
+  times?: typeof defaults;
 }
 
-export function keepDeletionCost({ times = usual, ...parts }: Parts): { close(): void } {
+export function keepDeletionCost({ times = defaults, ...parts }: Parts): { close(): void } {
   const { after, cost, annotate, metrics, log } = parts;
   let written: number | undefined;
   let failures = 0;
@@ -35,18 +35,19 @@ export function keepDeletionCost({ times = usual, ...parts }: Parts): { close():
   const failed = (error: unknown) => {
     failures += 1;
     metrics.backgroundFailed(stage);
-    if (String(error) !== reason) log.warn({ stage, err: error }, `failed: ${stage}`);
+    if (String(error) !== reason)
+      log.warn({ stage, err: error }, 'pod deletion cost update failed');
     reason = String(error);
   };
   const succeeded = () => {
-    if (failures > 0) log.info({ stage, failures }, `works again: ${stage}`);
+    if (failures > 0) log.info({ stage, failures }, 'pod deletion cost update recovered');
     failures = 0;
     reason = undefined;
   };
-  return repeat(after, async (signal) => {
+  return startBackgroundLoop(after, async (signal) => {
     const now = cost();
-    if (now === undefined) written = undefined; // another process may write what it knows
-    if (now === undefined || !isNews(now, written)) return times.lookMs;
+    if (now === undefined) written = undefined; // another process may overwrite the annotation
+    if (now === undefined || !hasChanged(now, written)) return times.pollMs;
     try {
       await annotate({ [annotation]: String(now) }, signal);
       written = now;
@@ -54,16 +55,16 @@ export function keepDeletionCost({ times = usual, ...parts }: Parts): { close():
     } catch (error) {
       if (!signal.aborted) failed(error);
     }
-    return Math.min(times.retryMsMax, times.everyMsMin * 2 ** failures);
+    return Math.min(times.retryMsMax, times.writeIntervalMsMin * 2 ** failures);
   });
 }
 
-const isNews = (now: number, written: number | undefined): boolean =>
+const hasChanged = (now: number, written: number | undefined): boolean =>
   written === undefined || Math.abs(now - written) > written * changeShareMin;
 
 /**
- * Connections of the pod that the first process is of, when it is the one that speaks for all of
- * them: one does, and another when that is gone. None does of a pod that drains.
+ * The number of connections of this process's pod. Only the process with the lowest id of a pod
+ * reports it, so that a pod has one writer; a draining process reports nothing.
  */
 export function costOf([own, ...others]: Replica[]): number | undefined {
   const same = others.filter(({ pod }) => pod === own?.pod);

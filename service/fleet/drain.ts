@@ -1,5 +1,5 @@
-// Closing every connection at a pace that the other replicas can take. What closes is the
-// transport: a stock client then comes back by itself, which it does not after a disconnect.
+// Closes every connection at a pace that the other replicas can absorb. It closes the transport,
+// because a stock client reconnects after that and does not after `disconnect()`.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Connection {
@@ -12,23 +12,23 @@ export interface Connection {
 
 interface Drain {
   connections: () => Connection[];
-  /** Time for proxies to learn that this replica is not ready; 0: there is nothing to learn. */
+  /** How long proxies need to notice that this replica is not ready; 0: no proxy has to. */
   endpointDelayMs: number;
-  /** Time over which the connections are closed, when there are many. */
+  /** Upper bound for the time over which connections are closed. */
   drainMsMax: number;
-  /** Told when proxies have had that time. */
-  closing?(): void;
-  /** Asked before each close; false ends the drain with the others left open. */
+  /** Called when the endpoint delay is over and closing starts. */
+  onClosing?(): void;
+  /** Checked before each close; `false` stops the drain and leaves the rest open. */
   wanted?(): boolean;
 }
 
-const pollingMsMax = 800; // proxies cut polling from a replica that is not ready at once
-const closeMsMax = 100; // for each connection: a few need no long drain
+const pollingMsMax = 800; // proxies stop sending polling requests to an unready replica at once
+const closeMsMax = 100; // per connection: few connections do not need the full drain time
 const sweepMsMax = 2_000;
 const sweepStepMs = 50;
 const always = () => true;
 
-/** To be called after new handshakes are refused. Resolves when no connection is left. */
+/** Call it once new handshakes are refused. Resolves when no connection is left. */
 export async function drain(parts: Drain): Promise<void> {
   const { connections, endpointDelayMs, drainMsMax, wanted = always } = parts;
   if (endpointDelayMs > 0) {
@@ -38,17 +38,17 @@ export async function drain(parts: Drain): Promise<void> {
       sleep(endpointDelayMs),
     ]);
   }
-  parts.closing?.();
+  parts.onClosing?.();
   const open = connections();
   await closePaced(open, Math.min(drainMsMax, open.length * closeMsMax), wanted);
   const end = Date.now() + sweepMsMax;
   while (connections().length > 0 && Date.now() < end && wanted()) {
-    for (const connection of connections()) connection.close(); // those that came meanwhile
+    for (const connection of connections()) connection.close(); // opened during the drain
     await sleep(sweepStepMs);
   }
 }
 
-/** Closes in random order, each at a random point of its own slice of the time. */
+/** Closes in random order, each connection at a random point of its own time slice. */
 export async function closePaced(
   connections: Connection[],
   ms: number,

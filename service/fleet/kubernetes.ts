@@ -1,5 +1,5 @@
-// The one thing this service asks of Kubernetes: annotations on its own pod. They are written
-// through `pods/status`, so that the right to do so is not the right to change an image.
+// The only call to the Kubernetes API: annotates the process's own pod. It patches `pods/status`,
+// because permission to patch `pods` would also allow changing the image.
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
@@ -12,15 +12,15 @@ const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 const answerMsMax = 5_000;
 const mergePatch = 'application/merge-patch+json';
 
-type Pod = Pick<Config, 'podName' | 'kubernetesServiceHost' | 'kubernetesServicePort'>;
+type PodConfig = Pick<Config, 'podName' | 'kubernetesServiceHost' | 'kubernetesServicePort'>;
 
 /**
- * The returned function resolves when the API server has the annotations. It rejects when that
- * refuses, cannot be reached or takes more than `msMax` milliseconds, and once `signal` aborts.
- * @param folder of the service account: its token, read anew each time since it changes by the
- * hour, namespace and authority
+ * Returns a function that patches the annotations. It rejects if the API server refuses, cannot be
+ * reached or takes longer than `msMax`, and when `signal` aborts.
+ * @param folder the service account's token, namespace and CA; read on every call, because
+ * Kubernetes rotates the token
  */
-export function annotatePod(pod: Pod, folder = accountFolder, msMax = answerMsMax) {
+export function annotatePod(pod: PodConfig, folder = accountFolder, msMax = answerMsMax) {
   const read = (name: string) => readFile(join(folder, name), 'utf8');
   return async (annotations: Record<string, string>, signal: AbortSignal): Promise<void> => {
     const [token, namespace, ca] = await Promise.all(['token', 'namespace', 'ca.crt'].map(read));
@@ -35,7 +35,7 @@ export function annotatePod(pod: Pod, folder = accountFolder, msMax = answerMsMa
         signal: AbortSignal.any([signal, late]),
       });
     } catch (error) {
-      throw late.aborted ? new Error(`the API server took more than ${msMax} ms`) : error;
+      throw late.aborted ? new Error(`the API server did not answer within ${msMax} ms`) : error;
     }
   };
 }
@@ -43,7 +43,7 @@ export function annotatePod(pod: Pod, folder = accountFolder, msMax = answerMsMa
 async function patch(body: string, target: RequestOptions): Promise<void> {
   const sent = request({ ...target, method: 'PATCH', agent: false });
   const answered = once(sent, 'response');
-  sent.on('error', () => {}).end(body); // `answered` rejects, or the answer ends early
+  sent.on('error', () => {}).end(body); // `answered` rejects, or the body ends early
   const [response]: IncomingMessage[] = await answered;
   if (!response) return;
   const answer = await text(response);
@@ -51,11 +51,11 @@ async function patch(body: string, target: RequestOptions): Promise<void> {
   throw new Error(`the API server answered ${response.statusCode} ${messageOf(answer)}`.trim());
 }
 
-/** Who lacks which right, as the API server says it. */
+/** The API server's own explanation, such as which permission is missing. */
 function messageOf(answer: string): string {
   try {
     return String(JSON.parse(answer).message);
   } catch {
-    return ''; // of something in between
+    return ''; // an answer from a proxy in between
   }
 }

@@ -1,5 +1,5 @@
-// A process from its start to its end: whether it is ready, whether it takes a handshake, and how
-// its connections leave it.
+// The life of a process: readiness, admission of handshakes, moving connections to peers, and the
+// drain at shutdown.
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import type { HandshakeRefusal } from '../protocol/refusals.ts';
@@ -8,17 +8,17 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Connection, closePaced, drain } from './drain.ts';
 import { joinFleet } from './membership.ts';
-import { refusalOf, type Situation, type Steering } from './rebalance.ts';
+import { type RebalanceDecision, refusalOf, type Situation } from './rebalance.ts';
 import { createStorm } from './storm.ts';
 
-const movedMsMin = 30_000; // a connection that was moved is not moved again at once
+const movedMsMin = 30_000; // a connection that was just moved is not moved again
 
 interface Parts {
   config: Config;
   fleet: Fleet;
-  /** The open connections; asked only after the start. */
+  /** The open connections; called only after the start. */
   connections(): Connection[];
-  /** How many; asked at every handshake. */
+  /** The number of open connections; called on every handshake. */
   count(): number;
   metrics: Metrics;
   log: Log;
@@ -28,7 +28,7 @@ interface Parts {
 export interface Readiness {
   ready: boolean;
   reason?: Extract<HandshakeRefusal, 'starting' | 'draining' | 'over_capacity'>;
-  /** While draining: those that are left. */
+  /** While draining: how many are left. */
   connections?: number;
 }
 
@@ -48,7 +48,7 @@ export function createLifecycle(parts: Parts) {
   const membership = joinFleet({
     fleet,
     settings: { settleMs: config.settleMs, rebalance: config.rebalance === 'on' },
-    say: () => ({
+    heartbeat: () => ({
       ...identity,
       ready: readiness().ready,
       readyMs: phase === 'running' ? Date.now() - runningSince : 0,
@@ -56,25 +56,30 @@ export function createLifecycle(parts: Parts) {
       connections: phase === 'starting' ? 0 : count(),
       handshakes: storm.perSecond(),
     }),
-    act: createMover(config, connections, () => phase === 'running', log),
-    failed: (error) => report('fleet', error),
+    apply: createMover(config, connections, () => phase === 'running', log),
+    onError: (error) => report('fleet', error),
   });
-  const storm = createStorm(config.handshakesPerSecondMax, () => void membership.hear());
+  const storm = createStorm(config.handshakesPerSecondMax, () => void membership.exchange());
 
   return {
     readiness,
-    /** From now on clients are served. */
+    /** Marks the start as complete: clients are accepted from now on. */
     running() {
       if (phase !== 'starting') return;
       phase = 'running';
       runningSince = Date.now();
     },
-    /** Why a handshake that has arrived now is refused, if so. */
+    /** The reason to refuse a handshake now, or `undefined` to accept it. */
     refuse(): HandshakeRefusal | undefined {
-      const heard = config.redisUrl ? membership.takers() : undefined;
-      const elsewhere = heard && heard.takers.length > 0;
-      const steers = { steering: membership.steering().refuse, storm: storm.sendsOn(heard) };
-      return refusalOf({ phase, closing, full: full(), elsewhere, ...steers });
+      const peers = config.redisUrl ? membership.eligiblePeers() : undefined;
+      return refusalOf({
+        phase,
+        closing,
+        full: full(),
+        elsewhere: peers && peers.eligible.length > 0,
+        rebalance: membership.decision().refuse,
+        storm: storm.exceeds(peers),
+      });
     },
     replicas: membership.replicas,
     async drain() {
@@ -82,24 +87,24 @@ export function createLifecycle(parts: Parts) {
       const startedAt = Date.now();
       metrics.draining(true);
       log.info({ connections: count() }, 'draining');
-      void membership.hear();
-      const closes = () => {
+      void membership.exchange();
+      const onClosing = () => {
         closing = true;
       };
-      await drain({ ...config, connections, closing: closes });
-      log.info({ connections: count(), ms: Date.now() - startedAt }, 'drained');
+      await drain({ ...config, connections, onClosing });
+      log.info({ connections: count(), durationMs: Date.now() - startedAt }, 'drained');
     },
     close: membership.leave,
   };
 }
 
-/** What the others know this process by. */
+/** How peers identify this process. */
 function identityOf({ podName: pod, release, workers, port }: Config) {
   const id = randomUUID();
   return { id, pod, release, upstream: workers > 1 ? `${pod} ${port} ${process.ppid}` : id };
 }
 
-/** Moves connections to other processes by closing them: their clients come back elsewhere. */
+/** Moves connections to peers by closing them: their clients reconnect there. */
 function createMover(
   { drainMsMax }: Config,
   connections: () => Connection[],
@@ -108,7 +113,7 @@ function createMover(
 ) {
   let leaving: Promise<void> | undefined;
   let yields = false;
-  return ({ refuse, close }: Steering) => {
+  return ({ refuse, close }: RebalanceDecision) => {
     yields = refuse === 'yielding';
     if (!running() || close === 0 || leaving) return;
     if (close < Infinity) {
@@ -116,7 +121,7 @@ function createMover(
       void closePaced(old.slice(0, close), 1_000);
     } else if (connections().length > 0) {
       log.info({ connections: connections().length }, 'yielding to a newer release');
-      const wanted = () => yields; // a newer release that fails gives the clients back
+      const wanted = () => yields; // stops if the newer release fails
       leaving = drain({ connections, drainMsMax, endpointDelayMs: 0, wanted }).finally(() => {
         leaving = undefined;
       });

@@ -1,80 +1,85 @@
-// This process among all of the fleet: says what it is once a second, hears of the others, and
-// decides what to do for them. While Redis is away the last decision stands.
+// Membership in the fleet: each process publishes a heartbeat every second, reads its peers', and
+// decides whether to rebalance. While Redis is unavailable the last decision stands.
 import type { Beat, Fleet, Replica } from '../stores/fleet.ts';
-import { createSteering, type Steering, type SteeringSettings, takersOf } from './rebalance.ts';
+import {
+  createRebalance,
+  eligiblePeersOf,
+  type RebalanceDecision,
+  type RebalanceSettings,
+} from './rebalance.ts';
 
 const beatMs = 1_000;
-// Should all newer processes end at once, nobody takes clients until this one knows.
+// If all newer processes end at once, no process accepts clients until this one notices.
 const yieldingBeatMs = 250;
-const frozenMsMax = 60_000; // then the others may be gone: it takes everybody again
+const staleMsMax = 60_000; // after that peers may be gone: accept every handshake again
 
 interface Parts {
   fleet: Fleet;
-  say(): Beat;
-  settings: SteeringSettings;
-  /** Told what to do within the next second. */
-  act(steering: Steering): void;
-  failed(error: unknown): void;
+  heartbeat(): Beat;
+  settings: RebalanceSettings;
+  /** Carries out the decision for the next second. */
+  apply(decision: RebalanceDecision): void;
+  onError(error: unknown): void;
 }
 
-interface Known {
+interface Peers {
   /** Epoch milliseconds. */
   at: number;
   self: Replica;
   others: Replica[];
-  takers: Replica[];
+  eligible: Replica[];
 }
 
-export function joinFleet({ fleet, say, settings, act, failed }: Parts) {
-  const decide = createSteering(settings);
-  let known: Known | undefined;
-  let steering: Steering = { close: 0 };
+export function joinFleet({ fleet, heartbeat, settings, apply, onError }: Parts) {
+  const decide = createRebalance(settings);
+  let peers: Peers | undefined;
+  let decision: RebalanceDecision = { close: 0 };
   let timer: NodeJS.Timeout | undefined;
   let member = true;
 
-  const hear = async (): Promise<boolean> => {
+  const exchange = async (): Promise<boolean> => {
     try {
-      const own = say();
+      const own = heartbeat();
       const all = await fleet.beat(own);
       const others = all.filter(({ id }) => id !== own.id);
       const self = all.find(({ id }) => id === own.id) ?? { ...own, generation: 0 };
-      const takers = takersOf(self, others, settings.settleMs);
-      known = { at: Date.now(), self, others, takers };
+      const eligible = eligiblePeersOf(self, others, settings.settleMs);
+      peers = { at: Date.now(), self, others, eligible };
       return true;
     } catch (error) {
-      failed(error);
+      onError(error);
       return false;
     }
   };
   const beat = async () => {
-    const heard = await hear();
-    if (known && Date.now() - known.at > frozenMsMax) {
-      known = undefined;
-      steering = { close: 0 };
+    const isCurrent = await exchange();
+    if (peers && Date.now() - peers.at > staleMsMax) {
+      peers = undefined;
+      decision = { close: 0 };
     }
-    if (heard && known) steering = decide(known.self, known.others, known.at);
-    else steering = { ...steering, close: 0 }; // who knows whether the excess is still there
-    act(steering);
+    if (isCurrent && peers) decision = decide(peers.self, peers.others, peers.at);
+    else decision = { ...decision, close: 0 }; // never close connections on stale data
+    apply(decision);
   };
   const wait = () => {
     if (!member) return;
-    const ms = steering.refuse === 'yielding' ? yieldingBeatMs : beatMs;
+    const ms = decision.refuse === 'yielding' ? yieldingBeatMs : beatMs;
     timer = setTimeout(() => void beat().finally(wait), ms);
   };
   wait();
 
   return {
     beat,
-    /** Says and hears it now; what follows is decided at the next beat. */
-    hear,
-    steering: () => steering,
-    /** The others that take clients, and since when that is known; `undefined`: not known. */
-    takers: (): Pick<Known, 'at' | 'takers'> | undefined => known,
-    replicas: (): Replica[] => (known ? [known.self, ...known.others] : []),
+    /** Publishes a heartbeat and reads the peers' now; the next decision follows as usual. */
+    exchange,
+    decision: () => decision,
+    /** The peers that can accept clients, and when they were read; `undefined`: unknown. */
+    eligiblePeers: (): Pick<Peers, 'at' | 'eligible'> | undefined => peers,
+    replicas: (): Replica[] => (peers ? [peers.self, ...peers.others] : []),
     async leave() {
       member = false;
       clearTimeout(timer);
-      await fleet.leave(say().id).catch(() => {}); // then the others miss it
+      await fleet.leave(heartbeat().id).catch(() => {}); // its last heartbeat expires by itself
     },
   };
 }

@@ -1,61 +1,65 @@
-// Many handshakes at once: what is above a process's own limit goes to others, as far as they have
-// said that they have room. When nobody has any, everybody takes what comes.
+// Protection against a thundering herd: handshakes above a process's limit are refused while peers
+// have room for them. When no peer has room, every process accepts what arrives.
 import type { Replica } from '../stores/fleet.ts';
 
 const secondMs = 1_000;
 
 /**
- * Whether a handshake goes elsewhere. Pure.
- * @param handshakes asked of this process within this second, up to this one
- * @param handshakesMax what any process is to take within a second
- * @param takers the others that could take it
+ * Whether a handshake is refused so that a peer accepts it. Pure.
+ * @param handshakes received within this second, this one included
+ * @param handshakesMax limit per process and second
+ * @param eligible the peers that could accept it
  */
-export function isSentOn(handshakes: number, handshakesMax: number, takers: Replica[]): boolean {
+export function exceedsLimit(
+  handshakes: number,
+  handshakesMax: number,
+  eligible: Replica[],
+): boolean {
   const excess = handshakes - handshakesMax;
-  const rooms = takers.map((taker) => Math.max(0, handshakesMax - taker.handshakes));
-  const room = rooms.reduce((sum, one) => sum + one, 0);
-  const senders = 1 + rooms.filter((one) => one === 0).length; // who all see the same room
-  return excess > 0 && excess <= room / senders;
+  const capacities = eligible.map((peer) => Math.max(0, handshakesMax - peer.handshakes));
+  const capacity = capacities.reduce((sum, one) => sum + one, 0);
+  const senders = 1 + capacities.filter((one) => one === 0).length; // they share this capacity
+  return excess > 0 && excess <= capacity / senders;
 }
 
-/** What was heard of the others, and when: epoch milliseconds. */
-interface Heard {
+/** The eligible peers, and when they were read: epoch milliseconds. */
+interface Peers {
   at: number;
-  takers: Replica[];
+  eligible: Replica[];
 }
 
 /**
  * Counts the handshakes of a process.
- * @param hear called when the limit is passed: what is known of others then is of before the storm
+ * @param refreshPeers called when the limit is passed: heartbeats read earlier predate the storm
  */
-export function createStorm(handshakesMax: number, hear: () => void) {
-  let passedAt = 0;
+export function createStorm(handshakesMax: number, refreshPeers: () => void) {
+  let limitPassedAt = 0;
   let second = 0;
-  let now = 0;
-  let before = 0;
-  const turn = () => {
-    const present = Math.floor(Date.now() / secondMs);
-    if (present === second) return;
-    before = present === second + 1 ? now : 0;
-    now = 0;
-    second = present;
+  let current = 0;
+  let previous = 0;
+  const advance = () => {
+    const now = Math.floor(Date.now() / secondMs);
+    if (now === second) return;
+    previous = now === second + 1 ? current : 0;
+    current = 0;
+    second = now;
   };
   return {
-    /** Asked at each handshake: whether it goes elsewhere. */
-    sendsOn(heard: Heard | undefined): boolean {
-      turn();
-      now += 1;
-      if (now === handshakesMax + 1) {
-        passedAt = Date.now();
-        hear();
+    /** Counts a handshake and returns whether a peer should accept it instead. */
+    exceeds(peers: Peers | undefined): boolean {
+      advance();
+      current += 1;
+      if (current === handshakesMax + 1) {
+        limitPassedAt = Date.now();
+        refreshPeers();
       }
-      const takers = heard && heard.at >= passedAt ? heard.takers : [];
-      return isSentOn(now, handshakesMax, takers);
+      const eligible = peers && peers.at >= limitPassedAt ? peers.eligible : [];
+      return exceedsLimit(current, handshakesMax, eligible);
     },
-    /** What others are told: those of this second, or of the one before if these were more. */
+    /** For the heartbeat: the larger of this second's and the previous second's count. */
     perSecond(): number {
-      turn();
-      return Math.max(now, before);
+      advance();
+      return Math.max(current, previous);
     },
   };
 }

@@ -20,7 +20,7 @@ export type RecoveryResult = keyof typeof recoveryResults;
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
 
-/** The values of a label: those that begin at zero, and whether there can be others. */
+/** The values of a label: known ones start at zero; `others` may occur too. */
 interface LabelValues {
   known: readonly string[];
   others: boolean;
@@ -75,32 +75,37 @@ function kindsOf(registry: Registry, described: (metric: MetricDescription) => v
 type Kinds = ReturnType<typeof kindsOf>;
 
 const connectionMetrics = ({ counter, gauge }: Kinds) => ({
-  connections: gauge('connections', 'Open connections', {
+  connections: gauge('connections', 'Sockets connected to a namespace', {
     namespace: open(),
     transport: open(),
   }),
-  clients: gauge('clients', 'Open connections, whatever namespaces they carry'),
-  clientsMax: gauge('clients_max', 'Limit of open connections'),
-  connects: counter('connects_total', 'Connects to a namespace', {
+  clients: gauge('clients', 'Open connections, independent of namespaces'),
+  clientsMax: gauge('clients_max', 'Maximum number of open connections'),
+  connects: counter('connects_total', 'Attempts to connect to a namespace', {
     result: fixed(['accepted', ...connectRefusalCodes, ...handshakeRefusalReasons]),
   }),
-  disconnects: counter('disconnects_total', 'Disconnects', { reason: open(usualReasons) }),
+  disconnects: counter('disconnects_total', 'Sockets that disconnected', {
+    reason: open(usualReasons),
+  }),
   recoveries: counter('recoveries_total', 'Attempts to recover a session', {
     result: fixed(Object.keys(recoveryResults)),
   }),
-  refused: counter('refusals_total', 'Requests and connects refused', {
+  refused: counter('refusals_total', 'Refused requests, handshakes and connects', {
     code: fixed([...refusalCodes, ...handshakeRefusalReasons]),
   }),
-  slowConsumers: counter('slow_consumers_total', 'Connections closed for reading too slowly'),
-  rooms: gauge('rooms', 'Rooms with a member on this replica'),
+  slowConsumers: counter(
+    'slow_consumers_total',
+    'Connections closed because the client read too slowly',
+  ),
+  rooms: gauge('rooms', 'Rooms with at least one member on this replica'),
 });
 
 const messageMetrics = ({ counter, histogram }: Kinds) => ({
-  received: counter('messages_received_total', 'Events from clients', {
+  received: counter('messages_received_total', 'Events received from clients', {
     event: open(['unknown']),
   }),
   published: counter('messages_published_total', 'Messages published by this replica'),
-  delivered: counter('messages_delivered_total', 'Messages written to a socket'),
+  delivered: counter('messages_delivered_total', 'Messages written to sockets'),
   publishSeconds: histogram(
     'publish_duration_seconds',
     'Time from the request until Redis has the message',
@@ -117,13 +122,21 @@ const messageMetrics = ({ counter, histogram }: Kinds) => ({
 });
 
 const redisMetrics = ({ counter, gauge }: Kinds) => ({
-  redisUp: gauge('redis_up', '1 while Redis answers', {}, 'min'),
+  redisUp: gauge('redis_up', '1 while Redis is available', {}, 'min'),
   redisReconnects: counter('redis_reconnects_total', 'Reconnects to Redis'),
-  catchUp: counter('catch_up_messages_total', 'Messages read from the log after a Redis outage'),
+  catchUp: counter(
+    'catch_up_messages_total',
+    'Messages read from the log to catch up after a Redis outage',
+  ),
   redisMemory: gauge('redis_memory_bytes', 'Memory that Redis uses', {}, 'max'),
   redisMemoryMax: gauge('redis_memory_max_bytes', 'Memory limit of Redis; 0: unlimited', {}, 'max'),
   redisClients: gauge('redis_clients', 'Connections of all clients to Redis', {}, 'max'),
-  redisCommands: gauge('redis_commands_per_second', 'Commands of all clients', {}, 'max'),
+  redisCommands: gauge(
+    'redis_commands_per_second',
+    'Commands per second of all clients of Redis',
+    {},
+    'max',
+  ),
 });
 
 const replicaMetrics = ({ counter, gauge }: Kinds) => ({
@@ -135,20 +148,20 @@ const replicaMetrics = ({ counter, gauge }: Kinds) => ({
   ),
   started: gauge(
     'start_time_seconds',
-    'When the newest process of this replica started',
+    'Start time of the newest process of this replica',
     {},
     'max',
   ),
-  ready: gauge('ready', '1 while this replica takes new clients', {}, 'max'),
-  draining: gauge('draining', '1 while this replica closes its connections', {}, 'max'),
+  ready: gauge('ready', '1 while this replica accepts new clients', {}, 'max'),
+  draining: gauge('draining', '1 while this replica is draining', {}, 'max'),
   limits: counter('limits_reached_total', 'Limits of recovery that were reached', {
     limit: fixed(limits),
   }),
-  failures: counter('background_failures_total', 'Failures outside requests', { stage: open() }),
-  spansDropped: counter('spans_dropped_total', 'Spans that no collector received'),
+  failures: counter('background_failures_total', 'Failures outside of requests', { stage: open() }),
+  spansDropped: counter('spans_dropped_total', 'Trace spans that were not exported'),
 });
 
-/** Registers every metric; `described` is told what each is. */
+/** Registers every metric and calls `described` with each definition. */
 export function registerMetrics(
   registry: Registry,
   described: (metric: MetricDescription) => void = () => {},

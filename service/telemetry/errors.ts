@@ -1,12 +1,12 @@
-// Failures that no request waits for: one place logs and counts them, without flooding the log.
+// The one place that logs and counts failures outside of requests, at a limited rate.
 import type { createLimitedLog } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 export type Report = (stage: string, error: unknown, details?: object) => void;
 
-export function createReport(tell: ReturnType<typeof createLimitedLog>, metrics: Metrics): Report {
+export function createReport(log: ReturnType<typeof createLimitedLog>, metrics: Metrics): Report {
   return (stage, error, details = {}) => {
     metrics.backgroundFailed(stage);
-    tell('error', `failed ${stage}`, { ...details, stage, err: error }, `failed: ${stage}`);
+    log('error', `failed ${stage}`, { ...details, stage, err: error }, 'operation failed');
   };
 }

@@ -6,7 +6,7 @@ import type { Metrics } from './metrics.ts';
 type Tell = ReturnType<typeof createLimitedLog>;
 
 /** Metrics that count as `metrics` does, and tell. */
-export function narrate(metrics: Metrics, log: Log, tell: Tell): Metrics {
+export function withEventLog(metrics: Metrics, log: Log, tell: Tell): Metrics {
   let up: boolean | undefined;
   return {
     ...metrics,

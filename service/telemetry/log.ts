@@ -1,4 +1,4 @@
-// JSON lines on standard output: one per event that matters, never a token, a secret or a text.
+// JSON lines on standard output. Never a token, a secret or the text of a message.
 import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
@@ -18,7 +18,7 @@ export function createLog(level: string, pod: string, destination?: DestinationS
   return destination ? pino(options, destination) : pino(options);
 }
 
-/** Libraries hang requests, commands and configurations on their errors: none of that is logged. */
+/** Libraries attach requests, commands and configuration to errors; none of that is logged. */
 function describeError(error: unknown, depth = 0): object | string {
   if (!(error instanceof Error)) return String(error);
   const { name, message, stack, cause } = error;
@@ -33,12 +33,12 @@ function describeError(error: unknown, depth = 0): object | string {
 }
 
 /**
- * Logs each kind of line once a second; the next one says how many were left out.
- * @param kind what makes lines the same
+ * Logs each kind of line at most once a second; the next one carries the number `omitted`.
+ * @param kind lines with the same kind count as one
  */
 export function createLimitedLog(log: Log) {
   const kinds = new Map<string, { at: number; omitted: number }>();
-  return (level: keyof Log, kind: string, details: object, words: string): void => {
+  return (level: keyof Log, kind: string, details: object, msg: string): void => {
     const known = kinds.get(kind);
     const now = Date.now();
     if (known && now - known.at < repeatMs) {
@@ -47,6 +47,6 @@ export function createLimitedLog(log: Log) {
     }
     if (kinds.size >= kindsMax) kinds.clear();
     kinds.set(kind, { at: now, omitted: 0 });
-    log[level]({ ...details, ...(known?.omitted && { omitted: known.omitted }) }, words);
+    log[level]({ ...details, ...(known?.omitted && { omitted: known.omitted }) }, msg);
   };
 }

@@ -1,4 +1,4 @@
-// Everything that is counted, as verbs of the domain.
+// The Prometheus metrics, updated through methods that name domain events.
 import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Limit } from '../adapter/options.ts';
@@ -9,13 +9,13 @@ import { type RecoveryResult, registerMetrics } from './definitions.ts';
 export type { RecoveryResult };
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Whose event it was: for the log alone, no label is ever a socket. */
+/** The socket of an event. For the log only: no label is ever a socket. */
 export interface Who {
   socketId: string;
   event?: string;
 }
 
-/** Which message was delivered, and to how many: for its trace alone. */
+/** A delivered message's trace context and number of sockets. For its trace only. */
 export interface Delivery {
   context: string;
   sockets: number;
@@ -30,9 +30,9 @@ export interface RedisStats {
   commandsPerSecond: number;
 }
 
-const namespacesMax = 20; // dynamic namespaces must not become labels without end
+const namespacesMax = 20; // bounds the label values that dynamic namespaces create
 
-/** The metrics of one process, each process with a registry of its own. */
+/** The metrics of one process; every process has its own registry. */
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -62,7 +62,7 @@ export function createMetrics() {
       connections.dec({ namespace: labelOf(namespace), transport });
       metrics.disconnects.inc({ reason: reason.replaceAll(' ', '_') });
     },
-    /** A handshake or a connect to a namespace that was turned away. */
+    /** A refused handshake, or a refused connect to a namespace. */
     connectRefused(code: RefusalCode | HandshakeRefusal, _?: Who) {
       connects.inc({ result: code });
       refused.inc({ code });
@@ -95,7 +95,7 @@ export function createMetrics() {
   };
 }
 
-/** Each write to a socket pays for a number only: the counter gets it at the next scrape. */
+/** Keeps the hot path cheap: counts in a number and updates the counter at the next scrape. */
 function createTally(counter: Counter) {
   let count = 0;
   return {
@@ -109,17 +109,17 @@ function createTally(counter: Counter) {
   };
 }
 
-/** What is true at a moment, of this process and of Redis. */
+/** Gauges of the current state of this process and of Redis. */
 function createStates(registry: Registry, metrics: ReturnType<typeof registerMetrics>) {
   let look = () => {};
   return {
-    /** The registry, with what is true now. */
+    /** Updates the gauges and returns the registry. */
     look(end: () => void) {
       end();
       look();
       return registry;
     },
-    /** From now on the process is asked at each scrape. */
+    /** Reads the process state at each scrape from now on. */
     observe(config: Config, readiness: () => { ready: boolean }, connections: () => number) {
       const { podName: replica, release: revision, connectionsMax } = config;
       metrics.info.set({ replica, revision, version: manifest.version }, 1);
@@ -129,14 +129,14 @@ function createStates(registry: Registry, metrics: ReturnType<typeof registerMet
         metrics.clients.set(connections());
       };
     },
-    redisSays(figures: RedisStats) {
-      metrics.redisMemory.set(figures.memoryBytes);
-      metrics.redisMemoryMax.set(figures.memoryBytesMax);
-      metrics.redisClients.set(figures.clients);
-      metrics.redisCommands.set(figures.commandsPerSecond);
+    redisSays(stats: RedisStats) {
+      metrics.redisMemory.set(stats.memoryBytes);
+      metrics.redisMemoryMax.set(stats.memoryBytesMax);
+      metrics.redisClients.set(stats.clients);
+      metrics.redisCommands.set(stats.commandsPerSecond);
     },
   };
 }
 
-/** The figures of one process, to be summed with those of others. */
+/** The metrics of one process, for aggregation. */
 export type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;

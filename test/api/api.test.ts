@@ -1,4 +1,4 @@
-// What back ends ask, in memory and over two replicas with a Redis.
+// Queries of backends, in memory and on two replicas with Redis.
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import type { describeApi } from '../../service/api/openapi.ts';

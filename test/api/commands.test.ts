@@ -1,4 +1,4 @@
-// What back ends order of every replica: sockets are closed, tokens revoked.
+// Commands from backends to every replica: disconnect sockets, revoke tokens.
 import type { Socket } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import { mintToken } from '../../service/auth/tokens.ts';
@@ -17,7 +17,7 @@ import {
   untilReady,
 } from '../harness/service.ts';
 
-/** A token issued so many seconds ago. */
+/** A token that was issued this many seconds ago. */
 function issued(user: string, secondsAgo: number): string {
   const iat = Math.floor(Date.now() / 1000) - secondsAgo;
   return mintToken(secret, { sub: user, iat } as { sub: string }, 600);
@@ -30,7 +30,7 @@ const refusalOf = async (client: Socket) => {
 };
 
 describe.each(deployments)('a command %s', (_, start) => {
-  it('disconnects users and sockets, wherever they are, for good', async () => {
+  it('disconnect users and sockets on every replica, without automatic reconnect', async () => {
     const [one, two] = await start();
     const [alice, other, bob] = await Promise.all(
       [one.connect('alice'), two.connect('alice'), two.connect('bob')].map(connected),
@@ -43,12 +43,12 @@ describe.each(deployments)('a command %s', (_, start) => {
     const kicked = reasonOf(bob as Socket);
     await post(one.operationsUrl, 'disconnect', { sockets: [bob?.id] });
     expect(await kicked).toBe('io server disconnect');
-    bob?.connect(); // it may
+    bob?.connect(); // which it is allowed to do
     await connected(bob as Socket);
     expect(bob?.recovered).toBe(false);
   });
 
-  it('revokes tokens of a user, and nobody else', async () => {
+  it('revoke the tokens of one user only', async () => {
     const [one, two] = await start();
     const [old, fresh] = [issued('alice', 20), issued('alice', 0)];
     const at = (service: typeof one, token: string) => service.connect(undefined, { token });
@@ -60,7 +60,7 @@ describe.each(deployments)('a command %s', (_, start) => {
     const answer = await post(one.operationsUrl, 'revoke', { userId: 'alice', before });
     expect(answer).toEqual({ status: 202, body: { userId: 'alice', before } });
     for (const service of [one, two]) {
-      expect(await refusalOf(at(service, old))).toBe('invalid_token'); // at once, everywhere
+      expect(await refusalOf(at(service, old))).toBe('invalid_token'); // at once
       await connected(at(service, fresh));
     }
     expect(await gone).toEqual(['io server disconnect', 'io server disconnect']);
@@ -68,20 +68,20 @@ describe.each(deployments)('a command %s', (_, start) => {
     const refreshed = await renewed.emitWithAck('refresh_token', old);
     expect(refreshed).toMatchObject({ ok: false, error: { code: 'invalid_token' } });
     await post(one.operationsUrl, 'revoke', { userId: 'alice', before: before - 5_000 });
-    expect(await refusalOf(at(two, old))).toBe('invalid_token'); // it never goes back
+    expect(await refusalOf(at(two, old))).toBe('invalid_token'); // a revocation is never moved back
     const closed = reasonOf(renewed);
     const now = await post(two.operationsUrl, 'revoke', { userId: 'alice' });
     expect(Math.abs(now.body.before - Date.now())).toBeLessThan(5_000);
     expect(await closed).toBe('io server disconnect');
   });
 
-  it('gives the session of a revoked token back to nobody', async () => {
+  it('delete the session of a revoked token', async () => {
     const [one, two] = await start();
     const results = async () => (await samples(two.operationsUrl, 'recoveries_total')) as object;
     const client = one.connect(undefined, { token: issued('alice', 20), reconnection: false });
     await connected(client);
     await client.emitWithAck('join_room', 'secret');
-    client.io.engine.close(); // and its session waits for it
+    client.io.engine.close(); // its session stays in Redis
     const isGone = async () =>
       (await get(one.operationsUrl, 'users/alice')).body.sockets.length === 0;
     await until('the server knows', isGone);
@@ -98,7 +98,7 @@ describe.each(deployments)('a command %s', (_, start) => {
 });
 
 describe('commands', () => {
-  it('reach a socket whose token was verified before, and that connects after', async () => {
+  it('reach a socket that connects after them with a token verified before', async () => {
     const { app, operationsUrl, connect } = await startApp();
     const entered = Promise.withResolvers<() => void>();
     app.io.use((_, next) => entered.resolve(next));
@@ -127,7 +127,7 @@ describe('commands', () => {
     }
   });
 
-  it('reach a replica that was cut off from Redis as soon as it is back', async () => {
+  it('reach a replica that lost Redis as soon as it reconnects', async () => {
     const server = await startRedis();
     const relay = await startRelay(server.port);
     const near = await startApp({ REDIS_URL: server.url });

@@ -9,7 +9,7 @@ const publish = (url: string, body: unknown, key = apiKey) =>
   });
 
 describe('operations port', () => {
-  it('answers probes, with a query too, and 404 with problem details otherwise', async () => {
+  it('answers probes, also with a query, and unknown paths with 404 problem details', async () => {
     const { operationsUrl } = await startApp();
     for (const path of ['/healthz', '/healthz?x=1', '/readyz', '/readyz?verbose']) {
       expect((await fetch(operationsUrl + path)).status).toBe(200);
@@ -149,7 +149,7 @@ describe('POST /v1/publish', () => {
     expect(errors.map(({ pointer }) => pointer)).toContain(pointer);
   });
 
-  it('stays up through data that is too deep or too large', async () => {
+  it('survives data that is nested too deeply or too large', async () => {
     const service = await startApp();
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     const answer = await publish(
@@ -162,7 +162,7 @@ describe('POST /v1/publish', () => {
     expect((await fetch(`${service.operationsUrl}/healthz`)).status).toBe(200);
   });
 
-  it('asks for the key, and is closed without one', async () => {
+  it('requires the API key, and is disabled without API_KEY', async () => {
     const { operationsUrl } = await startApp();
     expect((await publish(operationsUrl, {}, 'wrong')).status).toBe(401);
     expect((await fetch(`${operationsUrl}/v1/publish`, { method: 'POST' })).status).toBe(401);

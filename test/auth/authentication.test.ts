@@ -19,7 +19,7 @@ describe('authentication', () => {
     expect(refused['code="invalid_token"']).toBe(1);
   });
 
-  it('keeps everybody but administrators out of /admin, by the token', async () => {
+  it('admits only tokens with the role admin to /admin', async () => {
     const service = await startApp();
     const user = await refusalOf(service.connect('alice', { namespace: '/admin' }));
     expect(user.data).toMatchObject({ code: 'admin_only' });
@@ -44,7 +44,7 @@ describe('authentication', () => {
     expect(seen).toEqual(['alice', 'alice']);
   });
 
-  it('guards namespaces that are made later', async () => {
+  it('guards namespaces that are created later', async () => {
     const service = await startApp();
     service.app.io.of('/later').on('connection', () => {});
     const none = await refusalOf(service.connect(undefined, { namespace: '/later' }));
@@ -60,7 +60,7 @@ describe('authentication', () => {
     expect(socket?.data.user).toEqual({ id: 'alice' });
   });
 
-  it('closes a socket when its token ends, and says so when it comes back', async () => {
+  it('closes a socket when its token expires and refuses the old token afterwards', async () => {
     const service = await startApp();
     const client = await connected(service.connect('a', { token: tokenFor('alice', 1) }));
     await next(client, 'disconnect');
@@ -90,7 +90,7 @@ describe('authentication', () => {
     expect(client.connected).toBe(true);
   });
 
-  it('does not let an administrator stay with a token that is no longer one', async () => {
+  it('does not accept a refreshed token without the role admin on /admin', async () => {
     const service = await startApp();
     const admin = service.connect({ sub: 'root', role: 'admin' }, { namespace: '/admin' });
     await connected(admin);
@@ -123,14 +123,14 @@ describe('origin', () => {
     reconnection: false,
   });
 
-  it('keeps a WebSocket from a foreign page out, which CORS does not', async () => {
+  it('refuses a WebSocket from another origin, which CORS does not', async () => {
     const service = await startApp({ CORS_ORIGINS: 'https://app.example.com' });
     const foreign = service.connect('alice', from('https://evil.example.com'));
     await next(foreign, 'connect_error');
     expect(foreign.connected).toBe(false);
   });
 
-  it('lets in configured origins, the same origin, and clients that are no browser', async () => {
+  it('accepts configured origins, the same origin, and clients without an origin', async () => {
     const service = await startApp({ CORS_ORIGINS: 'https://app.example.com' });
     await connected(service.connect('alice', from('https://app.example.com')));
     await connected(service.connect('alice', from(service.url)));

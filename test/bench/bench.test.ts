@@ -1,4 +1,4 @@
-// The pieces of the benchmark measure what they say.
+// The parts of the benchmark measure what they claim.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startChild } from '../../bench/child.ts';
 import { type Kind, startFleet, total } from '../../bench/fleet.ts';
@@ -37,7 +37,7 @@ describe('a fleet under load', () => {
     expect(after.redis).toBeGreaterThan(before.redis);
   });
 
-  it('gives clients that were cut what they missed, and notices what is lost', async () => {
+  it('gives disconnected clients what they missed, and detects what is lost', async () => {
     const { load, fleet } = await running('ours', ['a', 'a', 'a']);
     const publish = (from: number, to: number) =>
       fleet.publisher.call('publishNumbered', { rooms: ['a'], from, to });
@@ -54,7 +54,7 @@ describe('a fleet under load', () => {
 });
 
 describe('all of Mooring', () => {
-  it('counts when it is told to, and serves all the same when it is not', async () => {
+  it('counts when counting is on, and works the same when it is off', async () => {
     const load = await startChild('load.ts');
     const fleet = await startFleet('mooring', 1);
     onTestFinished(async () => {
@@ -127,6 +127,6 @@ describe('results', () => {
     expect(written).toMatch(/^before\n[\s\S]*\| 1\.25 \| ≤ 1\.3: met \|[\s\S]*\nafter$/);
     expect(written).not.toContain('old');
     expect(withTable(written, of(1.2))).toContain('≤ 1.2: missed');
-    expect(() => withTable('no markers', of(1))).toThrow('the page has no');
+    expect(() => withTable('no markers', of(1))).toThrow('the page does not contain');
   });
 });

@@ -1,9 +1,9 @@
-// `make start` prints what a newcomer needs.
+// The output of `make start` is all that a new user needs.
 import { io } from 'socket.io-client';
 import { expect, it, onTestFinished } from 'vitest';
 import { connected, next, startProcess, until } from '../harness/service.ts';
 
-const printed = /(http:\S+)$.*alice +(\S+)$.*on (http:.+), its key:\n +(\S+)$/ms;
+const printed = /(http:\S+)$.*alice +(\S+)$.*at (http:.+), with the API key:\n +(\S+)$/ms;
 
 it('the tokens and the API key that it prints are accepted', async () => {
   const made = { JWT_SECRET: '', API_KEY: '' };

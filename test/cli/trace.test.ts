@@ -84,7 +84,7 @@ describe('the command', () => {
     await until('it follows', () => own.output().includes('"following"'));
     await until('the other one has begun', () => other.output().includes('Following'));
     await connected(connect('alice'));
-    await until('it is told', () => own.output().includes('"connected"'));
+    await until('it is shown', () => own.output().includes('"connected"'));
     for (const { child, exited } of [own, other]) {
       child.kill('SIGTERM');
       expect(await exited).toEqual([0, null]);
@@ -114,7 +114,7 @@ describe('the command', () => {
     await until('it follows', () => trace.output().includes('following'));
     first.child.kill('SIGTERM');
     expect(await first.exited).toEqual([0, null]);
-    await until('it is told', () => trace.output().includes('; trying again'));
+    await until('it is shown', () => trace.output().includes('; trying again'));
     const { port } = new URL(first.operationsUrl);
     const second = await startProcess({ ...env, OPERATIONS_PORT: port });
     await untilReady(second.operationsUrl);
@@ -143,9 +143,9 @@ describe('the command', () => {
       return Number(await command('HGET', `mooring:{stores}:trace:${id}`, 'events'));
     };
     const lossy = traceLimits.eventsMax + 100;
-    await until('more is told than is kept', async () => (await passedOn()) > lossy, 25_000);
+    await until('more events occur than are kept', async () => (await passedOn()) > lossy, 25_000);
     trace.child.kill('SIGCONT');
-    await until('it is told', () => /^\d+ events were lost/m.test(trace.output()));
+    await until('it is shown', () => /^\d+ events were lost/m.test(trace.output()));
   });
 });
 

@@ -46,7 +46,7 @@ describe('configuration', () => {
     expect(message).not.toMatch(/too-short-secret|seventy|loud|nowhere|a\.example\/path/);
   });
 
-  it('reads what the collector is to be told, and refuses what no header can hold', () => {
+  it('reads headers for the collector and refuses values that no header can have', () => {
     const given = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a=b, X-Tenant=chat' };
     expect(parse(given).otelExporterOtlpHeaders).toEqual({
       authorization: 'Bearer a=b',
@@ -62,27 +62,27 @@ describe('configuration', () => {
     expect(problemsOf(share('1.5'))).toContain('OTEL_TRACES_SAMPLER_ARG must be at most 1');
   });
 
-  it('refuses to start without a key, and with two', () => {
-    expect(problemsOf({})).toContain('JWT_SECRET is the usual way');
+  it('refuses to start without a key and with two keys', () => {
+    expect(problemsOf({})).toContain('JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL is needed');
     const two = { JWT_SECRET: secret, JWT_JWKS_URL: 'https://issuer.example/jwks' };
-    expect(problemsOf(two)).toContain('exactly one of');
+    expect(problemsOf(two)).toContain('set exactly one');
   });
 
-  it('refuses algorithms that do not fit the key, and none at all', () => {
+  it('refuses algorithms that do not match the key, and none', () => {
     expect(problemsOf({ JWT_SECRET: secret, JWT_ALGORITHMS: 'RS256' })).toContain('JWT_ALGORITHMS');
     expect(problemsOf({ JWT_SECRET: secret, JWT_ALGORITHMS: 'none' })).toContain('JWT_ALGORITHMS');
     const keys = { JWT_JWKS_URL: 'https://issuer.example/jwks', JWT_ALGORITHMS: 'HS256' };
-    expect(problemsOf(keys)).toContain('JWT_ALGORITHMS must not hold HS256');
+    expect(problemsOf(keys)).toContain('JWT_ALGORITHMS must not contain HS256');
   });
 
-  it('refuses workers without Redis, with a sentence', () => {
+  it('refuses several workers without Redis', () => {
     expect(problemsOf({ JWT_SECRET: secret, WORKERS: '2' })).toContain(
       'WORKERS other than 1 needs',
     );
     expect(parse({ WORKERS: '0', REDIS_URL: 'redis://r' }).workers).toBeGreaterThan(0);
   });
 
-  it('refuses a deletion cost outside of Kubernetes, with a sentence', () => {
+  it('refuses a pod deletion cost outside of Kubernetes', () => {
     const on = { JWT_SECRET: secret, POD_DELETION_COST: 'on' };
     expect(problemsOf(on)).toContain('POD_DELETION_COST=on needs KUBERNETES_SERVICE_HOST');
     expect(parse({ ...on, KUBERNETES_SERVICE_HOST: '10.96.0.1' })).toMatchObject({
@@ -91,19 +91,19 @@ describe('configuration', () => {
     });
   });
 
-  it('takes one Redis, or several where they are Sentinels or nodes of a cluster', () => {
+  it('accepts one URL of Redis, or several for Sentinels and cluster nodes', () => {
     const several = 'redis://u:a,b@one:1, redis://two:2';
     const both = ['redis://u:a,b@one:1', 'redis://two:2'];
     expect(parse({ REDIS_MODE: 'cluster', REDIS_URL: several }).redisUrl).toEqual(both);
     const config = parse({ REDIS_MODE: 'sentinel', REDIS_URL: several });
     expect([config.redisUrl, config.redisSentinelName]).toEqual([both, 'mymaster']);
-    const problem = 'REDIS_URL must be one URL, or REDIS_MODE sentinel or cluster';
+    const problem = 'REDIS_URL must be a single URL unless REDIS_MODE is sentinel or cluster';
     expect(problemsOf({ JWT_SECRET: secret, REDIS_URL: several })).toContain(problem);
     const missing = problemsOf({ JWT_SECRET: secret, REDIS_MODE: 'cluster' });
     expect(missing).toContain('REDIS_URL is needed with REDIS_MODE=cluster');
   });
 
-  it('reads secrets from files and says when it cannot', () => {
+  it('reads secrets from files and reports files that cannot be read', () => {
     const fromFile = parseConfig({ JWT_SECRET_FILE: '/run/secret' }, () => `${secret}\n`);
     expect(fromFile.jwtSecret).toBe(secret);
     const missing = problemsOf({ JWT_SECRET_FILE: '/run/secret' }, () => {

@@ -1,4 +1,4 @@
-// Which release is the newest, as pods of several come, go and come back.
+// Which release is the newest, while pods of several releases start and stop.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../service/config/schema.ts';
 import type { Beat } from '../../service/stores/fleet.ts';
@@ -18,7 +18,7 @@ async function startFleet() {
   onTestFinished(redis.close);
   let started = 0;
 
-  /** A process of a pod, and the generation of each release that it hears of. */
+  /** A process of a pod, and the generation of each release that it sees. */
   return async (release: string, pod: string) => {
     const fleet = createRedisFleet(redis);
     started += 1;
@@ -27,12 +27,12 @@ async function startFleet() {
       ...{ id, upstream: id, pod, release, ready: true, readyMs: 60_000 },
       ...{ draining: false, connections: 0, handshakes: 0 },
     };
-    const hears = async (changes: Partial<Beat> = {}) => {
+    const sees = async (changes: Partial<Beat> = {}) => {
       const replicas = await fleet.beat(Object.assign(said, changes));
       return Object.fromEntries(replicas.map((one) => [one.release, one.generation]));
     };
-    await hears();
-    return { hears, end: () => fleet.leave(said.id) };
+    await sees();
+    return { sees, end: () => fleet.leave(said.id) };
   };
 }
 
@@ -42,7 +42,7 @@ describe('the newest release', () => {
     await start('a', 'a-1');
     const second = await start('b', 'b-1');
     await start('b', 'b-2');
-    expect(await second.hears()).toEqual({ a: 1, b: 2 });
+    expect(await second.sees()).toEqual({ a: 1, b: 2 });
   });
 
   it('stays when a pod of an old one restarts', async () => {
@@ -51,7 +51,7 @@ describe('the newest release', () => {
     const second = await start('b', 'b-1');
     await first.end();
     await start('a', 'a-1');
-    expect(await second.hears()).toEqual({ a: 1, b: 2 });
+    expect(await second.sees()).toEqual({ a: 1, b: 2 });
   });
 
   it('stays when a pod of an old one is replaced or added meanwhile', async () => {
@@ -59,9 +59,9 @@ describe('the newest release', () => {
     await start('a', 'a-1');
     const second = await start('a', 'a-2');
     const third = await start('b', 'b-1');
-    await second.hears({ draining: true });
+    await second.sees({ draining: true });
     await start('a', 'a-3');
-    expect(await third.hears()).toEqual({ a: 1, b: 2 });
+    expect(await third.sees()).toEqual({ a: 1, b: 2 });
   });
 
   it('is the old one again after a rollback', async () => {
@@ -70,16 +70,16 @@ describe('the newest release', () => {
     const second = await start('b', 'b-1');
     await first.end();
     await start('a', 'a-2');
-    expect(await second.hears()).toEqual({ a: 3, b: 2 });
+    expect(await second.sees()).toEqual({ a: 3, b: 2 });
   });
 
-  it('is the old one again after a roll-back in the middle', async () => {
+  it('is the old one again after a rollback midway', async () => {
     const start = await startFleet();
     await start('a', 'a-1');
     const second = await start('b', 'b-1');
     const third = await start('b', 'b-2');
-    await second.hears({ draining: true });
+    await second.sees({ draining: true });
     await start('a', 'a-2');
-    expect(await third.hears()).toEqual({ a: 3, b: 2 });
+    expect(await third.sees()).toEqual({ a: 3, b: 2 });
   });
 });

@@ -1,8 +1,8 @@
-// What a process does with what it hears of the fleet, and when it hears nothing.
+// What a process does with its peers' heartbeats, and without them.
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { type Connection, closePaced } from '../../service/fleet/drain.ts';
 import { joinFleet } from '../../service/fleet/membership.ts';
-import type { Steering } from '../../service/fleet/rebalance.ts';
+import type { RebalanceDecision } from '../../service/fleet/rebalance.ts';
 import type { Beat, Fleet } from '../../service/stores/fleet.ts';
 
 const own: Beat = {
@@ -18,63 +18,63 @@ const own: Beat = {
 };
 
 it('a process goes on refusing while Redis is unavailable, but closes no connections', async () => {
-  let away = false;
+  let unavailable = false;
   const fleet: Fleet = {
-    async beat(said) {
-      if (away) throw new Error('Redis is away');
+    async beat(sent) {
+      if (unavailable) throw new Error('Redis is unavailable');
       const other = { ...own, id: 'b', pod: 'b', upstream: 'b', connections: 0 };
-      return [said, other].map((beat) => ({ ...beat, generation: 1 }));
+      return [sent, other].map((beat) => ({ ...beat, generation: 1 }));
     },
     async leave() {},
   };
-  const acts: Steering[] = [];
+  const applied: RebalanceDecision[] = [];
   const membership = joinFleet({
     fleet,
-    say: () => own,
+    heartbeat: () => own,
     settings: { settleMs: 6_000, rebalance: true },
-    act: (steering) => acts.push(steering),
-    failed() {},
+    apply: (decision) => applied.push(decision),
+    onError() {},
   });
   onTestFinished(membership.leave);
   await membership.beat();
   await membership.beat();
-  expect(acts.at(-1)).toEqual({ refuse: 'shedding', close: 20 });
-  away = true;
+  expect(applied.at(-1)).toEqual({ refuse: 'shedding', close: 20 });
+  unavailable = true;
   await membership.beat();
   await membership.beat();
-  expect(acts.slice(-2)).toEqual(Array(2).fill({ refuse: 'shedding', close: 0 }));
+  expect(applied.slice(-2)).toEqual(Array(2).fill({ refuse: 'shedding', close: 0 }));
 });
 
 it('a process that yields looks several times as often for the newer ones', async () => {
   let generation = 2;
   const beats = { yielding: 0, serving: 0 };
   const fleetOf = (name: keyof typeof beats): Fleet => ({
-    async beat(said) {
+    async beat(sent) {
       beats[name] += 1;
       const other = { ...own, id: 'b', pod: 'b', upstream: 'b', connections: 0 };
       return [
-        { ...said, generation: name === 'yielding' ? 1 : generation },
+        { ...sent, generation: name === 'yielding' ? 1 : generation },
         { ...other, generation },
       ];
     },
     async leave() {},
   });
   const settings = { settleMs: 6_000, rebalance: false };
-  const failed = () => {};
+  const onError = () => {};
   const join = (name: keyof typeof beats) =>
-    joinFleet({ fleet: fleetOf(name), say: () => own, settings, act() {}, failed });
+    joinFleet({ fleet: fleetOf(name), heartbeat: () => own, settings, apply() {}, onError });
   const [membership, other] = [join('yielding'), join('serving')];
   onTestFinished(membership.leave);
   onTestFinished(other.leave);
-  await vi.waitFor(() => expect(membership.steering().refuse).toBe('yielding'), 20_000);
+  await vi.waitFor(() => expect(membership.decision().refuse).toBe('yielding'), 20_000);
   const before = { ...beats };
   await vi.waitFor(() => expect(beats.serving).toBe(before.serving + 2), 20_000);
   expect(beats.yielding - before.yielding).toBeGreaterThan(3); // of which two would be usual
   generation = 1;
-  await vi.waitFor(() => expect(membership.steering().refuse).toBeUndefined(), 20_000);
+  await vi.waitFor(() => expect(membership.decision().refuse).toBeUndefined(), 20_000);
 });
 
-it('closing stops when it is no longer wanted', async () => {
+it('stops closing connections when the drain is no longer wanted', async () => {
   let closed = 0;
   const connections = Array.from(
     { length: 10 },

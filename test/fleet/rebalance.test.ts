@@ -1,6 +1,6 @@
 // The decisions of a process about its fleet, as tables.
 import { describe, expect, it } from 'vitest';
-import { createSteering, refusalOf, type Situation } from '../../service/fleet/rebalance.ts';
+import { createRebalance, refusalOf, type Situation } from '../../service/fleet/rebalance.ts';
 import type { Replica } from '../../service/stores/fleet.ts';
 import { replica } from '../harness/replica.ts';
 
@@ -10,7 +10,7 @@ describe('a handshake', () => {
     closing: false,
     full: false,
     elsewhere: true,
-    steering: undefined,
+    rebalance: undefined,
     storm: false,
   };
   it.each<[string, Partial<Situation>, string | undefined]>([
@@ -25,9 +25,9 @@ describe('a handshake', () => {
     ['is taken by the last one that drains', { phase: 'draining', elsewhere: false }, undefined],
     ['until it closes', { phase: 'draining', elsewhere: false, closing: true }, 'draining'],
     ['does not fit', { full: true, elsewhere: false }, 'over_capacity'],
-    ['goes to a newer release', { steering: 'yielding' }, 'yielding'],
-    ['goes where there is more room', { steering: 'shedding' }, 'shedding'],
-    ['is taken when nobody else can', { steering: 'yielding', elsewhere: false }, undefined],
+    ['goes to a newer release', { rebalance: 'yielding' }, 'yielding'],
+    ['goes where there is more room', { rebalance: 'shedding' }, 'shedding'],
+    ['is taken when nobody else can', { rebalance: 'yielding', elsewhere: false }, undefined],
     ['goes elsewhere in a storm', { storm: true }, 'storm'],
     ['is taken in a storm when nobody else can', { storm: true, elsewhere: false }, undefined],
     ['is taken in a storm, alone', { storm: true, elsewhere: undefined }, undefined],
@@ -38,7 +38,7 @@ describe('a handshake', () => {
 
 describe('a process yields', () => {
   const steer = (others: Partial<Replica>[], own: Partial<Replica> = {}) =>
-    createSteering({ settleMs: 6_000, rebalance: true })(replica(own), others.map(replica), 0);
+    createRebalance({ settleMs: 6_000, rebalance: true })(replica(own), others.map(replica), 0);
   const old = { connections: 100 };
   const fresh = { generation: 2, connections: 0 };
   it.each<[string, Partial<Replica>[], object]>([
@@ -68,8 +68,8 @@ describe('after a scale-up', () => {
   /** Seconds of a fleet whose clients come back two seconds later to one that does not refuse. */
   function simulate(start: number[], seconds: number, readySeconds: number[] = []) {
     const counts = [...start];
-    const deciders = counts.map(() => createSteering(settings));
-    const away: { due: number; count: number }[] = [];
+    const deciders = counts.map(() => createRebalance(settings));
+    const reconnecting: { due: number; count: number }[] = [];
     let moved = 0;
     for (let second = 0; second < seconds; second += 1) {
       const fleet = counts.map((connections, i) =>
@@ -86,20 +86,20 @@ describe('after a scale-up', () => {
         const count = Math.min(decision?.close ?? 0, counts[i] ?? 0);
         counts[i] = (counts[i] ?? 0) - count;
         moved += count;
-        away.push({ due: second + 2, count });
+        reconnecting.push({ due: second + 2, count });
       });
-      const takers = decisions.flatMap((decision, i) => (decision?.refuse ? [] : [i]));
-      for (const { count } of away.filter(({ due }) => due === second)) {
+      const accepting = decisions.flatMap((decision, i) => (decision?.refuse ? [] : [i]));
+      for (const { count } of reconnecting.filter(({ due }) => due === second)) {
         for (let n = 0; n < count; n += 1) {
-          const taker = takers[(n + second) % takers.length] ?? 0;
-          counts[taker] = (counts[taker] ?? 0) + 1;
+          const target = accepting[(n + second) % accepting.length] ?? 0;
+          counts[target] = (counts[target] ?? 0) + 1;
         }
       }
     }
     return { counts, moved };
   }
 
-  it('connections spread to within 15 % of the mean, each moved about once', () => {
+  it('spreads connections to within 15 % of the mean, moving each about once', () => {
     const { counts, moved } = simulate([200, 200, 0, 0], 60, [-60, -60, 0, 0]);
     for (const count of counts) expect(Math.abs(count - 100)).toBeLessThanOrEqual(15);
     expect(moved).toBeLessThanOrEqual(220);
@@ -109,15 +109,15 @@ describe('after a scale-up', () => {
     ['an even fleet', [100, 104, 96, 100]],
     ['a single replica', [400]],
     ['a small fleet', [3, 1, 0]],
-  ])('%s is left alone', (_, start) => {
+  ])('does not move connections in %s', (_, start) => {
     expect(simulate(start, 60).moved).toBe(0);
   });
 
   it('new clients are refused by a process that shed until it has less than its share', () => {
-    const steering = createSteering(settings);
+    const decide = createRebalance(settings);
     const steer = (own: number, others: number[], now: number) => {
       const fleet = others.map((connections) => replica({ connections }));
-      return steering(replica({ connections: own }), fleet, now).refuse;
+      return decide(replica({ connections: own }), fleet, now).refuse;
     };
     steer(30, [0, 0], 0);
     expect(steer(30, [0, 0], 1_000)).toBe('shedding');
@@ -126,17 +126,17 @@ describe('after a scale-up', () => {
   });
 
   it('no process refuses while clients arrive evenly, though each learns late', () => {
-    const beatsMs = [0, 300, 600]; // each says and hears at its own time of the second
-    const said = beatsMs.map(() => replica({ connections: 0 }));
-    const deciders = beatsMs.map(() => createSteering(settings));
+    const beatsMs = [0, 300, 600]; // each sends its heartbeat at its own time of the second
+    const heartbeats = beatsMs.map(() => replica({ connections: 0 }));
+    const deciders = beatsMs.map(() => createRebalance(settings));
     for (let now = 0; now < 10_000; now += 100) {
       const i = beatsMs.indexOf(now % 1_000);
-      const own = said[i];
+      const own = heartbeats[i];
       if (!own) continue;
       own.connections = Math.floor(now / 30); // 100 a second in all
       const decision = deciders[i]?.(
         own,
-        said.filter((other) => other !== own),
+        heartbeats.filter((other) => other !== own),
         now,
       );
       expect(decision).toEqual({ close: 0 });
@@ -144,25 +144,25 @@ describe('after a scale-up', () => {
   });
 
   it('no client is moved during a rollout, and the next ones go where there is room', () => {
-    const steering = createSteering(settings);
+    const decide = createRebalance(settings);
     const own = replica({ generation: 2, connections: 100 });
     const empty = replica({ generation: 2, connections: 0 });
     const old = replica({ generation: 1, connections: 100 });
-    steering(own, [empty, old], 0);
-    expect(steering(own, [empty, old], 1_000)).toEqual({ refuse: 'shedding', close: 0 });
+    decide(own, [empty, old], 0);
+    expect(decide(own, [empty, old], 1_000)).toEqual({ refuse: 'shedding', close: 0 });
     const gone = { ...old, connections: 0 };
-    expect(steering(own, [empty, gone], 2_000)).toEqual({ refuse: 'shedding', close: 20 });
+    expect(decide(own, [empty, gone], 2_000)).toEqual({ refuse: 'shedding', close: 20 });
   });
 
-  it('nothing moves when it is switched off, or to one that is not settled', () => {
-    const off = createSteering({ ...settings, rebalance: false });
+  it('moves nothing when rebalancing is off, or to a peer that is not settled', () => {
+    const off = createRebalance({ ...settings, rebalance: false });
     expect(off(replica(), [replica({ connections: 0 })], 0)).toEqual({ close: 0 });
-    const early = createSteering(settings);
+    const early = createRebalance(settings);
     const young = replica({ connections: 0, readyMs: 1_000 });
     expect(early(replica(), [young], 0)).toEqual({ close: 0 });
   });
 
-  it('a scale-down that follows moves nothing back', () => {
+  it('moves nothing back after a scale-down', () => {
     const up = simulate([200, 200, 0, 0], 40, [-60, -60, 0, 0]).counts;
     const [a = 0, b = 0, c = 0, d = 0] = up;
     const third = Math.ceil(d / 3); // the clients of the one that is gone spread by themselves

@@ -1,7 +1,7 @@
-// Where the handshakes of a storm go: elsewhere while others have room, and never nowhere.
+// Handshakes above the limit go to peers while those have room, and are never refused everywhere.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { takersOf } from '../../service/fleet/rebalance.ts';
-import { createStorm, isSentOn } from '../../service/fleet/storm.ts';
+import { eligiblePeersOf } from '../../service/fleet/rebalance.ts';
+import { createStorm, exceedsLimit } from '../../service/fleet/storm.ts';
 import type { Replica } from '../../service/stores/fleet.ts';
 import { get } from '../harness/backend.ts';
 import { startRedis } from '../harness/redis.ts';
@@ -18,13 +18,13 @@ describe('a handshake in a storm, with 100 per second for each', () => {
     ['of which others that have none take their part', 120, [100, 40, 100], true],
     ['is taken when all are in it', 5_000, [100, 3_000], false],
     ['is taken by one that is alone', 5_000, [], false],
-  ])('%s', (_, handshakes, others, sentOn) => {
-    const takers = others.map((count) => replica({ handshakes: count }));
-    expect(isSentOn(handshakes, 100, takers)).toBe(sentOn);
+  ])('%s', (_, handshakes, others, refused) => {
+    const eligible = others.map((count) => replica({ handshakes: count }));
+    expect(exceedsLimit(handshakes, 100, eligible)).toBe(refused);
   });
 });
 
-describe('those that take clients', () => {
+describe('eligible peers', () => {
   const old = { pod: 'old' };
   const fresh = { pod: 'new', generation: 2 };
   it.each<[string, Partial<Replica>, Partial<Replica>[], string[]]>([
@@ -47,8 +47,8 @@ describe('those that take clients', () => {
     ['are nobody, alone', old, [], []],
     ['are not of its own pod', { ...old, upstream: 'pod' }, [{ ...old, upstream: 'pod' }], []],
   ])('%s', (_, own, others, pods) => {
-    const takers = takersOf(replica(own), others.map(replica), 6_000);
-    expect(takers.map(({ pod }) => pod)).toEqual(pods);
+    const eligible = eligiblePeersOf(replica(own), others.map(replica), 6_000);
+    expect(eligible.map(({ pod }) => pod)).toEqual(pods);
   });
 });
 
@@ -62,29 +62,29 @@ describe('a fleet in a storm', () => {
    */
   function simulate(offers: number[][], handshakesMax: number) {
     const processes = [0, 1, 2].map((number) => {
-      const known = { at: 0, takers: [] as Replica[] };
+      const peers = { at: 0, eligible: [] as Replica[] };
       const storm = createStorm(handshakesMax, () => {
-        late.push({ due: 10, hear: () => hear(number) });
+        late.push({ due: 10, refresh: () => refresh(number) });
       });
-      return { known, storm };
+      return { peers, storm };
     });
-    const late: { due: number; hear: () => void }[] = [];
-    const hear = (own: number) => {
+    const late: { due: number; refresh: () => void }[] = [];
+    const refresh = (own: number) => {
       const others = processes.filter((_, number) => number !== own);
-      const takers = others.map(({ storm }) => replica({ handshakes: storm.perSecond() }));
-      Object.assign(processes[own]?.known as object, { at: Date.now(), takers });
+      const eligible = others.map(({ storm }) => replica({ handshakes: storm.perSecond() }));
+      Object.assign(processes[own]?.peers as object, { at: Date.now(), eligible });
     };
     const taken = [0, 0, 0];
     let nowhere = 0;
     for (const offer of offers) {
-      const taker = offer.find((number) => {
-        const { storm, known } = processes[number] as (typeof processes)[number];
-        return !storm.sendsOn(known);
+      const accepting = offer.find((number) => {
+        const { storm, peers } = processes[number] as (typeof processes)[number];
+        return !storm.exceeds(peers);
       });
-      if (taker === undefined) nowhere += 1;
-      else taken[taker] = (taken[taker] ?? 0) + 1;
+      if (accepting === undefined) nowhere += 1;
+      else taken[accepting] = (taken[accepting] ?? 0) + 1;
       for (const one of late) one.due -= 1;
-      for (const one of late.filter(({ due }) => due === 0)) one.hear();
+      for (const one of late.filter(({ due }) => due === 0)) one.refresh();
     }
     return { taken, nowhere };
   }

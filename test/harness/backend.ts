@@ -1,4 +1,4 @@
-// A back end: what it asks of the operations port, and the replicas it asks.
+// A backend: its requests to the operations port, and the replicas that answer them.
 import { startRedis } from './redis.ts';
 import { apiKey, startApp, untilReady } from './service.ts';
 

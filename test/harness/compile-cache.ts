@@ -1,4 +1,5 @@
-// Processes that the tests start share compiled code: loading it anew takes most of their start.
+// Processes that the tests start share compiled code: compiling it again would take most of their
+// start.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 

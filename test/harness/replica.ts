@@ -1,7 +1,7 @@
-// A process of a fleet, as the others hear of it.
+// The heartbeat of a process, as its peers read it.
 import type { Replica } from '../../service/stores/fleet.ts';
 
-/** Ready for long, with 100 connections, but for the changes. */
+/** Settled, with 100 connections, except for the changes. */
 export const replica = (changes: Partial<Replica> = {}): Replica => ({
   id: Math.random().toString(),
   upstream: Math.random().toString(),

@@ -39,7 +39,7 @@ export async function startApp(env: Env = {}) {
   const log = createLog(env.LOG_LEVEL ?? 'info', config.podName, { write });
   const app = await createApp(config, log);
   app.started.catch((error) => log.error({ err: error }, 'not started'));
-  const operations = createOperations({ ...app, failed: (error) => log.error({ err: error }) });
+  const operations = createOperations({ ...app, onError: (error) => log.error({ err: error }) });
   const operationsUrl = `http://127.0.0.1:${await listen(operations, 0, '127.0.0.1')}`;
   const url = `http://127.0.0.1:${await app.listen()}`;
   let open = true;

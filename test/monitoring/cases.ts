@@ -62,12 +62,12 @@ export const cases: Record<string, { firing: Case[]; quiet: Case[] }> = {
         ...allPods('recoveries_total', '0x15 0+7x40', 'result="recovered"'),
         [of('draining')]: '0x18 1 0x40',
       }),
-      // A network that comes and goes, and no roll-out.
+      // An unstable network without a rollout.
       quiet(30, allPods('recoveries_total', '0x15 0+15x40', 'result="recovered"')),
     ],
   },
-  MooringRedisAway: {
-    firing: [fires('MooringRedisAway', 12, { [of('redis_up', 'b')]: '1x9 0x50' })],
+  MooringRedisUnavailable: {
+    firing: [fires('MooringRedisUnavailable', 12, { [of('redis_up', 'b')]: '1x9 0x50' })],
     quiet: [quiet(15, allPods('redis_up', '1x9 0 1x50'))],
   },
   MooringProbeFailing: {
@@ -78,9 +78,9 @@ export const cases: Record<string, { firing: Case[]; quiet: Case[] }> = {
       }),
     ],
     quiet: [
-      // While Redis is away that is said once.
+      // While Redis is unavailable only its own alert fires.
       {
-        ...fires('MooringRedisAway', 16, {
+        ...fires('MooringRedisUnavailable', 16, {
           [of('probe_failures_total')]: '0x9 0+30x50',
           [of('probe_delay_seconds_count')]: '300x60',
           [of('redis_up')]: '1x9 0x50',

@@ -86,8 +86,8 @@ describe('make dashboards', () => {
 
 describe('a fault', () => {
   it('of Redis that is gone', async () => {
-    await expectAlert('MooringRedisAway', fleet.redis.kill, fleet.redis.start);
-    await settled('MooringRedisAway');
+    await expectAlert('MooringRedisUnavailable', fleet.redis.kill, fleet.redis.start);
+    await settled('MooringRedisUnavailable');
   });
 
   it('of clients whose tokens are refused', async () => {

@@ -62,7 +62,7 @@ describe('monitoring/write.ts', () => {
     expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('--output') });
     expect(spawnSync(process.execPath, [...args, '--output', folder]).status).toBe(0);
     const rules = readFileSync(join(folder, 'rules/mooring.yaml'), 'utf8');
-    expect(rules).toContain('runbook_url: https://wiki.example/mooring/redis-away.md\n');
+    expect(rules).toContain('runbook_url: https://wiki.example/mooring/redis-unavailable.md\n');
     expect(rules).not.toContain('runbook_url: docs');
   });
 });

@@ -27,7 +27,7 @@ describe('handlers of an application', () => {
     const failures = async () =>
       (await samples(service.operationsUrl, 'background_failures_total'))['stage="handler"'];
     await until('all are counted', async () => (await failures()) === 4);
-    expect(service.logged.some(({ msg }) => msg === 'failed: handler')).toBe(true);
+    expect(service.logged.some(({ stage }) => stage === 'handler')).toBe(true);
   });
 
   it('can be removed again, also those that run once', async () => {

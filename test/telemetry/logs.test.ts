@@ -61,7 +61,7 @@ describe('the log of a busy hostile run, at its most talkative', () => {
     admin.destroy();
     await redis.kill();
     await client.emitWithAck('send_message', { roomId: 'lobby', text: 'text-without-redis' });
-    await until('it is told', () => service.output().includes('redis down'));
+    await until('it is shown', () => service.output().includes('redis down'));
 
     const said = service.output();
     const secrets = [token, forged, secret, apiKey, password, pid, 'key-of-a-stranger'];
@@ -77,7 +77,7 @@ describe('the log of a busy hostile run, at its most talkative', () => {
       'request refused invalid_payload',
       'request refused unknown_event',
       'recovery ended',
-      'back-end request',
+      'backend API request',
       'redis down',
     ]) {
       expect(told).toContain(words);
@@ -92,7 +92,7 @@ describe('a line in the log', () => {
     const headers = { 'X-Request-Id': 'order-7' };
     const response = await post(service.operationsUrl, 'publish', body, headers);
     expect(response.headers.get('x-request-id')).toBe('order-7');
-    const line = service.logged.find(({ msg }) => msg === 'back-end request');
+    const line = service.logged.find(({ msg }) => msg === 'backend API request');
     expect(line).toMatchObject({ requestId: 'order-7', path: '/v1/publish', status: 202 });
     const odd = { 'X-Request-Id': 'a b' };
     const other = await post(service.operationsUrl, 'publish', body, odd);
@@ -120,7 +120,7 @@ describe('a line in the log', () => {
     for (let i = 0; i < 20; i += 1) await refuse();
     const first = refusals().length;
     expect(first).toBeLessThan(4);
-    await until('it is told again', async () => {
+    await until('it is logged again', async () => {
       await refuse();
       return refusals().length > first;
     });

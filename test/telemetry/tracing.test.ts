@@ -132,7 +132,7 @@ describe('a message that a backend publishes', () => {
     const { operationsUrl, logged } = await startApp({ LOG_LEVEL: 'debug' });
     const { traceId, traceparent } = newTrace();
     expect((await publish(operationsUrl, { everyone: true }, traceparent)).status).toBe(202);
-    expect(logged.find(({ msg }) => msg === 'back-end request')).toMatchObject({ traceId });
+    expect(logged.find(({ msg }) => msg === 'backend API request')).toMatchObject({ traceId });
   });
 });
 

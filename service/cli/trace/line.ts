@@ -5,7 +5,7 @@ const podWidth = 12;
 const typeWidth = 12;
 const namesMax = 1_000;
 
-/** Deliveries are told with the name of the event that was published under their message id. */
+/** Shows deliveries with the name of the event that was published under their message id. */
 export function createLines() {
   const names = new Map<string, string>();
   return (event: TrailEvent): string => {

@@ -1,4 +1,4 @@
-// An OpenTelemetry collector, over OTLP/HTTP as JSON.
+// Sends spans to an OpenTelemetry collector, as JSON over OTLP/HTTP.
 import manifest from '../../../package.json' with { type: 'json' };
 import type { Config } from '../../config/schema.ts';
 import type { Report } from '../errors.ts';
@@ -6,9 +6,9 @@ import type { Sent } from './exporter.ts';
 import { type Span, toOtlp } from './otlp.ts';
 
 const answerMsMax = 5_000;
-const passing = [429, 502, 503, 504]; // what the specification says to try again
+const retryable = [429, 502, 503, 504]; // by the OTLP specification
 
-/** @param endpoint the collector's base address */
+/** @param endpoint the base URL of the collector */
 export function collectorAt(endpoint: string, config: Config, report: Report) {
   const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`;
   const { version } = manifest;
@@ -25,7 +25,7 @@ export function collectorAt(endpoint: string, config: Config, report: Report) {
       const { status, ok } = await post(url, { method: 'POST', headers, body, signal });
       if (ok) return 'done';
       report('trace_export', new Error(`the collector answered ${status}`));
-      return passing.includes(status) ? 'later' : 'refused';
+      return retryable.includes(status) ? 'later' : 'refused';
     } catch (error) {
       report('trace_export', error);
       return 'later';
@@ -33,7 +33,7 @@ export function collectorAt(endpoint: string, config: Config, report: Report) {
   };
 }
 
-/** The body is read, so that the connection can be used again. */
+/** Reads the body so that the connection can be reused. */
 async function post(url: string, request: RequestInit): Promise<Response> {
   const response = await fetch(url, request);
   await response.arrayBuffer();

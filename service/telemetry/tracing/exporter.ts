@@ -1,4 +1,4 @@
-// Spans on their way to a collector: in batches, never more than the queue holds, and nobody waits.
+// Exports spans in batches, in the background, through a bounded queue.
 import type { Span } from './otlp.ts';
 
 const queueSpansMax = 2_048;
@@ -7,19 +7,19 @@ const batchMs = 1_000;
 const retryMsMax = 30_000;
 const closeMsMax = 1_000;
 
-/** `later`: the same batch may be taken another time. */
+/** `later`: the same batch may be retried. */
 export type Sent = 'done' | 'refused' | 'later';
 
 /**
- * @param send resolves, whatever happens
- * @param dropped told how many spans are lost
+ * @param send never rejects
+ * @param dropped called with the number of spans that are lost
  */
 export function openExporter(
   send: (spans: Span[]) => Promise<Sent>,
   dropped: (spans: number) => void,
 ) {
   const queue = new Map<string, Span>();
-  let batch: Span[] = []; // on its way, or to be tried again
+  let batch: Span[] = []; // being sent, or to be retried
   let sending: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let failures = 0;
@@ -48,7 +48,7 @@ export function openExporter(
     if (queue.size >= batchSpansMax && failures === 0) void flush();
     else timer ??= setTimeout(flush, Math.min(batchMs * 2 ** failures, retryMsMax)).unref();
   };
-  /** All that waits, unless the collector is away. */
+  /** Sends the backlog, unless the collector is unavailable. */
   const finish = async () => {
     await sending;
     do await flush();
@@ -56,7 +56,7 @@ export function openExporter(
   };
 
   return {
-    /** One that waits to be sent, and can still be changed. */
+    /** A queued span, which can still be changed. */
     waiting: (key: string) => queue.get(key),
     add(key: string, span: Span): void {
       if (closed || queue.size >= queueSpansMax) dropped(1);

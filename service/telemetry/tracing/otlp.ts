@@ -1,9 +1,9 @@
-// Spans, and their form in OTLP as JSON: https://opentelemetry.io/docs/specs/otlp/
+// Spans and their OTLP JSON encoding: https://opentelemetry.io/docs/specs/otlp/
 
 export interface Span {
   traceId: string;
   spanId: string;
-  /** The span that caused it; a trace begins without one. */
+  /** The parent span; a root span has none. */
   parentId?: string | undefined;
   name: string;
   kind: 'producer' | 'consumer';
@@ -11,7 +11,7 @@ export interface Span {
   startMs: number;
   endMs: number;
   attributes: Attributes;
-  /** Why it failed. */
+  /** The error message, if it failed. */
   error?: string;
 }
 
@@ -20,7 +20,7 @@ type Attributes = Record<string, string | number>;
 const kinds = { producer: 4, consumer: 5 };
 const failed = 2;
 
-/** @param resource what all these spans are from */
+/** @param resource attributes of the service that all spans share */
 export const toOtlp = (spans: Iterable<Span>, resource: Attributes, scope: object) => ({
   resourceSpans: [
     {
@@ -42,7 +42,7 @@ const spanOf = ({ traceId, spanId, parentId, name, kind, error, ...span }: Span)
   ...(error !== undefined && { status: { code: failed, message: error } }),
 });
 
-/** As text: JSON's numbers are not exact enough. */
+/** A string, because a JSON number would lose precision. */
 const nanoseconds = (ms: number) => String(BigInt(Math.round(ms * 1_000)) * 1_000n);
 
 const attributesOf = (attributes: Attributes) =>

@@ -1,18 +1,18 @@
-// W3C Trace Context: the trace that a caller says its request is part of.
+// W3C Trace Context: parses and formats `traceparent`.
 
 export interface TraceContext {
   /** 32 hexadecimal digits. */
   traceId: string;
-  /** 16 hexadecimal digits: the caller's span. */
+  /** 16 hexadecimal digits: the parent span. */
   spanId: string;
-  /** Whether the caller records it, and wants others to. */
+  /** Whether the caller records this trace. */
   sampled: boolean;
 }
 
 const form =
   /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
-/** `undefined` when it is none: the standard has it ignored then. */
+/** `undefined` if it is malformed: the specification says to ignore it then. */
 export function parseTraceparent(text: unknown): TraceContext | undefined {
   const [, version, traceId, spanId, flags = '', rest] = form.exec(String(text ?? '')) ?? [];
   if (!traceId || !spanId || (version === '00' && rest)) return undefined;

@@ -1,5 +1,5 @@
-// Traces of what back ends publish: a span for the publishing, and one for the delivery on each
-// process that has clients for it. Without a collector there is nothing of this.
+// Traces what backends publish: one span for the publish, and one for the delivery on each process
+// that has receiving clients. Off without a collector.
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../../config/schema.ts';
 import type { Report } from '../errors.ts';
@@ -11,8 +11,8 @@ import { formatTraceparent, parseTraceparent, type TraceContext } from './tracep
 export type Tracing = ReturnType<typeof openTracing>;
 
 /**
- * Runs a publish within the trace of its caller, or a new one; what it rejects with is its error.
- * The context is to travel with the message; without one the trace is not recorded.
+ * Runs a publish within the caller's trace, or within a new one. `publish` gets the context to send
+ * along with the message; without a context the trace is not recorded.
  */
 export type Traced = <T>(
   traceparent: unknown,
@@ -28,7 +28,7 @@ export function openTracing(config: Config, metrics: Metrics, report: Report) {
   const exporter = openExporter(send, metrics.spansDropped);
   return {
     publishing: tracedBy(exporter, config.otelTracesSamplerArg),
-    /** Metrics that also make a span of a delivery whose message has a context. */
+    /** Metrics that also record a span for each delivery with a context. */
     follow: (counted: Metrics): Metrics => ({
       ...counted,
       deliveryDelayed(seconds, delivery) {
@@ -44,7 +44,7 @@ type Exporter = ReturnType<typeof openExporter>;
 
 const same = (metrics: Metrics) => metrics;
 
-/** @param share of publishes without a caller's trace that begin one */
+/** @param share of publishes without a caller's trace that start a new one */
 function tracedBy(exporter: Exporter, share: number): Traced {
   return async (traceparent, publish) => {
     const parent = parseTraceparent(traceparent);
@@ -74,7 +74,7 @@ function tracedBy(exporter: Exporter, share: number): Traced {
   };
 }
 
-/** A message to several rooms arrives several times: that is one span, as long as it waits here. */
+/** A message to several rooms arrives several times: one span while it is still queued. */
 function addDelivery(
   exporter: Exporter,
   delayMs: number,
@@ -93,7 +93,7 @@ function addDelivery(
     ...spanOf({ traceId: parent.traceId, spanId: newSpanId() }, parent.spanId),
     name: 'deliver',
     kind: 'consumer',
-    startMs: endMs - delayMs, // when Redis had it, by Redis's clock
+    startMs: endMs - delayMs, // when it was published, by the clock of Redis
     endMs,
     attributes: { ...attributesOf('deliver', 'process'), [socketsName]: sockets },
   });
@@ -110,7 +110,7 @@ const spanOf = (
   parentId,
 });
 
-/** As the semantic conventions for messaging name them. */
+/** Named by the OpenTelemetry semantic conventions for messaging. */
 const attributesOf = (name: string, type: string) => ({
   'messaging.system': 'mooring',
   'messaging.operation.name': name,

@@ -9,7 +9,7 @@ const probes = async ({ operationsUrl }: { operationsUrl: string }) => ({
   seconds: (await samples(operationsUrl, 'probe_delay_seconds_sum'))[''] ?? 0,
 });
 
-describe('the probe', () => {
+describe('the self-probe', () => {
   it('returns in memory', async () => {
     const service = await startApp();
     await until('it is back', async () => (await probes(service)).back > 0);
@@ -53,7 +53,7 @@ describe('the probe', () => {
   );
 });
 
-describe("Redis's clock", () => {
+describe('the clock of Redis', () => {
   it('is followed however far it is from ours, by the quickest of the last answers', async () => {
     const clock = createClock();
     const hourMs = 3_600_000;
