@@ -19,7 +19,7 @@ function run(args: string[], env: Record<string, string> = { JWT_SECRET: secret 
 }
 
 describe('the command', () => {
-  it('exits 0 with a table when nothing fails, with tokens as the service asks for', async () => {
+  it('exits 0 with a table when every check passes, with issuer and audience', async () => {
     const issued = { JWT_ISSUER: 'me', JWT_AUDIENCE: 'chat', JWT_ALGORITHMS: 'HS512' };
     const { url, operationsUrl } = await startApp(issued);
     await untilReady(operationsUrl);
@@ -30,7 +30,7 @@ describe('the command', () => {
     expect(status).toBe(0);
   });
 
-  it('exits 1 with the cause and the setting when its secret is another', async () => {
+  it('exits 1 with the cause and the setting when the secret differs', async () => {
     const { url, operationsUrl } = await startApp();
     await untilReady(operationsUrl);
     const env = { JWT_SECRET: `not ${secret}` };
@@ -47,21 +47,21 @@ describe('the command', () => {
     expect(output + errors).not.toContain(secret);
   });
 
-  it('exits 1 with one clear sentence when nothing listens', async () => {
+  it('exits 1 with one clear sentence when nothing is listening', async () => {
     const { status, output, errors } = await run(['http://127.0.0.1:1']);
-    expect(output).toContain('nothing listens at 127.0.0.1:1');
+    expect(output).toContain('nothing is listening on 127.0.0.1:1');
     expect(output).not.toMatch(/\n +at /);
     expect([status, errors]).toEqual([1, '']);
   });
 
   it.each([
     [[], 'check needs one URL'],
-    [['example.com'], 'example.com is no URL'],
+    [['example.com'], 'example.com is not a URL'],
     [['http://a', '--times', '0'], '--times must be a whole number from 1 to 200'],
-    [['http://a', '--token', 'x', '--token-file', 'y'], 'keep one'],
+    [['http://a', '--token', 'x', '--token-file', 'y'], 'use only one'],
     [['http://a', '--token-file', '/nowhere'], '--token-file cannot be read'],
     [['http://a', '--unknown'], "Unknown option '--unknown'"],
-  ])('says what is wrong with %j', (args, sentence) => {
+  ])('explains what is wrong with %j', (args, sentence) => {
     expect(() => parseCheck(args, () => key)).toThrow(sentence);
   });
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { judgeCookies } from '../../service/cli/check/cookie.ts';
-import { parseDoor } from '../../service/cli/check/door.ts';
+import { parseTarget } from '../../service/cli/check/target.ts';
 
 describe('an affinity cookie', () => {
   const judge = (setCookie: string, url = 'https://chat.example.com') =>
-    judgeCookies([setCookie], parseDoor(url));
+    judgeCookies([setCookie], parseTarget(url));
 
   it.each([
     ['m=1; Path=/; SameSite=None', 'cookie_not_secure'],
@@ -13,7 +13,7 @@ describe('an affinity cookie', () => {
     ['m=1; Path=/; Domain=example.org', 'cookie_domain'],
     ['m=1; Path=/; Max-Age=0', 'cookie_expired'],
     ['m=1; Path=/; Expires=Thu, 01 Jan 2015 00:00:00 GMT', 'cookie_expired'],
-  ])('that browsers drop is found: %s', (setCookie, finding) => {
+  ])('that browsers reject is found: %s', (setCookie, finding) => {
     expect(judge(setCookie)).toMatchObject({ state: 'fails', finding });
   });
 
@@ -27,11 +27,11 @@ describe('an affinity cookie', () => {
       'm (Max-Age=60)',
     ],
     ['m=a=b; Path=/socket.io', 'm (Path=/socket.io, session)'],
-  ])('that they keep is described: %s', (setCookie, detail) => {
+  ])('that browsers accept is described: %s', (setCookie, detail) => {
     expect(judge(setCookie)).toEqual({ name: 'cookie', state: 'holds', detail });
   });
 
-  it('that is Secure does nothing over http, but on this machine', () => {
+  it('that is Secure works over http on localhost only', () => {
     expect(judge('m=1; Secure', 'http://chat.example.com').finding).toBe('cookie_needs_tls');
     expect(judge('m=1; Secure', 'http://localhost:8080').state).toBe('holds');
   });

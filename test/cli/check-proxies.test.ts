@@ -1,4 +1,4 @@
-// `mooring check` through real doors: a right one, and the usual mistakes.
+// `mooring check` through real proxies: a correct one, and the usual mistakes.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
@@ -41,7 +41,7 @@ it('finds nothing wrong with three replicas behind ip_hash', async () => {
   expect([ok, pods.length]).toEqual([true, 2]);
   const detail = (name: string) => results.find((r: { name: string }) => r.name === name)?.detail;
   for (const name of ['websocket', 'upgrade', 'polling']) expect(detail(name)).toMatch(/^20 of 20/);
-  expect(detail('message')).toMatch(/^both ways between mooring-\d and mooring-\d/);
+  expect(detail('message')).toMatch(/^both modes between mooring-\d and mooring-\d/);
   expect(detail('affinity')).toContain('without a cookie');
 });
 
@@ -72,7 +72,7 @@ it('reads an affinity cookie and follows it, and meets every pod without one', a
     detail: 'mooring (Path=/, Max-Age=600, SameSite=Lax, HttpOnly)',
   });
   const affinity = report.results.find(({ name }) => name === 'affinity');
-  expect(affinity?.detail).toMatch(/^5 of 5 to pod-[01], by the cookie mooring$/);
+  expect(affinity?.detail).toMatch(/^5 of 5 reached pod-[01], by cookie mooring$/);
 });
 
 it('finds round robin by the sessions it breaks, while WebSockets work', async () => {

@@ -1,4 +1,4 @@
-// `mooring check` against single servers: what holds, and what is no Mooring.
+// `mooring check` against single servers: Mooring, and servers that are not.
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -17,7 +17,7 @@ const states = ({ results }: Report) =>
   Object.fromEntries(results.map(({ name, state, finding }) => [name, finding ?? state]));
 
 describe('mooring check', () => {
-  it('finds nothing wrong with one process, and says what one cannot show', async () => {
+  it('passes on a single process and skips what needs two pods', async () => {
     const { app, url } = await startApp({ POD_NAME: 'alone' });
     Reflect.set(app.io.engine.opts, 'pingInterval', 300); // the handshake tells it to the clients
     const report = await check(url);
@@ -47,7 +47,7 @@ describe('mooring check', () => {
       '127.0.0.1',
     );
     expect(report).toMatchObject({ ok: true, pods: ['alone'] });
-    expect(report.door.origin).toBe(`http://chat.invalid:${port}`);
+    expect(report.target.origin).toBe(`http://chat.invalid:${port}`);
     const unknown = await check(`http://chat.invalid:${port}`, '--quick');
     expect(unknown.ok).toBe(false);
   });
@@ -59,7 +59,7 @@ describe('mooring check', () => {
     expect(await app.io.fetchSockets()).toEqual([]);
   });
 
-  it('works with one token from elsewhere, in the rooms it allows', async () => {
+  it('works with a given token, in the rooms that it allows', async () => {
     const { url } = await startApp({ ROOM_ACCESS: 'claims' });
     const token = tokenFor({ sub: 'alice', rooms: ['probe-*'] });
     const inside = await check(url, '--quick', '--token', token, '--room-prefix', 'probe-');
@@ -69,11 +69,11 @@ describe('mooring check', () => {
     expect(outside.results).toContainEqual({
       name: 'recovery',
       state: 'skipped',
-      detail: 'a room cannot be joined: access_denied',
+      detail: 'cannot join a room: access_denied',
     });
   });
 
-  it('sees that a lost connection is not recovered', async () => {
+  it('detects that a lost connection is not recovered', async () => {
     const { url: redis } = await startRedis();
     const { url, operationsUrl } = await startApp({ RECOVERY_MS_MAX: '0', REDIS_URL: redis });
     await untilReady(operationsUrl);
@@ -81,7 +81,7 @@ describe('mooring check', () => {
     expect(states(report)).toMatchObject({ recovery: 'not_recovered', message: 'skipped' });
   });
 
-  it('fails when fewer pods are met than were asked for', async () => {
+  it('fails when fewer pods are reached than --pods requires', async () => {
     const { url } = await startApp();
     expect(states(await check(url, '--quick', '--pods', '2'))).toMatchObject({
       message: 'few_pods',
@@ -89,7 +89,7 @@ describe('mooring check', () => {
     });
   });
 
-  it('knows a Socket.IO server that is not Mooring', async () => {
+  it('recognizes a Socket.IO server that is not Mooring', async () => {
     const http = createServer();
     const io = new Server(http);
     onTestFinished(() => io.close());
@@ -97,7 +97,7 @@ describe('mooring check', () => {
     expect(states(report)).toMatchObject({ handshake: 'holds', websocket: 'not_mooring' });
   });
 
-  it('names a web server, an address without one, a wrong path and a wrong scheme', async () => {
+  it('recognizes a web server, a closed port, a wrong path and a wrong scheme', async () => {
     const web = createServer((_, response) => response.end('<h1>It works</h1>'));
     onTestFinished(() => {
       web.close();

@@ -1,4 +1,4 @@
-// The judging of what clients recorded, as tables.
+// The evaluation of client records, as tables.
 import { describe, expect, it } from 'vitest';
 import {
   judge,
@@ -17,13 +17,13 @@ describe('numbers from 3 to 6', () => {
     ['none there', [], { lost: 4 }],
     ['one missing', [3, 5, 6], { lost: 1 }],
     ['the first missing', [4, 5, 6], { lost: 1 }],
-    ['one twice', [3, 4, 4, 5, 6], { doubled: 1 }],
-    ['one three times, late', [3, 4, 5, 6, 3, 3], { doubled: 2 }],
+    ['one twice', [3, 4, 4, 5, 6], { duplicated: 1 }],
+    ['one three times, late', [3, 4, 5, 6, 3, 3], { duplicated: 2 }],
     ['two exchanged', [3, 5, 4, 6], { reordered: 1 }],
     ['backwards', [6, 5, 4, 3], { reordered: 3 }],
-    ['one missing and one twice', [3, 3, 5, 6], { lost: 1, doubled: 1 }],
+    ['one missing and one twice', [3, 3, 5, 6], { lost: 1, duplicated: 1 }],
   ])('%s', (_, numbers, verdict) => {
-    const clean = { expected: 4, lost: 0, doubled: 0, reordered: 0 };
+    const clean = { expected: 4, lost: 0, duplicated: 0, reordered: 0 };
     expect(judgeNumbers(numbers, { first: 3, last: 6 })).toEqual({ ...clean, ...verdict });
   });
 
@@ -39,7 +39,7 @@ it('a percentile is a value that was measured', () => {
   expect(percentile([], 0.99)).toBe(0);
 });
 
-it('the peak is sought in any second, not only in those of the clock', () => {
+it('the peak is taken over any one-second window', () => {
   expect(peakPerSecond([900, 950, 1_050, 1_899, 1_900])).toBe(4);
   expect(peakPerSecond([0, 1_000, 2_000])).toBe(1);
   expect(peakPerSecond([])).toBe(0);
@@ -65,7 +65,7 @@ it('the spread counts empty pods, and no client that is disconnected', () => {
 
 describe('a report', () => {
   const left = (at: number) => ({ at, reason: 'transport close' });
-  const back = (awayMs: number, recovered = true) => ({ at: 0, awayMs, recovered });
+  const back = (reconnectMs: number, recovered = true) => ({ at: 0, reconnectMs, recovered });
   const records = [
     record(0, { pod: 'a-1', disconnects: [left(0)], returns: [back(900)], numbers: [1, 2] }),
     record(1, { pod: 'a-2', disconnects: [left(500)], returns: [back(1_500)], numbers: [1, 2] }),
@@ -82,12 +82,12 @@ describe('a report', () => {
   it('counts what happened', () => {
     expect(report).toMatchObject({
       clients: 4,
-      away: 1,
+      notConnected: 1,
       reconnects: { 1: 2, 2: 1, 0: 1 },
       returns: 3,
       recovered: 2,
-      delivery: { expected: 8, lost: 1, doubled: 0, reordered: 1 },
-      awayMs: { p50: 900, p99: 1_500, max: 1_500 },
+      delivery: { expected: 8, lost: 1, duplicated: 0, reordered: 1 },
+      reconnectMs: { p50: 900, p99: 1_500, max: 1_500 },
       disconnects: { peakPerSecond: 3, spanMs: 4_000, reasons: { 'transport close': 4 } },
       connectErrors: { 'xhr poll error: 503': 1 },
     });
@@ -96,14 +96,14 @@ describe('a report', () => {
   it('is one line, and not clean', () => {
     const line = summarize(report);
     expect(line).toContain('recovered 66.7 %');
-    expect(line).toContain('lost/doubled/reordered 1/0/1 of 8');
-    expect(line).toContain('STILL AWAY 1');
+    expect(line).toContain('lost/duplicated/reordered 1/0/1 of 8');
+    expect(line).toContain('NOT CONNECTED 1');
     expect(line).not.toContain('\n');
     expect(isClean(report)).toBe(false);
   });
 });
 
-it('a new measurement keeps where the client is and the numbers that belong to it', () => {
+it('a new measurement keeps the pod of a client and the numbers that belong to it', () => {
   const measured = record(5, { pod: 'a-2', pods: ['a-1', 'a-2'], numbers: [1, 2, 4, 3] });
   measured.disconnects.push({ at: 1, reason: 'transport close' });
   resetRecord(measured, 3);

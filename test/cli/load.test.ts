@@ -1,4 +1,4 @@
-// The load client against real services: what it must notice, and what it must not make up.
+// The load client against real services: what it must detect, and what it must not invent.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ const acknowledged = (count: number, load: Awaited<ReturnType<typeof start>>) =>
   until('messages flow', () => load.records().every(({ numbers }) => numbers.length >= count));
 
 describe('the load client', () => {
-  it('sees nothing where nothing happens', async () => {
+  it('reports nothing when nothing happens', async () => {
     const { url } = await startApp({ POD_NAME: 'mooring-1' });
     const load = await start(url, { transports: [['polling', 'websocket'], ['polling']] });
     load.mark();
@@ -40,9 +40,9 @@ describe('the load client', () => {
     const report = await load.report();
     expect(report).toMatchObject({
       clients: 6,
-      away: 0,
+      notConnected: 0,
       reconnects: { 0: 6 },
-      delivery: { lost: 0, doubled: 0, reordered: 0 },
+      delivery: { lost: 0, duplicated: 0, reordered: 0 },
       publishing: { retries: 0 },
       connectErrors: {},
       httpErrors: {},
@@ -51,7 +51,7 @@ describe('the load client', () => {
     expect(report.delivery.expected).toBeGreaterThan(50);
   });
 
-  it('sees each closed transport as one recovered reconnect with nothing lost', async () => {
+  it('reports each closed transport as one recovered reconnect without loss', async () => {
     const { app, url } = await startApp();
     const load = await start(url, { transports: [['websocket']] });
     load.mark();
@@ -63,10 +63,15 @@ describe('the load client', () => {
     await until('all are back', () => load.records().every(({ returns }) => returns.length === 1));
     const passedMs = performance.now() - closedAt;
     const report = await load.report();
-    expect(report).toMatchObject({ reconnects: { 1: 6 }, returns: 6, recovered: 6, away: 0 });
-    expect(report.delivery).toMatchObject({ lost: 0, doubled: 0, reordered: 0 });
-    expect(report.awayMs.p50).toBeGreaterThan(400); // the stock client waits for a second, ±50 %
-    expect(report.awayMs.max).toBeLessThanOrEqual(passedMs);
+    expect(report).toMatchObject({
+      reconnects: { 1: 6 },
+      returns: 6,
+      recovered: 6,
+      notConnected: 0,
+    });
+    expect(report.delivery).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 });
+    expect(report.reconnectMs.p50).toBeGreaterThan(400); // stock clients wait 1 s ± 50 %
+    expect(report.reconnectMs.max).toBeLessThanOrEqual(passedMs);
     expect(report.disconnects).toMatchObject({ reasons: { 'transport close': 6 } });
     load.mark();
     await acknowledged(5, load);
@@ -83,12 +88,12 @@ describe('the load client', () => {
           answer({ ok: true });
         });
         socket.on('send_message', (message, answer) => {
-          const tell = (told: object) => io.to(message.roomId).emit('new_message', told);
+          const send = (sent: object) => io.to(message.roomId).emit('new_message', sent);
           const number = Number(message.text) % 10;
           if (number === 8) waiting.push(message);
-          if (number !== 3 && number !== 8) tell(message); // 3 is lost
-          if (number === 5) tell(message);
-          if (number === 9) waiting.splice(0).forEach(tell);
+          if (number !== 3 && number !== 8) send(message); // 3 is lost
+          if (number === 5) send(message);
+          if (number === 9) waiting.splice(0).forEach(send);
           answer({ ok: true });
         });
       });
@@ -97,7 +102,7 @@ describe('the load client', () => {
     await acknowledged(30, load);
     const { delivery } = await load.report({ graceMs: 500 });
     const tens = Math.floor(delivery.expected / 2 / 10);
-    for (const kind of ['lost', 'doubled', 'reordered'] as const) {
+    for (const kind of ['lost', 'duplicated', 'reordered'] as const) {
       expect(delivery[kind], kind).toBeGreaterThanOrEqual(2 * tens);
       expect(delivery[kind], kind).toBeLessThanOrEqual(2 * (tens + 1));
     }
@@ -132,7 +137,7 @@ describe('the load client', () => {
 });
 
 describe('the command line', () => {
-  it('names what is wrong', () => {
+  it('explains what is wrong', () => {
     const url = ['--url', 'http://127.0.0.1:1'];
     expect(() => readCommandLine([])).toThrow('--url');
     expect(() => readCommandLine(url)).toThrow('--secret-file or --token');
@@ -149,7 +154,7 @@ describe('the command line', () => {
     });
   });
 
-  it('measures from SIGUSR1 on, and writes the report', async () => {
+  it('restarts the measurement on SIGUSR1 and writes the report', async () => {
     const { url } = await startApp();
     const folder = mkdtempSync(join(tmpdir(), 'mooring-load-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -162,10 +167,10 @@ describe('the command line', () => {
     onTestFinished(() => void child.kill('SIGKILL'));
     await until('it measures', () => output().includes('measuring'));
     child.kill('SIGUSR1');
-    await until('it begins anew', () => output().includes('anew'));
+    await until('it restarts', () => output().includes('restarted'));
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(output()).toMatch(/4 clients \| reconnects 0×: 4 \|/);
-    expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ clients: 4, away: 0 });
+    expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ clients: 4, notConnected: 0 });
   });
 });

@@ -56,16 +56,16 @@ it('serves the page through port-forward, as the notes say', async () => {
   const [mint = ''] = /kubectl .* token --sub alice .*/.exec(notes) ?? [];
   const alice = await kubectl(...mint.split(' ').slice(1));
   const bob = await kubectl(...mint.replace('alice', 'bob').split(' ').slice(1));
-  const door = await portForward(namespace, 'service/mooring', 80);
+  const forward = await portForward(namespace, 'service/mooring', 80);
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic'],
   });
   try {
-    await chat(browser, door.url, alice, bob);
+    await chat(browser, forward.url, alice, bob);
   } finally {
     await browser.close();
-    door.close();
+    forward.close();
   }
 });
 

@@ -31,7 +31,7 @@ const replicas = 2;
 describe.runIf(hasPrometheus)('a healthy install under load', () => {
   let home: Awaited<ReturnType<typeof openNamespace>>;
   let prometheus: Awaited<ReturnType<typeof portForward>>;
-  const doors: (typeof prometheus)[] = [];
+  const forwards: (typeof prometheus)[] = [];
   const loads: Load[] = [];
 
   beforeAll(async () => {
@@ -43,16 +43,16 @@ describe.runIf(hasPrometheus)('a healthy install under load', () => {
     prometheus = await portForward(watching, `service/${service}`, port);
     const tokenFor = await tokenMaker(home.namespace);
     for (const { metadata } of await serverPods(home.namespace)) {
-      const door = await portForward(home.namespace, `pod/${metadata.name}`, 3000);
-      doors.push(door);
+      const forward = await portForward(home.namespace, `pod/${metadata.name}`, 3000);
+      forwards.push(forward);
       const size = { clients: 20, rooms: 4, rate: 5, transports: [['websocket']] };
-      loads.push(await startLoad({ url: door.url, tokenFor, ...size }));
+      loads.push(await startLoad({ url: forward.url, tokenFor, ...size }));
     }
   });
 
   afterAll(async () => {
     await Promise.all(loads.map((load) => load.stop()));
-    for (const door of [...doors, prometheus]) door?.close();
+    for (const forward of [...forwards, prometheus]) forward?.close();
     await home?.close();
   });
 

@@ -23,7 +23,7 @@ const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const sizes = [6, 5, 1]; // connections of the pods, in the order of their uids
 
 let home: Home;
-const [clients, doors]: [Client[], { close(): void }[]] = [[], []];
+const [clients, forwards]: [Client[], { close(): void }[]] = [[], []];
 
 beforeAll(async () => {
   home = await openNamespace('cost');
@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 afterEach(() => {
   closeAll(clients.splice(0));
-  for (const door of doors.splice(0)) door.close();
+  for (const forward of forwards.splice(0)) forward.close();
 });
 
 afterAll(() => home?.close());
@@ -48,10 +48,10 @@ async function fill({ namespace }: Home): Promise<Json[]> {
   const tokenFor = await tokenMaker(namespace);
   await Promise.all(
     pods.map(async ({ metadata }, i) => {
-      const door = await portForward(namespace, `pod/${metadata.name}`, 3000);
-      doors.push(door);
+      const forward = await portForward(namespace, `pod/${metadata.name}`, 3000);
+      forwards.push(forward);
       const options = { transports: ['websocket'], reconnection: false };
-      clients.push(...(await connectMany(sizes[i] as number, door.url, tokenFor, options)));
+      clients.push(...(await connectMany(sizes[i] as number, forward.url, tokenFor, options)));
     }),
   );
   return pods;

@@ -38,29 +38,29 @@ const secretsOf = async () =>
     ({ metadata, data }: Json) => ({ name: metadata.name, data }),
   );
 
-it('comes from the chart of the commit before', async () => {
+it('starts from the chart of the previous commit', async () => {
   const [secrets, volume] = [await secretsOf(), await volumeOf()];
   await timed('upgrade from the previous chart', () => upgrade({}));
   expect(await secretsOf()).toEqual(secrets);
   expect(await volumeOf()).toBe(volume);
 });
 
-it('restarts nothing for a value that concerns no pod', async () => {
+it('restarts no pod for a value that no pod depends on', async () => {
   const before = await podNames();
   await upgrade({ networkPolicy: { operationsFrom: [] }, tests: { url: 'https://chat.example' } });
   expect(await podNames()).toEqual(before);
 });
 
-it('restarts every pod for its configuration, and keeps the secrets', async () => {
+it('restarts every pod for a new configuration, and keeps the secrets', async () => {
   const [before, secrets] = [await podNames(), await secretsOf()];
-  await timed('roll-out of two pods', () => upgrade({ config: { LOG_LEVEL: 'debug' } }));
+  await timed('rollout of two pods', () => upgrade({ config: { LOG_LEVEL: 'debug' } }));
   const after = await podNames();
   expect(after.filter((name: string) => before.includes(name))).toEqual([]);
   expect(secrets).toHaveLength(2);
   expect(await secretsOf()).toEqual(secrets);
 });
 
-it('keeps what Redis holds, across its restart and its upgrade', async () => {
+it('keeps the data of Redis across a restart and an upgrade', async () => {
   await say('before the restart');
   await kubectl('-n', home.namespace, 'delete', 'pod', 'mooring-redis-0');
   await ready(home.namespace);
@@ -76,8 +76,8 @@ it('keeps what Redis holds, across its restart and its upgrade', async () => {
 /** The history of the room, with the new text last. */
 async function say(text: string): Promise<string[]> {
   const tokenFor = await tokenMaker(home.namespace);
-  const door = await portForward(home.namespace, 'service/mooring', 80);
-  const client = connect(door.url, 'alice', tokenFor('alice'));
+  const forward = await portForward(home.namespace, 'service/mooring', 80);
+  const client = connect(forward.url, 'alice', tokenFor('alice'));
   try {
     await welcomed([client]);
     const { socket } = client;
@@ -89,19 +89,19 @@ async function say(text: string): Promise<string[]> {
     const message = { roomId: 'pier', text, id: text.replaceAll(' ', '-') };
     await eventually(20, async () => {
       const sent = await socket.timeout(10_000).emitWithAck('send_message', message);
-      expect(sent).toMatchObject({ ok: true }); // `unavailable` until Redis is found again
+      expect(sent).toMatchObject({ ok: true }); // `unavailable` until Redis is back
     });
     return [...history.map((one: { text: string }) => one.text), text];
   } finally {
     closeAll([client]);
-    door.close();
+    forward.close();
   }
 }
 
 const volumeOf = async () =>
   (await get(home.namespace, 'pvc', 'data-mooring-redis-0')).spec.volumeName;
 
-/** That of the commit before the last one that touched it; without history, the present one. */
+/** The chart before the last commit that changed it; without history, the current one. */
 function previousChart(): string | undefined {
   try {
     const log = ['log', '-2', '--format=%H', '--', 'charts/mooring'];

@@ -16,29 +16,29 @@ const clientsCount = 200;
 
 describe.runIf(await hasGateway())('through Envoy Gateway', () => {
   let home: Awaited<ReturnType<typeof openNamespace>>;
-  let door: Awaited<ReturnType<typeof openGateway>>;
+  let gateway: Awaited<ReturnType<typeof openGateway>>;
   let clients: Client[] = [];
 
   beforeAll(async () => {
     home = await openNamespace('gateway');
-    door = await openGateway(home.namespace);
-    const tests = { url: door.urlInside };
+    gateway = await openGateway(home.namespace);
+    const tests = { url: gateway.urlInside };
     const config = { REBALANCE: 'off' }; // which moves clients on purpose; here they are to stay
     const values = { ...inside, ...behindGateway, ...swift, replicas: 3, config, tests };
     await install(home.namespace, values);
-    await leads(door.url);
+    await leads(gateway.url);
   });
 
   afterAll(async () => {
     closeAll(clients);
-    door?.close();
+    gateway?.close();
     await home?.close();
   });
 
   it('every client gets in with default transports, over all pods', async () => {
     const tokenFor = await tokenMaker(home.namespace);
     clients = await timed(`${clientsCount} clients in`, () =>
-      connectMany(clientsCount, door.url, tokenFor),
+      connectMany(clientsCount, gateway.url, tokenFor),
     );
     expect(clients.flatMap(({ errors }) => errors)).toEqual([]);
     expect(Object.keys(perPod(clients))).toHaveLength(3);

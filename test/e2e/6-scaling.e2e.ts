@@ -35,8 +35,8 @@ describe.runIf(hasMetrics)('autoscaling by CPU', () => {
   });
 
   it('adds pods under load', async () => {
-    const door = await portForward(home.namespace, 'service/mooring', 80);
-    clients = await connectMany(20, door.url, await tokenMaker(home.namespace));
+    const forward = await portForward(home.namespace, 'service/mooring', 80);
+    clients = await connectMany(20, forward.url, await tokenMaker(home.namespace));
     await joinAll(clients, 'pier');
     const load = setInterval(() => {
       for (const { socket } of clients) {
@@ -49,19 +49,19 @@ describe.runIf(hasMetrics)('autoscaling by CPU', () => {
       );
     } finally {
       clearInterval(load);
-      door.close();
+      forward.close();
     }
   });
 });
 
 describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', () => {
   let home: Awaited<ReturnType<typeof openNamespace>>;
-  let door: Awaited<ReturnType<typeof openGateway>>;
+  let gateway: Awaited<ReturnType<typeof openGateway>>;
   let clients: Client[] = [];
 
   beforeAll(async () => {
     home = await openNamespace('connections');
-    door = await openGateway(home.namespace);
+    gateway = await openGateway(home.namespace);
     const up = { policies: [{ type: 'Pods', value: 4, periodSeconds: 30 }] };
     // The chart's ten quiet minutes and 77 s a pod, shortened. Within a policy's period Kubernetes
     // takes a scale-up back at once: the window is longer than that.
@@ -71,18 +71,18 @@ describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', 
     const size = { mode: 'connections', min: 2, max: 8, connectionsPerPod: 50 };
     const autoscaling = { ...size, behavior, cpuPercent: 1000 };
     await install(home.namespace, { ...withoutVolume, ...behindGateway, ...swift, autoscaling });
-    await leads(door.url);
+    await leads(gateway.url);
   });
 
   afterAll(async () => {
     closeAll(clients);
-    door?.close();
+    gateway?.close();
     await home?.close();
   });
 
   it('goes to six pods for 300 connections, and down one by one when they leave', async () => {
     const options = { transports: ['websocket'] };
-    clients = await connectMany(300, door.url, await tokenMaker(home.namespace), options);
+    clients = await connectMany(300, gateway.url, await tokenMaker(home.namespace), options);
     expect(clients.flatMap(({ errors }) => errors)).toEqual([]);
     await timed('300 connections to six pods', () =>
       eventually(120, async () => expect(await replicasOf(home.namespace)).toBe(6)),

@@ -1,4 +1,4 @@
-// `kubectl drain` of the node everything runs on, under clients that count their messages.
+// `kubectl drain` of the node that everything runs on, with clients that count their messages.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, closeAll, connectMany, joinAll, perPod, tokenMaker } from './clients.ts';
@@ -20,28 +20,28 @@ const replicas = 3;
 
 describe.runIf(await hasGateway())('a node drain', () => {
   let home: Awaited<ReturnType<typeof openNamespace>>;
-  let door: Awaited<ReturnType<typeof openGateway>>;
+  let gateway: Awaited<ReturnType<typeof openGateway>>;
   let clients: Client[] = [];
   let cordoned = '';
 
   beforeAll(async () => {
     home = await openNamespace('drain');
-    door = await openGateway(home.namespace);
+    gateway = await openGateway(home.namespace);
     const podLabels = { 'e2e-drain': home.namespace };
     const drain = { seconds: 3 };
     await install(home.namespace, { ...inside, ...behindGateway, replicas, podLabels, drain });
-    await leads(door.url);
+    await leads(gateway.url);
   });
 
   afterAll(async () => {
     if (cordoned) await kubectl('uncordon', cordoned);
     closeAll(clients);
-    door?.close();
+    gateway?.close();
     await home?.close();
   });
 
-  it('takes one pod at a time, and no message is lost, doubled or out of order', async () => {
-    clients = await connectMany(60, door.url, await tokenMaker(home.namespace));
+  it('evicts one pod at a time, and no message is lost, duplicated or reordered', async () => {
+    clients = await connectMany(60, gateway.url, await tokenMaker(home.namespace));
     await joinAll(clients, 'pier');
     const sending = sendUntil(clients[0] as Client);
     const before = await serverPods(home.namespace);
@@ -51,7 +51,7 @@ describe.runIf(await hasGateway())('a node drain', () => {
     );
     const least = watchReady(home.namespace, drained);
     await sleep(12_000);
-    await kubectl('uncordon', cordoned); // on a cluster of one node there is nowhere else to go
+    await kubectl('uncordon', cordoned); // a cluster of one node has no other
     await drained;
     expect(await least).toBeGreaterThanOrEqual(replicas - 1);
     const sent = await sending.stop();
@@ -66,7 +66,7 @@ describe.runIf(await hasGateway())('a node drain', () => {
   });
 });
 
-/** The fewest ready pods that were seen until `end`. */
+/** The lowest number of ready pods until `end`. */
 async function watchReady(namespace: string, end: Promise<unknown>): Promise<number> {
   let [least, over] = [Number.POSITIVE_INFINITY, false];
   end.finally(() => {
@@ -80,7 +80,7 @@ async function watchReady(namespace: string, end: Promise<unknown>): Promise<num
   return least;
 }
 
-/** Sends a numbered message again and again; each until it is acknowledged. */
+/** Sends numbered messages, each until it is acknowledged. */
 function sendUntil({ socket }: Client) {
   const sent: string[] = [];
   let on = true;

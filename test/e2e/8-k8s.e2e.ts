@@ -32,10 +32,10 @@ it('applies, makes its secrets in the cluster, and serves', async () => {
     await ready(home.namespace);
   });
   const tokenFor = await tokenMaker(home.namespace, 'mooring-auth');
-  const door = await portForward(home.namespace, 'service/mooring', 80);
-  const clients = await connectMany(3, door.url, tokenFor);
+  const forward = await portForward(home.namespace, 'service/mooring', 80);
+  const clients = await connectMany(3, forward.url, tokenFor);
   closeAll(clients);
-  door.close();
+  forward.close();
 });
 
 it('applies again, and keeps the secrets', async () => {

@@ -1,9 +1,9 @@
-// A Gateway of Envoy's in front of a release: the door that a cluster without ingress-nginx has.
+// An Envoy Gateway in front of a release, for clusters without ingress-nginx.
 import { apply, eventually, get, type Json, kubectl, portForward, type Values } from './cluster.ts';
 
 const className = process.env.GATEWAY_CLASS || 'envoy';
 
-/** Whether the cluster has what a test needs; with E2E_ALL=1 a lack is a failure. */
+/** Whether the cluster has what a test needs; with E2E_ALL=1 a missing part is a failure. */
 export async function has(what: string, ...query: string[]): Promise<boolean> {
   try {
     return (await kubectl('get', ...query, '-o', 'name')) !== '';
@@ -16,11 +16,11 @@ export async function has(what: string, ...query: string[]): Promise<boolean> {
 
 export const hasGateway = () => has('Envoy Gateway', 'gatewayclass', className);
 
-/** Values of a release behind the Gateway `door`. */
+/** Values of a release behind the Gateway `e2e`. */
 export const behindGateway: Values = {
   exposure: {
     mode: 'gateway',
-    gateway: { parentRefs: [{ name: 'door' }], preset: 'envoy-gateway', channel: 'experimental' },
+    gateway: { parentRefs: [{ name: 'e2e' }], preset: 'envoy-gateway', channel: 'experimental' },
   },
 };
 
@@ -28,7 +28,7 @@ export async function openGateway(namespace: string) {
   await apply({
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'Gateway',
-    metadata: { name: 'door', namespace },
+    metadata: { name: 'e2e', namespace },
     spec: {
       gatewayClassName: className,
       listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }],
@@ -41,11 +41,11 @@ export async function openGateway(namespace: string) {
     ...['-n', home, 'wait', 'pod', '-l', selector.join(',')],
     ...['--for=condition=Ready', '--timeout=120s'],
   );
-  const door = await portForward(home, `service/${name}`, 80);
-  return { ...door, urlInside: `http://${name}.${home}`, ports: service.spec.ports };
+  const forward = await portForward(home, `service/${name}`, 80);
+  return { ...forward, urlInside: `http://${name}.${home}`, ports: service.spec.ports };
 }
 
-/** Its port on a node where that can be reached: a forwarded one costs each message dear. */
+/** Its node port, if that is reachable: port-forwarding is slow for every message. */
 export async function directly({ url, ports }: { url: string; ports: Json[] }): Promise<string> {
   const nodes = JSON.parse(await kubectl('get', 'nodes', '-o', 'json')).items;
   const addresses = nodes.flatMap(({ status }: Json) =>
@@ -59,16 +59,16 @@ export async function directly({ url, ports }: { url: string; ports: Json[] }): 
   return url;
 }
 
-/** Resolves when the door leads to the service. */
+/** Resolves when the gateway routes to the service. */
 export const leads = (url: string) =>
   eventually(60, async () => {
     const { status } = await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
-    if (status !== 200) throw new Error(`the door answers ${status}`);
+    if (status !== 200) throw new Error(`the gateway answered ${status}`);
   });
 
 async function serviceOf(namespace: string): Promise<Json> {
   const label = 'gateway.envoyproxy.io/owning-gateway';
-  const selector = `${label}-name=door,${label}-namespace=${namespace}`;
+  const selector = `${label}-name=e2e,${label}-namespace=${namespace}`;
   const found = await kubectl('get', 'services', '-A', '-l', selector, '-o', 'json');
   const [service] = JSON.parse(found).items;
   if (!service) throw new Error('the Gateway has no Service yet');

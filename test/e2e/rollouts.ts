@@ -1,4 +1,4 @@
-// What a cluster does to the pods of a release, and what clients may notice of each.
+// What happens to the pods of a release in a cluster, and what clients may notice.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Load } from '../../service/cli/load/load.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol/events.ts';
@@ -7,40 +7,40 @@ import { eventually, helm, kubectl, ready, serverPods, type Values } from './clu
 export interface Place {
   namespace: string;
   url: string;
-  /** Installs the release with other values than its own, and waits until it is there. */
+  /** Installs the release with other values, and waits until it is ready. */
   set(values?: Values): Promise<undefined>;
-  /** To the process of a pod. */
+  /** Signals the process of a pod. */
   signal(pod: string, signal: 'SIGKILL' | 'SIGSTOP'): Promise<void> | undefined;
 }
 
 interface Targets {
-  /** Of any client. */
+  /** Of every client. */
   reconnectsMax: number;
-  /** Of the clients that have exactly one, at least. */
+  /** Minimum share of clients with exactly one reconnect. */
   onceShare?: number;
-  /** p99, from a client's disconnect to its connect. */
-  awayMsMax?: number;
-  /** Three times as fast as evenly over the drain, at most. */
+  /** p99 of the time to reconnect. */
+  reconnectMsMax?: number;
+  /** Whether the peak is at most three times the even rate of the drain. */
   paced?: boolean;
-  /** From the event to the last client's return. */
+  /** From the event to the last reconnect. */
   backMsMax?: number;
   offPercentMax?: number;
-  /** Something takes the place of what is gone, and gets its share of the clients. */
+  /** The killed pod is replaced, and the new one gets its share of the clients. */
   replaced?: boolean;
 }
 
 export interface Scene {
   name: string;
-  /** Also where time is short. */
+  /** Also runs in the short selection. */
   always?: boolean;
   transports?: string[];
   clientsMax?: number;
   before?(place: Place): Promise<unknown>;
-  /** Before the event. */
+  /** Runs before the event. */
   oldSeconds?: number;
-  /** What happens; the pods whose clients alone may notice it, or nothing. */
+  /** Runs the event; resolves to the pods whose clients may notice it, or to nothing for all. */
   event(place: Place, load: Load): Promise<string[] | undefined>;
-  /** Watched after the event. */
+  /** How long to measure after the event. */
   seconds?: number;
   after?(place: Place): Promise<unknown>;
   signals?: boolean;
@@ -54,7 +54,7 @@ const namesOf = async ({ namespace }: Place): Promise<string[]> =>
 const upgrade = ({ set }: Place) => set({ config: { LOG_LEVEL: 'debug' }, ...newRelease() });
 
 async function rollBack(place: Place, load: Load) {
-  const forth = upgrade(place).catch(() => {}); // its --wait may see the other one
+  const forth = upgrade(place).catch(() => {}); // its --wait may observe the second rollout
   const half = load.records().length / 2;
   const moved = () => load.records().filter(({ returns }) => returns.length > 0).length;
   while (moved() < half) await sleep(100);
@@ -70,7 +70,7 @@ async function lose(place: Place, how: (pod: string) => Promise<unknown> | undef
   return [first];
 }
 
-/** A node is taken out of service with one pod on it; on a cluster of one node it comes back. */
+/** Drains a node with one pod on it; in a cluster of one node the pod comes back there. */
 async function drainNode(place: Place) {
   const [pod] = await serverPods(place.namespace);
   const { nodeName } = pod.spec;
@@ -99,9 +99,9 @@ const redisUpgrade = async ({ set }: Place) => {
   return [];
 };
 
-const once: Targets = { reconnectsMax: 2, onceShare: 0.995, awayMsMax: 2_000, paced: true };
-const few: Targets = { reconnectsMax: 1, awayMsMax: 2_000, paced: true };
-const killed: Targets = { reconnectsMax: 1, awayMsMax: 3_000, replaced: true };
+const once: Targets = { reconnectsMax: 2, onceShare: 0.995, reconnectMsMax: 2_000, paced: true };
+const few: Targets = { reconnectsMax: 1, reconnectMsMax: 2_000, paced: true };
+const killed: Targets = { reconnectsMax: 1, reconnectMsMax: 3_000, replaced: true };
 const none: Targets = { reconnectsMax: 0 };
 
 export const scenes: Scene[] = [
@@ -112,29 +112,29 @@ export const scenes: Scene[] = [
     transports: ['polling'],
     clientsMax: 60,
     event: upgrade,
-    targets: { reconnectsMax: 1, onceShare: 1, awayMsMax: 2_500 },
+    targets: { reconnectsMax: 1, onceShare: 1, reconnectMsMax: 2_500 },
   },
   {
     name: 'upgrade with a surge of 25 %',
     before: ({ set }) => set({ rollout: { maxSurge: '25%' } }),
     event: ({ set }) => set({ rollout: { maxSurge: '25%' }, ...newRelease() }),
-    seconds: 25, // the last old pod is still at it
+    seconds: 25, // the last old pod is still draining
     after: ({ set }) => set(),
     targets: once,
   },
   {
-    name: 'roll-back in the middle',
+    name: 'rollback midway',
     event: rollBack,
     after: ({ set }) => set(),
-    targets: { reconnectsMax: 2, awayMsMax: 2_000 },
+    targets: { reconnectsMax: 2, reconnectMsMax: 2_000 },
   },
   {
     name: 'scale 2 to 4',
     before: ({ set }) => set({ replicas: 2 }),
-    oldSeconds: 32, // only connections older than half a minute are moved
+    oldSeconds: 32, // only connections older than half a minute move
     event: ({ set }) => set({ replicas: 4 }),
     seconds: 60,
-    targets: { reconnectsMax: 1, awayMsMax: 2_000, offPercentMax: 15 },
+    targets: { reconnectsMax: 1, reconnectMsMax: 2_000, offPercentMax: 15 },
   },
   {
     name: 'scale 4 to 3',
@@ -185,7 +185,7 @@ export const scenes: Scene[] = [
   { name: 'Redis pod deleted', always: true, event: redisRestart, seconds: 15, targets: none },
   {
     name: 'Redis upgraded',
-    before: ({ set }) => set(), // what the scenes before have left is no part of it
+    before: ({ set }) => set(), // removes values of earlier scenes
     event: redisUpgrade,
     seconds: 15,
     targets: none,

@@ -83,15 +83,15 @@ export function startStream(client: Socket, rooms: string[]) {
 
 /** How what arrived differs from what was acknowledged: all zero when nothing is wrong. */
 export function judge(seen: Track, acknowledged: Map<string, string[]>, rooms: string[]) {
-  const verdict = { lost: 0, doubled: 0, reordered: 0 };
+  const verdict = { lost: 0, duplicated: 0, reordered: 0 };
   for (const room of rooms) {
     const got = seen.texts.get(room) ?? [];
     const known = new Set(got);
-    verdict.doubled += got.length - known.size;
+    verdict.duplicated += got.length - known.size;
     verdict.lost += (acknowledged.get(room) ?? []).filter((text) => !known.has(text)).length;
     verdict.reordered += got.filter((text, i) => i > 0 && text < (got[i - 1] as string)).length;
   }
   return verdict;
 }
 
-export const clean = { lost: 0, doubled: 0, reordered: 0 };
+export const clean = { lost: 0, duplicated: 0, reordered: 0 };

@@ -1,4 +1,4 @@
-// From what was found to its likely cause and the setting to change: a table, nothing else.
+// Maps each finding to its likely cause and the settings to change.
 import {
   affinity,
   cookieAttributes,
@@ -17,148 +17,152 @@ const here = (line: string): Settings => ({ 'this command': [line] });
 const mooring = (...lines: string[]): Settings => ({ Mooring: lines });
 
 const advice = {
-  // The way there.
+  // Connectivity.
   unreachable: {
-    cause:
-      'no connection is made: a wrong address or port, DNS, a firewall, or nothing runs there.',
-    settings: here('try the address in curl from the same place'),
+    cause: 'cannot connect: wrong address or port, DNS, a firewall, or nothing is running there.',
+    settings: here('try the same URL with curl from this machine'),
   },
   tls: {
-    cause: 'the certificate is not trusted, not for this name, or the port does not speak TLS.',
+    cause: 'the certificate is not trusted, is for another name, or the port does not speak TLS.',
     settings: here(
-      'for a CA of your own: NODE_EXTRA_CA_CERTS=ca.pem; else check https and the port',
+      'for a private CA: NODE_EXTRA_CA_CERTS=ca.pem; otherwise check the scheme and the port',
     ),
   },
   silent: {
-    cause: 'something takes connections and does not answer: a pod under load, or buffers.',
+    cause:
+      'the connection is accepted, but no answer arrives: an overloaded pod, or a buffering proxy.',
     settings: {
       nginx: ['proxy_buffering off;'],
       'ingress-nginx': ['nginx.ingress.kubernetes.io/proxy-buffering: "off"'],
     },
   },
   redirected: {
-    cause: 'the door answers with another address; WebSockets do not follow that.',
-    settings: here('give the address it names, usually https instead of http'),
+    cause: 'the endpoint redirects; WebSockets do not follow redirects.',
+    settings: here('use the URL that it redirects to, usually https instead of http'),
   },
   forbidden: {
-    cause: 'something in front asks for credentials or turns this client away (WAF, allow list).',
-    settings: here('let /socket.io/ pass without them: Mooring checks a token itself'),
+    cause: 'a proxy requires credentials or blocks this client (WAF, allow list).',
+    settings: here('exempt /socket.io/: Mooring verifies tokens itself'),
   },
   not_found: {
-    cause: 'nothing serves this path or host name: no rule of the door matches.',
+    cause: 'no rule of the ingress or proxy matches this path and host name.',
     settings: {
       'Envoy Gateway': ['HTTPRoute: hostnames and a PathPrefix that covers /socket.io/'],
       'ingress-nginx': ['Ingress: host, ingressClassName and a path of type Prefix'],
-      'this command': ['the URL is what goes before /socket.io/'],
+      'this command': ['give the URL without /socket.io/'],
     },
   },
   no_upstream: {
-    cause: 'the door works and finds no pod behind it, or none that answers.',
+    cause: 'the proxy works, but has no pod behind it, or none that answers.',
     settings: mooring(
-      'kubectl get endpointslices: are pods ready? kubectl logs: why not?',
-      'NetworkPolicy: the door must reach the pods on PORT',
+      'kubectl get endpointslices: are pods ready? If not, see kubectl logs',
+      'NetworkPolicy: the proxy must reach the pods on PORT',
     ),
   },
   unavailable: {
-    cause: 'no pod took a newcomer, or one did not and the door asked no other.',
+    cause: 'no pod accepts new clients, or one refused and the proxy did not retry on another.',
     settings: {
-      ...mooring('GET /readyz on OPERATIONS_PORT says why; CONNECTIONS_MAX, more replicas'),
+      ...mooring(
+        'GET /readyz on OPERATIONS_PORT shows the reason; raise CONNECTIONS_MAX or add replicas',
+      ),
       ...nextPod,
     },
   },
   broken_off: {
-    cause: 'the connection was closed while in use: a door that reloads, or a pod that ended.',
-    settings: mooring('look into the logs of the door and of the pods at this time'),
+    cause: 'the connection was closed while in use: a proxy reload, or a pod that terminated.',
+    settings: mooring('see the logs of the proxy and of the pods at this time'),
   },
   not_engine: {
-    cause: 'a web server answers there, but not with Engine.IO version 4.',
-    settings: here('the URL is what goes before /socket.io/ of a Mooring'),
+    cause: 'a web server answers, but not with Engine.IO version 4.',
+    settings: here('give the URL of a Mooring service, without /socket.io/'),
   },
   not_mooring: {
-    cause: 'a Socket.IO server answers there, but not as Mooring does.',
-    settings: here('check the URL: another service may have this path or host'),
+    cause: 'a Socket.IO server answers, but it is not Mooring.',
+    settings: here('check the URL: another service may own this path or host'),
   },
   // Sessions and pods.
   no_affinity: {
-    cause: 'requests of one session reach different pods: the door is not sticky.',
+    cause: 'requests of one session reach different pods: sessions are not sticky.',
     settings: affinity,
   },
   cookie_ignored: {
     cause:
-      'the door sets a cookie and sends its owner elsewhere: pods change, or two rules disagree.',
+      'the proxy sets a cookie but does not follow it: pods are changing, or two rules conflict.',
     settings: affinity,
   },
   upgrade_dropped: {
-    cause: 'the door does not pass the headers on that ask for a WebSocket.',
+    cause: 'the proxy does not forward the headers of the WebSocket upgrade.',
     settings: upgrade,
   },
   idle_cut: {
-    cause: 'something on the way cuts connections that are silent for less than a ping interval.',
+    cause: 'a proxy closes idle connections before the ping interval is over.',
     settings: idleTime,
   },
   few_pods: {
-    cause: 'fewer pods were met than --pods asks for.',
-    settings: here('--second URL of another way in; or scale the service'),
+    cause: 'fewer pods were reached than --pods requires.',
+    settings: here('add --second with another URL of the service, or scale it up'),
   },
   // The cookie.
   cookie_not_secure: {
-    cause: 'browsers drop a cookie with SameSite=None that is not Secure: no affinity for them.',
+    cause: 'browsers reject a SameSite=None cookie without Secure, so they get no affinity.',
     settings: cookieAttributes,
   },
   cookie_needs_tls: {
-    cause: 'browsers send a Secure cookie over https only: no affinity over http.',
+    cause: 'browsers send a Secure cookie over https only, so they get no affinity over http.',
     settings: cookieAttributes,
   },
   cookie_path: {
-    cause: 'browsers send the cookie to other paths only: no affinity for them.',
+    cause: 'browsers send the cookie to other paths only, so they get no affinity.',
     settings: cookieAttributes,
   },
   cookie_domain: {
-    cause: 'browsers drop a cookie for another domain: no affinity for them.',
+    cause: 'browsers reject a cookie for another domain, so they get no affinity.',
     settings: cookieAttributes,
   },
   cookie_expired: {
-    cause: 'browsers drop the cookie at once; a clock may be wrong.',
+    cause: 'browsers drop the cookie at once; check the clocks.',
     settings: cookieAttributes,
   },
   // Mooring itself.
   token_refused: {
-    cause: 'the token is not one of this service: another key, issuer or audience, or expired.',
+    cause: 'the service refuses the token: another key, issuer or audience, or it has expired.',
     settings: {
-      Mooring: ['JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE and JWT_ALGORITHMS as the pods have them'],
-      'this command': ['--token or --token-file, where tokens come from your issuer'],
+      Mooring: ['use the same JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE and JWT_ALGORITHMS as the pods'],
+      'this command': ['if another issuer signs tokens, use --token or --token-file'],
     },
   },
   token_accepted: {
-    cause: 'a client got in that must not: what answers there does not check tokens.',
-    settings: mooring('check the URL and the image; do not expose this'),
+    cause: 'a client without a valid token was accepted: this service does not verify tokens.',
+    settings: mooring('check the URL and the image; do not expose this service'),
   },
   wrong_code: {
-    cause: 'a bad token is refused with another code than the contract names.',
-    settings: mooring('check the version of the service against docs/reference/contract.md'),
+    cause: 'an invalid token is refused with a code that is not in the contract.',
+    settings: mooring('compare the version of the service with docs/reference/contract.md'),
   },
   message_refused: {
-    cause: 'a message is not taken; unavailable means Redis is away, full or read-only.',
-    settings: mooring('GET /metrics: mooring_redis_up; Redis: maxmemory, replication, disk'),
+    cause: 'a message was refused; unavailable means that Redis is down, full or read-only.',
+    settings: mooring('check mooring_redis_up on /metrics; in Redis: maxmemory, replication, disk'),
   },
   message_lost: {
-    cause: 'pods do not hear each other: they share no Redis, or it is away.',
-    settings: mooring('REDIS_URL, the same on every pod; mooring_redis_up on /metrics'),
+    cause: 'pods do not receive messages from each other: no common Redis, or it is unavailable.',
+    settings: mooring('set the same REDIS_URL on every pod; check mooring_redis_up on /metrics'),
   },
   message_lost_here: {
-    cause: 'a message was taken and not delivered on the same pod.',
-    settings: mooring('GET /metrics: mooring_redis_up, mooring_background_failures_total; the log'),
+    cause: 'a message was accepted, but not delivered on the same pod.',
+    settings: mooring(
+      'see the log, and mooring_redis_up, mooring_background_failures_total on /metrics',
+    ),
   },
-  message_doubled: {
-    cause: 'a message came twice: please report it.',
+  message_duplicated: {
+    cause: 'a message was delivered twice: please report this bug.',
     settings: mooring('keep the logs of both pods'),
   },
   not_recovered: {
-    cause: 'a lost connection starts anew: recovery is off, or the session is not shared.',
-    settings: mooring('RECOVERY_MS_MAX above 0; REDIS_URL, the same on every pod'),
+    cause: 'a lost connection was not recovered: recovery is off, or pods do not share sessions.',
+    settings: mooring('set RECOVERY_MS_MAX above 0, and the same REDIS_URL on every pod'),
   },
   recovered_without: {
-    cause: 'a connection was recovered without what it missed: please report it.',
+    cause: 'a connection was recovered without the messages it missed: please report this bug.',
     settings: mooring('keep the logs of both pods'),
   },
 } satisfies Record<string, Advice>;

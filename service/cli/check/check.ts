@@ -1,7 +1,6 @@
-// A door of Mooring, looked at from outside: everything a client relies on, tried once.
+// `mooring check`: tests from the outside everything that clients rely on.
 import { returnToPod } from './affinity.ts';
 import { judgeCookies } from './cookie.ts';
-import type { Door } from './door.ts';
 import { fails, holds, type Result, skipped } from './finding.ts';
 import { cookieHeader, type Handshake, shakeHands } from './handshake.ts';
 import { stayIdle } from './idle.ts';
@@ -9,77 +8,84 @@ import { exchange } from './message.ts';
 import type { CheckOptions } from './options.ts';
 import { openPair } from './pair.ts';
 import { cutAndRecover } from './recovery.ts';
-import { offerWrongTokens } from './refusal.ts';
-import { transportsOf, tryTransport, type Way } from './transports.ts';
+import { tryInvalidTokens } from './refusal.ts';
+import type { CheckTarget } from './target.ts';
+import { type Mode, transportsOf, tryTransport } from './transports.ts';
 
 export interface Report {
-  door: Door;
-  /** Whether nothing fails. */
+  target: CheckTarget;
+  /** Whether no check failed. */
   ok: boolean;
-  /** The pods that were met. */
+  /** The pods that were reached. */
   pods: string[];
   results: Result[];
 }
 
-/** Order of trust: the first that holds carries what does not depend on the transport. */
-const ways: Way[] = ['websocket', 'upgrade', 'polling'];
+/** The first one that works also carries the checks that do not depend on the transport. */
+const modes: Mode[] = ['websocket', 'upgrade', 'polling'];
 
-/** Never rejects because of what it finds. */
+/** Findings are part of the report; they never reject. */
 export async function runCheck(options: CheckOptions): Promise<Report> {
-  const { door, tokens, times } = options;
-  const handshake = await shakeHands(door);
+  const { target, tokens, times } = options;
+  const handshake = await shakeHands(target);
   if ('finding' in handshake) {
-    return report(door, [fails('handshake', handshake.finding, handshake.detail)]);
+    return report(target, [fails('handshake', handshake.finding, handshake.detail)]);
   }
   const results = [describe(handshake)];
   const pods = new Set<string>();
-  for (const way of ways) {
-    if (options.websocketOnly && way !== 'websocket') {
-      results.push(skipped(way, '--websocket-only'));
+  for (const mode of modes) {
+    if (options.websocketOnly && mode !== 'websocket') {
+      results.push(skipped(mode, '--websocket-only'));
       continue;
     }
-    const tried = await tryTransport(door, way, tokens.first, times);
+    const tried = await tryTransport(target, mode, tokens.first, times);
     results.push(tried.result);
     for (const pod of tried.pods) pods.add(pod);
     const { finding } = tried.result;
-    if (finding === 'token_refused' || finding === 'not_mooring') return report(door, results);
+    if (finding === 'token_refused' || finding === 'not_mooring') return report(target, results);
   }
-  results.push(judgeCookies(handshake.setCookies, door));
-  const sound = ways.filter((way) => results.some((r) => r.name === way && r.state === 'holds'));
-  const [best] = sound;
-  if (best) results.push(...(await useDoor(options, best, sound, handshake, pods)));
-  return report(door, results, pods);
+  results.push(judgeCookies(handshake.setCookies, target));
+  const working = modes.filter((mode) =>
+    results.some((r) => r.name === mode && r.state === 'holds'),
+  );
+  const [best] = working;
+  if (best) results.push(...(await checkSessions(options, best, working, handshake, pods)));
+  return report(target, results, pods);
 }
 
-/** What needs a transport that works. */
-async function useDoor(
+/** The checks that need a working transport. */
+async function checkSessions(
   options: CheckOptions,
-  best: Way,
-  sound: Way[],
+  best: Mode,
+  working: Mode[],
   { pingIntervalMs, setCookies }: Handshake,
   pods: Set<string>,
 ): Promise<Result[]> {
-  const { door, tokens, quick } = options;
+  const { target, tokens, quick } = options;
   const transports = transportsOf(best);
   const { first } = tokens;
   const idle = quick
-    ? [skipped('idle', `--quick: it takes ${(2 * pingIntervalMs) / 1000} s`)]
-    : sound
-        .filter((way) => way !== 'upgrade')
-        .map((way) => stayIdle(door, way, first, pingIntervalMs));
+    ? [skipped('idle', `--quick: would take ${(2 * pingIntervalMs) / 1000} s`)]
+    : working
+        .filter((mode) => mode !== 'upgrade')
+        .map((mode) => stayIdle(target, mode, first, pingIntervalMs));
   return [
-    await returnToPod(door, transports, first, cookieHeader(setCookies)),
-    ...(await talk(options, best, pods)),
-    await offerWrongTokens(door, transports, tokens),
-    ...(await Promise.all(idle)), // begun first: the others went on meanwhile
+    await returnToPod(target, transports, first, cookieHeader(setCookies)),
+    ...(await checkMessages(options, best, pods)),
+    await tryInvalidTokens(target, transports, tokens),
+    ...(await Promise.all(idle)), // started first, so that the other checks run meanwhile
   ];
 }
 
-async function talk(options: CheckOptions, way: Way, pods: Set<string>): Promise<Result[]> {
-  const { door, others, podsMin } = options;
-  const transports = transportsOf(way);
-  const doors = [door, ...others];
-  const pair = await openPair({ ...options, doors, transports, podsSeen: pods.size });
+async function checkMessages(
+  options: CheckOptions,
+  mode: Mode,
+  pods: Set<string>,
+): Promise<Result[]> {
+  const { target, others, podsMin } = options;
+  const transports = transportsOf(mode);
+  const targets = [target, ...others];
+  const pair = await openPair({ ...options, targets, transports, podsSeen: pods.size });
   if ('finding' in pair) return [fails('message', pair.finding, pair.detail)];
   if ('denied' in pair) {
     return [skipped('message', pair.denied), skipped('recovery', pair.denied)];
@@ -88,9 +94,9 @@ async function talk(options: CheckOptions, way: Way, pods: Set<string>): Promise
     for (const { pod } of [pair.first, pair.second]) pods.add(pod);
     const message = await exchange(pair, podsMin);
     if (message.state === 'fails' && message.finding !== 'few_pods') {
-      return [message, skipped('recovery', 'messages do not arrive')];
+      return [message, skipped('recovery', 'messages are not delivered')];
     }
-    if (way !== 'websocket') return [message, skipped('recovery', 'needs a WebSocket to cut')];
+    if (mode !== 'websocket') return [message, skipped('recovery', 'needs a WebSocket')];
     return [message, await cutAndRecover(pair)];
   } finally {
     await pair.close();
@@ -99,13 +105,13 @@ async function talk(options: CheckOptions, way: Way, pods: Set<string>): Promise
 
 function describe({ pingIntervalMs, pingTimeoutMs, tookMs }: Handshake): Result {
   const [every, limit] = [pingIntervalMs / 1000, pingTimeoutMs / 1000];
-  const text = `Engine.IO in ${tookMs.toFixed(0)} ms, pings every ${every} s and waits ${limit} s`;
+  const text = `Engine.IO in ${tookMs.toFixed(0)} ms, ping interval ${every} s, timeout ${limit} s`;
   return holds('handshake', text);
 }
 
 const names = [
   'handshake',
-  ...ways,
+  ...modes,
   'cookie',
   'affinity',
   'message',
@@ -114,12 +120,12 @@ const names = [
   'idle',
 ];
 
-export const notReached = 'not reached';
+export const notRun = 'not run';
 
-/** Whatever was not reached is skipped, and says so. */
-function report(door: Door, found: Result[], pods = new Set<string>()): Report {
+/** Checks that did not run are reported as skipped. */
+function report(target: CheckTarget, found: Result[], pods = new Set<string>()): Report {
   const missing = names.filter((name) => !found.some((r) => r.name.split(' ')[0] === name));
-  const results = [...found, ...missing.map((name) => skipped(name, notReached))];
+  const results = [...found, ...missing.map((name) => skipped(name, notRun))];
   const ok = results.every(({ state }) => state !== 'fails');
-  return { door, ok, pods: [...pods].sort(), results };
+  return { target, ok, pods: [...pods].sort(), results };
 }

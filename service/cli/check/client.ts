@@ -1,8 +1,8 @@
-// A stock client that reaches the service once and does not come back by itself.
+// A stock client that connects once and does not reconnect.
 import { connect, type Socket } from 'socket.io-client';
-import type { Door } from './door.ts';
 import { clientFailure } from './failure.ts';
 import type { Failure } from './finding.ts';
+import type { CheckTarget } from './target.ts';
 
 export type Transport = 'polling' | 'websocket';
 
@@ -10,41 +10,44 @@ const connectMsMax = 10_000;
 const welcomeMsMax = 2_000;
 const replyMsMax = 5_000;
 
-export interface Client {
+export interface CheckClient {
   socket: Socket;
-  /** The name of the pod that welcomed it. */
+  /** The pod named in its `welcome`. */
   pod: string;
-  /** How the upgrade to a WebSocket ended, when there is one. */
+  /** The outcome of the upgrade to a WebSocket; pending without one. */
   upgrade: Promise<'upgraded' | 'refused'>;
 }
 
 interface Options {
   transports: Transport[];
   token: string | undefined;
-  /** Sent instead of the cookies that the door sets. */
+  /** Sent instead of the cookies that the endpoint sets. */
   cookie?: string | undefined;
 }
 
-/** Resolves once Mooring has welcomed the client, and with what went wrong otherwise. */
-export async function openClient(door: Door, options: Options): Promise<Client | Failure> {
-  const socket = createSocket(door, options);
+/** Resolves once Mooring has sent `welcome`, or with the failure. */
+export async function openClient(
+  target: CheckTarget,
+  options: Options,
+): Promise<CheckClient | Failure> {
+  const socket = createSocket(target, options);
   const welcome = new Promise<string>((resolve) => {
     socket.once('welcome', (message?: { pod?: unknown }) => resolve(String(message?.pod)));
   });
   socket.connect();
-  const { engine } = socket.io; // it exists from now on, and an upgrade may be quick
+  const { engine } = socket.io; // exists from now on; listen before the upgrade
   const upgrade = new Promise<'upgraded' | 'refused'>((resolve) => {
     engine.once('upgrade', () => resolve('upgraded'));
     engine.once('upgradeError', () => resolve('refused'));
   });
-  const failure = await opened(socket, door);
+  const failure = await opened(socket, target);
   const pod = failure ? undefined : await within(welcomeMsMax, welcome);
   if (pod !== undefined) return { socket, pod, upgrade };
   socket.disconnect();
-  return failure ?? { finding: 'not_mooring', detail: 'connected, but nobody said welcome' };
+  return failure ?? { finding: 'not_mooring', detail: 'connected, but received no welcome event' };
 }
 
-function createSocket({ origin, path, agent }: Door, options: Options): Socket {
+function createSocket({ origin, path, agent }: CheckTarget, options: Options): Socket {
   const { transports, token, cookie } = options;
   return connect(origin, {
     path,
@@ -54,28 +57,29 @@ function createSocket({ origin, path, agent }: Door, options: Options): Socket {
     autoConnect: false,
     reconnection: false,
     timeout: connectMsMax,
-    // A stock client outside of browsers keeps cookies only when it is told to.
+    // Outside of browsers a stock client keeps cookies only with this option.
     withCredentials: cookie === undefined,
     ...(cookie && { extraHeaders: { Cookie: cookie } }),
     ...(agent && { agent: agent as never }), // its type is that of browsers
   });
 }
 
-function opened(socket: Socket, door: Door): Promise<Failure | undefined> {
+function opened(socket: Socket, target: CheckTarget): Promise<Failure | undefined> {
   return new Promise((resolve) => {
-    const late = () => resolve({ finding: 'silent', detail: 'no answer in time' });
+    const late = () =>
+      resolve({ finding: 'silent', detail: `no answer within ${connectMsMax / 1000} s` });
     const timer = setTimeout(late, connectMsMax);
     const end = (failure?: Failure) => {
       clearTimeout(timer);
       resolve(failure);
     };
     socket.once('connect', () => end());
-    socket.once('connect_error', (error) => end(clientFailure(error, door.origin)));
+    socket.once('connect_error', (error) => end(clientFailure(error, target.origin)));
     socket.once('disconnect', (reason) => end({ finding: 'broken_off', detail: reason }));
   });
 }
 
-/** The value, or nothing when it takes longer than `msMax`. */
+/** The value, or `undefined` if it takes longer than `msMax`. */
 export async function within<T>(msMax: number, value: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
@@ -86,7 +90,7 @@ export async function within<T>(msMax: number, value: Promise<T>): Promise<T | u
 
 export type Reply = { ok: boolean; error?: { code: string } } | undefined;
 
-/** An acknowledged request; nothing when no answer came. */
+/** An acknowledged request; `undefined` without an answer. */
 export async function request(socket: Socket, event: string, payload: unknown): Promise<Reply> {
   return socket
     .timeout(replyMsMax)

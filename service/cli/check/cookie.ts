@@ -1,7 +1,7 @@
-// The affinity cookie as a browser sees it: stock clients in Node look at nothing but its value.
+// Judges the affinity cookie as a browser would: clients in Node ignore its attributes.
 import type { Finding } from './advice.ts';
-import type { Door } from './door.ts';
 import { fails, holds, type Result, skipped } from './finding.ts';
+import type { CheckTarget } from './target.ts';
 
 export interface Cookie {
   name: string;
@@ -15,12 +15,12 @@ export interface Cookie {
 }
 
 /** @param setCookies the `Set-Cookie` headers of a handshake */
-export function judgeCookies(setCookies: string[], door: Door): Result {
+export function judgeCookies(setCookies: string[], target: CheckTarget): Result {
   if (setCookies.length === 0) {
-    return skipped('cookie', 'the door sets none: it is sticky by address, or not at all');
+    return skipped('cookie', 'none is set: affinity is by address, or there is none');
   }
   const cookies = setCookies.map(parseCookie);
-  const problems = cookies.flatMap((cookie) => problemOf(cookie, door) ?? []);
+  const problems = cookies.flatMap((cookie) => problemOf(cookie, target) ?? []);
   const [problem] = problems;
   if (problem) return fails('cookie', problem.finding, problem.detail);
   return holds('cookie', cookies.map(describe).join(', '));
@@ -46,21 +46,30 @@ export function parseCookie(setCookie: string): Cookie {
   };
 }
 
-function problemOf(cookie: Cookie, door: Door): { finding: Finding; detail: string } | undefined {
+function problemOf(
+  cookie: Cookie,
+  target: CheckTarget,
+): { finding: Finding; detail: string } | undefined {
   const { name, secure, sameSite, path, domain } = cookie;
-  const { protocol, hostname } = new URL(door.origin);
+  const { protocol, hostname } = new URL(target.origin);
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
   if (sameSite?.toLowerCase() === 'none' && !secure) {
     return { finding: 'cookie_not_secure', detail: `${name}: SameSite=None without Secure` };
   }
   if (secure && protocol === 'http:' && !loopback) {
-    return { finding: 'cookie_needs_tls', detail: `${name}: Secure, but the address is http` };
+    return { finding: 'cookie_needs_tls', detail: `${name}: Secure, but the URL is http` };
   }
-  if (path?.startsWith('/') && !covers(path, door.path)) {
-    return { finding: 'cookie_path', detail: `${name}: Path=${path} leaves out ${door.path}` };
+  if (path?.startsWith('/') && !covers(path, target.path)) {
+    return {
+      finding: 'cookie_path',
+      detail: `${name}: Path=${path} does not cover ${target.path}`,
+    };
   }
   if (domain && !isWithin(hostname, domain.replace(/^\./, ''))) {
-    return { finding: 'cookie_domain', detail: `${name}: Domain=${domain} is not ${hostname}` };
+    return {
+      finding: 'cookie_domain',
+      detail: `${name}: Domain=${domain} does not match ${hostname}`,
+    };
   }
   if (isOver(cookie)) return { finding: 'cookie_expired', detail: `${name}: already expired` };
   return undefined;

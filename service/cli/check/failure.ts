@@ -1,28 +1,28 @@
-// What the errors of sockets, proxies and socket.io-client mean.
+// Translates errors of sockets, proxies and socket.io-client into findings.
 import type { Failure } from './finding.ts';
 
 const textMax = 80;
 
-/** Connecting did not get as far as an answer. */
+/** The connection failed before any HTTP answer. */
 export function networkFailure(error: NodeJS.ErrnoException, origin: string): Failure {
   const first = error instanceof AggregateError ? (error.errors[0] ?? error) : error;
   const { code = '', message } = first as NodeJS.ErrnoException;
   const host = new URL(origin).host;
   const texts: Record<string, string> = {
-    ECONNREFUSED: `nothing listens at ${host}`,
-    ENOTFOUND: `the name ${host} is not known`,
-    EAI_AGAIN: `the name ${host} cannot be looked up now`,
+    ECONNREFUSED: `nothing is listening on ${host}`,
+    ENOTFOUND: `the host name ${host} does not exist`,
+    EAI_AGAIN: `the host name ${host} cannot be resolved right now`,
     ETIMEDOUT: `${host} does not answer`,
     ABORT_ERR: `${host} does not answer`,
-    EHOSTUNREACH: `there is no way to ${host}`,
-    ECONNRESET: `${host} broke the connection off`,
+    EHOSTUNREACH: `no route to ${host}`,
+    ECONNRESET: `${host} reset the connection`,
   };
   const isTls = /CERT|TLS|SSL|SELF_SIGNED|ISSUER/.test(code) || /SSL|wrong version/.test(message);
-  if (isTls) return { finding: 'tls', detail: `TLS with ${host} fails: ${code || message}` };
+  if (isTls) return { finding: 'tls', detail: `TLS with ${host} failed: ${code || message}` };
   return { finding: 'unreachable', detail: texts[code] ?? `${host}: ${shorten(message)}` };
 }
 
-/** An answer with a status of HTTP that is not the one wanted. */
+/** An HTTP answer with an unexpected status. */
 export function statusFailure(status: number, text: string): Failure {
   const detail = `HTTP ${status}${text && `: ${shorten(text)}`}`;
   if (/Session ID unknown/.test(text)) {
@@ -43,11 +43,11 @@ interface ClientError extends Error {
   context?: { responseText?: string; statusText?: unknown };
 }
 
-/** The error of `connect_error` of socket.io-client. */
+/** The error of socket.io-client's `connect_error`. */
 export function clientFailure(error: ClientError, origin: string): Failure {
   const { data, description, context, message } = error;
   if (data?.code) return { finding: 'token_refused', detail: `refused: ${data.code}` };
-  if (message === 'timeout') return { finding: 'silent', detail: 'no answer in time' };
+  if (message === 'timeout') return { finding: 'silent', detail: 'no answer before the timeout' };
   if (error.type !== 'TransportError') {
     return { finding: 'not_mooring', detail: `refused: ${shorten(message)}` };
   }
@@ -62,7 +62,7 @@ export function clientFailure(error: ClientError, origin: string): Failure {
 
 function webSocketFailure(event: { message?: string; error?: Error }, origin: string): Failure {
   const status = Number(/response: (\d+)/.exec(event.message ?? '')?.[1]);
-  // A plain request for a WebSocket is what Engine.IO answers with 400.
+  // Without the upgrade headers Engine.IO answers 400.
   if ([200, 400, 426, 501].includes(status)) {
     return { finding: 'upgrade_dropped', detail: `HTTP ${status} instead of 101` };
   }

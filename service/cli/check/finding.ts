@@ -1,17 +1,17 @@
-// What a check answers: one result for each thing it looks at.
+// The results of a check: one for each thing it tests.
 import type { Finding } from './advice.ts';
 
 export interface Result {
-  /** What was looked at, such as `polling` or `recovery`. */
+  /** What was tested, such as `polling` or `recovery`. */
   name: string;
   state: 'holds' | 'fails' | 'skipped';
-  /** What was seen, in a few words, or why it was not looked at. */
+  /** What was observed, in a few words, or why it was skipped. */
   detail: string;
-  /** The key to its cause and the setting to change, when it fails. */
+  /** If it failed: the key of its cause and of the settings to change. */
   finding?: Finding;
 }
 
-/** What went wrong with one connection. */
+/** Why one connection failed. */
 export interface Failure {
   finding: Finding;
   detail: string;

@@ -1,19 +1,19 @@
-// The first request of every client, made by hand: is this Engine.IO, and what does the door add?
+// Sends a client's first request by hand: does Engine.IO answer, and which cookies are added?
 import { type RequestOptions, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
-import type { Door } from './door.ts';
 import { networkFailure, statusFailure } from './failure.ts';
 import type { Failure } from './finding.ts';
+import type { CheckTarget } from './target.ts';
 
 const answerMsMax = 10_000;
 
 export interface Handshake {
   pingIntervalMs: number;
   pingTimeoutMs: number;
-  /** Milliseconds until the answer was there. */
+  /** Milliseconds until the answer. */
   tookMs: number;
-  /** `Set-Cookie` headers: Mooring sets none, so they are the door's. */
+  /** `Set-Cookie` headers. Mooring sets none, so they come from a proxy. */
   setCookies: string[];
 }
 
@@ -24,34 +24,35 @@ interface Answer {
 }
 
 /** Opens a session and closes it again. */
-export async function shakeHands(door: Door): Promise<Handshake | Failure> {
+export async function shakeHands(target: CheckTarget): Promise<Handshake | Failure> {
   const startedAt = performance.now();
-  const address = `${door.origin}${door.path}?EIO=4&transport=polling`;
+  const address = `${target.origin}${target.path}?EIO=4&transport=polling`;
   let answer: Answer;
   try {
-    answer = await ask(door, address, 'GET', {});
+    answer = await ask(target, address, 'GET', {});
   } catch (error) {
-    return networkFailure(error as NodeJS.ErrnoException, door.origin);
+    return networkFailure(error as NodeJS.ErrnoException, target.origin);
   }
   const tookMs = performance.now() - startedAt;
   const { status, headers, body } = answer;
   if (status !== 200) return statusFailure(status, String(headers.location ?? body));
   const open = parseOpen(body);
-  if (!open) return { finding: 'not_engine', detail: `HTTP 200, but no Engine.IO at ${door.path}` };
+  if (!open)
+    return { finding: 'not_engine', detail: `HTTP 200, but not from Engine.IO at ${target.path}` };
   const setCookies = [headers['set-cookie'] ?? []].flat();
   const Cookie = cookieHeader(setCookies);
-  // Closed, or it expires on the server.
-  await ask(door, `${address}&sid=${open.sid}`, 'POST', { Cookie }, '1').catch(() => {});
+  // Closes the session; otherwise it times out on the server.
+  await ask(target, `${address}&sid=${open.sid}`, 'POST', { Cookie }, '1').catch(() => {});
   const { pingInterval, pingTimeout } = open;
   return { pingIntervalMs: pingInterval, pingTimeoutMs: pingTimeout, tookMs, setCookies };
 }
 
-/** What a browser would send back, attributes aside. */
+/** The `Cookie` header that a browser would send back. */
 export function cookieHeader(setCookies: string[]): string {
   return setCookies.map((cookie) => cookie.split(';', 1)[0]).join('; ');
 }
 
-/** The open packet: a 0 and JSON. */
+/** The Engine.IO open packet: a 0 followed by JSON. */
 function parseOpen(body: string) {
   try {
     const open = body.startsWith('0{') ? JSON.parse(body.slice(1)) : {};

@@ -1,36 +1,36 @@
 // The arguments of `check`.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Door, parseDoor } from './door.ts';
+import { type CheckTarget, parseTarget } from './target.ts';
 import { type MintKey, mintedTokens, type Tokens, tokensFrom } from './tokens.ts';
 
-const timesMax = 200; // a check is no load test
+const timesMax = 200; // a check is not a load test
 
 export interface CheckOptions {
-  door: Door;
-  /** Further ways into the same service, to reach pods that the first does not lead to. */
-  others: Door[];
-  /** How often each transport is tried. */
+  target: CheckTarget;
+  /** Other URLs of the same service, to reach pods that the first does not. */
+  others: CheckTarget[];
+  /** Attempts per transport. */
   times: number;
-  /** Leaves out what takes two ping intervals. */
+  /** Skips the idle check, which takes two ping intervals. */
   quick: boolean;
-  /** For doors that are not sticky on purpose: polling is not looked at. */
+  /** For endpoints without sticky sessions: skips polling. */
   websocketOnly: boolean;
-  /** Fewer pods seen than this is a failure. */
+  /** Reaching fewer pods than this is a failure. */
   podsMin: number;
-  /** The rooms that are used begin with this. */
+  /** Prefix of the rooms that the check joins. */
   roomPrefix: string;
   tokens: Tokens;
   json: boolean;
 }
 
-/** Thrown for arguments that make no sense; the message says what to change. */
+/** Thrown for invalid arguments; the message says what to change. */
 export class BadUsage extends Error {
   override name = 'BadUsage';
 }
 
 /**
- * @param key what tokens are signed with, asked for only when none is given
+ * @param key returns the signing key; called only when no token is given
  * @throws {BadUsage}
  */
 export function parseCheck(args: string[], key: () => MintKey): CheckOptions {
@@ -38,10 +38,10 @@ export function parseCheck(args: string[], key: () => MintKey): CheckOptions {
     const { values, positionals } = readArguments(args);
     const [url, ...more] = positionals;
     if (!url || more.length > 0)
-      throw new Error('check needs one URL, such as https://example.com');
+      throw new Error('check needs one URL, such as https://chat.example.com');
     return {
-      door: parseDoor(url, values['connect-to']),
-      others: values.second.map((other) => parseDoor(other)),
+      target: parseTarget(url, values['connect-to']),
+      others: values.second.map((other) => parseTarget(other)),
       times: wholeNumber('--times', values.times, timesMax),
       podsMin: wholeNumber('--pods', values.pods, 10_000),
       quick: values.quick,
@@ -77,7 +77,7 @@ type Values = ReturnType<typeof readArguments>['values'];
 
 function readTokens(values: Values, key: () => MintKey): Tokens {
   const path = values['token-file'];
-  if (values.token && path) throw new Error('--token and --token-file: keep one');
+  if (values.token && path) throw new Error('--token and --token-file: use only one');
   const given = path ? readToken(path) : values.token;
   return given ? tokensFrom(given) : mintedTokens(key(), values['room-prefix']);
 }
@@ -86,7 +86,7 @@ function readToken(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch {
-    throw new Error('--token-file cannot be read; check the path and its permissions');
+    throw new Error('--token-file cannot be read; check its path and permissions');
   }
 }
 

@@ -1,35 +1,35 @@
-// Two clients in one room, on different pods where the doors lead to several.
+// Two clients in one room, on different pods if possible.
 import { randomBytes } from 'node:crypto';
-import { type Client, openClient, request, type Transport } from './client.ts';
-import type { Door } from './door.ts';
+import { type CheckClient, openClient, request, type Transport } from './client.ts';
 import type { Failure } from './finding.ts';
+import type { CheckTarget } from './target.ts';
 import type { Tokens } from './tokens.ts';
 
-const attemptsMax = 12; // to meet another pod, where several were seen
+const attemptsMax = 12; // to reach another pod, if there are several
 
 export interface Pair {
-  first: Client;
-  second: Client;
+  first: CheckClient;
+  second: CheckClient;
   roomId: string;
   /** Leaves the room and closes both. */
   close(): Promise<void>;
 }
 
 interface Options {
-  doors: Door[];
+  targets: CheckTarget[];
   transports: Transport[];
   tokens: Tokens;
   roomPrefix: string;
-  /** How many pods the first door has led to so far. */
+  /** How many pods the first target has reached so far. */
   podsSeen: number;
 }
 
 export type Denied = { denied: string };
 
-/** `denied` when the application or its access rules let nobody into the room. */
+/** `denied` if the application or its access rules do not allow joining the room. */
 export async function openPair(options: Options): Promise<Pair | Failure | Denied> {
-  const { doors, transports, tokens, roomPrefix } = options;
-  const first = await openClient(doors[0] as Door, { transports, token: tokens.first });
+  const { targets, transports, tokens, roomPrefix } = options;
+  const first = await openClient(targets[0] as CheckTarget, { transports, token: tokens.first });
   if ('finding' in first) return first;
   const second = await openElsewhere(first.pod, options);
   if ('finding' in second) {
@@ -48,21 +48,21 @@ export async function openPair(options: Options): Promise<Pair | Failure | Denie
     const reply = await request(socket, 'join_room', roomId);
     if (reply?.ok) continue;
     await close();
-    return { denied: `a room cannot be joined: ${reply?.error?.code ?? 'no answer'}` };
+    return { denied: `cannot join a room: ${reply?.error?.code ?? 'no answer'}` };
   }
   return { first, second, roomId, close };
 }
 
-/** A client on another pod if one is met, else on the same. */
-async function openElsewhere(pod: string, options: Options): Promise<Client | Failure> {
-  const { doors, transports, tokens, podsSeen } = options;
-  const [main, ...others] = doors as [Door, ...Door[]];
+/** A client on another pod if one is reached, otherwise on the same pod. */
+async function openElsewhere(pod: string, options: Options): Promise<CheckClient | Failure> {
+  const { targets, transports, tokens, podsSeen } = options;
+  const [main, ...others] = targets as [CheckTarget, ...CheckTarget[]];
   const again = Array.from({ length: podsSeen > 1 ? attemptsMax : 1 }, () => main);
-  let client: Client | Failure = { finding: 'unreachable', detail: 'no second client' };
-  for (const door of [...others, ...again]) {
+  let client: CheckClient | Failure = { finding: 'unreachable', detail: 'no second client' };
+  for (const target of [...others, ...again]) {
     if ('socket' in client) client.socket.disconnect();
-    client = await openClient(door, { transports, token: tokens.second });
-    if ('finding' in client) return { ...client, detail: `${door.origin}: ${client.detail}` };
+    client = await openClient(target, { transports, token: tokens.second });
+    if ('finding' in client) return { ...client, detail: `${target.origin}: ${client.detail}` };
     if (client.pod !== pod) break;
   }
   return client;

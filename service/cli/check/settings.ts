@@ -1,4 +1,4 @@
-// Which setting of which door does what a check may find missing. Each as of late 2026.
+// The settings of common ingresses and proxies that fix a finding, as of late 2026.
 
 export type Place =
   | 'ingress-nginx'
@@ -11,7 +11,7 @@ export type Place =
   | 'Mooring'
   | 'this command';
 
-/** Lines to set, by where they are set. */
+/** Lines to set, by the place to set them. */
 export type Settings = Partial<Record<Place, string[]>>;
 
 const nginxIngress = (name: string) => `nginx.ingress.kubernetes.io/${name}`;
@@ -19,13 +19,13 @@ const traefikService = (name: string) =>
   `on the Service: traefik.ingress.kubernetes.io/service.sticky.cookie${name}`;
 const haproxyIngress = (name: string) => `haproxy-ingress.github.io/${name}`;
 
-/** All requests of a session to one pod. */
+/** Sends all requests of a session to one pod. */
 export const affinity: Settings = {
   'ingress-nginx': [
     nginxIngress('affinity: cookie'),
     nginxIngress('affinity-mode: persistent'),
     nginxIngress('session-cookie-change-on-failure: "true"'),
-    'on every Ingress of this host: another one without them is not sticky',
+    'on every Ingress of this host: one without them breaks affinity',
   ],
   Traefik: [traefikService(': "true"')],
   'HAProxy (haproxytech)': ['on the Service: haproxy.org/cookie-persistence: mooring'],
@@ -33,23 +33,27 @@ export const affinity: Settings = {
   'F5 NGINX': ['nginx.org/sticky-cookie-services: "serviceName=SERVICE mooring path=/"'],
   'Envoy Gateway': ['HTTPRoute: spec.rules[].sessionPersistence: { type: Cookie }'],
   nginx: [
-    'upstream: ip_hash; or from 1.29.6 on: sticky cookie mooring;',
+    'upstream: ip_hash; or since 1.29.6: sticky cookie mooring;',
     'behind another proxy: set_real_ip_from and real_ip_header, or all clients share a pod',
   ],
 };
 
-/** A handshake that one pod refuses with 503 is tried on another. */
+/** Retries a handshake that one pod refuses with 503 on another. */
 export const nextPod: Settings = {
   'ingress-nginx': [nginxIngress('proxy-next-upstream: "error timeout http_503"')],
   nginx: ['proxy_next_upstream error timeout http_503;'],
 };
 
-/** A WebSocket's handshake is passed on as what it is. */
+/** Forwards the upgrade to a WebSocket. */
 export const upgrade: Settings = {
-  'ingress-nginx': ['nothing: look for a proxy or a CDN in front, or snippets that set Connection'],
-  Traefik: ['nothing: look for middlewares that set Connection or Upgrade'],
-  'HAProxy (haproxytech)': ['nothing: look for http-request rules that remove Upgrade'],
-  'HAProxy Ingress (jcmoraisjr)': ['nothing: look for http-request rules that remove Upgrade'],
+  'ingress-nginx': [
+    'nothing to set: look for a proxy or CDN in front, or snippets that set Connection',
+  ],
+  Traefik: ['nothing to set: look for middlewares that set Connection or Upgrade'],
+  'HAProxy (haproxytech)': ['nothing to set: look for http-request rules that remove Upgrade'],
+  'HAProxy Ingress (jcmoraisjr)': [
+    'nothing to set: look for http-request rules that remove Upgrade',
+  ],
   'F5 NGINX': ['nginx.org/websocket-services: SERVICE'],
   'Envoy Gateway': ['BackendTrafficPolicy: spec.httpUpgrade, if set, must have type: websocket'],
   nginx: [
@@ -59,14 +63,14 @@ export const upgrade: Settings = {
   ],
 };
 
-/** Time-outs above ping interval + ping timeout, 45 s; 90 s leaves room. */
+/** Timeouts above ping interval + ping timeout (45 s); 90 s leaves a margin. */
 export const idleTime: Settings = {
   'ingress-nginx': [
     nginxIngress('proxy-read-timeout: "90"'),
     nginxIngress('proxy-send-timeout: "90"'),
   ],
   Traefik: [
-    'ServersTransport: forwardingTimeouts.responseHeaderTimeout: 90s, or 0 for none',
+    'ServersTransport: forwardingTimeouts.responseHeaderTimeout: 90s, or 0 to disable',
     'entry point: transport.respondingTimeouts.writeTimeout: 0s',
   ],
   'HAProxy (haproxytech)': [
@@ -83,7 +87,7 @@ export const idleTime: Settings = {
   nginx: ['proxy_read_timeout 90s;', 'proxy_send_timeout 90s;'],
 };
 
-/** What the affinity cookie carries beside its value. */
+/** The attributes of the affinity cookie. */
 export const cookieAttributes: Settings = {
   'ingress-nginx': [
     nginxIngress('session-cookie-secure, session-cookie-samesite, session-cookie-path,'),

@@ -1,18 +1,18 @@
-// A report for people and for programs.
+// Prints the report, as text or as JSON.
 import { adviceFor } from './advice.ts';
-import { notReached, type Report } from './check.ts';
+import { notRun, type Report } from './check.ts';
 
 const labels = { holds: 'ok', fails: 'FAILS', skipped: 'skipped' };
 const settingsMargin = 4;
 
-/** What was looked at, then why it fails and what to change. */
-export function reportText({ door, pods, results, ok }: Report): string {
-  const where = pods.length > 0 ? `, pods met: ${pods.join(', ')}` : '';
-  const later = results.filter(({ detail }) => detail === notReached);
-  const reached = results.filter((result) => !later.includes(result));
-  const rows = reached.map(({ name, state, detail }) => [labels[state], name, detail]);
-  if (later.length > 0)
-    rows.push([labels.skipped, notReached, later.map(({ name }) => name).join(', ')]);
+/** The results, then the cause of each failure and the settings to change. */
+export function reportText({ target, pods, results, ok }: Report): string {
+  const where = pods.length > 0 ? `, pods reached: ${pods.join(', ')}` : '';
+  const notRunResults = results.filter(({ detail }) => detail === notRun);
+  const run = results.filter((result) => !notRunResults.includes(result));
+  const rows = run.map(({ name, state, detail }) => [labels[state], name, detail]);
+  if (notRunResults.length > 0)
+    rows.push([labels.skipped, notRun, notRunResults.map(({ name }) => name).join(', ')]);
   const failing = Map.groupBy(
     results.filter(({ finding }) => finding),
     ({ finding }) => finding,
@@ -26,22 +26,22 @@ export function reportText({ door, pods, results, ok }: Report): string {
     );
     return ['', `${names}: ${cause}`, ...columns(lines, settingsMargin)];
   });
-  const end = ok ? 'Nothing fails.' : '';
-  return [`${door.origin}${door.path}${where}`, '', ...columns(rows, 2), ...causes, '', end]
+  const end = ok ? 'All checks passed.' : '';
+  return [`${target.origin}${target.path}${where}`, '', ...columns(rows, 2), ...causes, '', end]
     .join('\n')
     .trimEnd();
 }
 
-/** The same with the advice in it. */
-export function reportJson({ door, ok, pods, results }: Report): string {
-  const url = door.origin + door.path;
+/** The results with their advice. */
+export function reportJson({ target, ok, pods, results }: Report): string {
+  const url = target.origin + target.path;
   const advised = results.map((result) =>
     result.finding ? { ...result, ...adviceFor(result.finding) } : result,
   );
   return JSON.stringify({ url, ok, pods, results: advised }, null, 2);
 }
 
-/** Each column as wide as its longest cell; the last one as it is. */
+/** Pads every column but the last to its longest cell. */
 function columns(rows: string[][], margin: number): string[] {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
   return rows.map((row) => {

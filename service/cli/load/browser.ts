@@ -1,5 +1,5 @@
-// What a browser does and Node does not: an agent that keeps cookies, also across reconnects and
-// from the answer to a WebSocket upgrade. Proxies with cookie affinity need it.
+// A cookie jar for stock clients, as in a browser: cookies persist across reconnects and are also
+// read from the answer to a WebSocket upgrade. Proxies with cookie affinity need them.
 import { subscribe } from 'node:diagnostics_channel';
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
@@ -8,13 +8,13 @@ import { CookieJar } from 'tough-cookie';
 export interface Browser {
   agent: HttpAgent;
   headers: Record<string, string>;
-  /** Told each answer of 400 or above, e.g. `GET+sid 400`. */
+  /** Called for each answer with status 400 or above, for example with `GET+sid 400`. */
   refused(kind: string): void;
 }
 
 const jars = new WeakMap<object, { jar: CookieJar; browser: Browser }>();
 
-// The one hook that both of the client's transports pass, whatever makes their requests.
+// The one hook that sees the requests of both transports.
 subscribe('http.client.request.created', (message) => {
   const { request } = message as { request: ClientRequest };
   const known = jars.get(Reflect.get(request, 'agent') ?? request);
@@ -38,7 +38,7 @@ function kindOf(request: ClientRequest): string {
   return /[?&]sid=/.test(request.path) ? `${verb}+sid` : verb;
 }
 
-/** Each request has a connection of its own: Node does not repeat one that a proxy has closed. */
+/** One connection per request: Node does not retry on a connection that a proxy has closed. */
 export function createBrowser(
   url: string,
   headers: Record<string, string>,

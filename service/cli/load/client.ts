@@ -1,4 +1,4 @@
-// One stock client in a room, and the record of what happens to it.
+// One stock client in a room, with a record of everything that happens to it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { createBrowser } from './browser.ts';
@@ -14,12 +14,12 @@ interface Visitor {
 
 export interface LoadClient {
   record: ClientRecord;
-  /** Connects and joins; rejects when it is refused for good. */
+  /** Connects and joins; rejects if it is refused permanently. */
   start(): Promise<void>;
   stop(): void;
 }
 
-/** A stock client with a browser's cookies; it connects when told. */
+/** A stock client with a browser's cookies. It does not connect by itself. */
 export function createSocket(visitor: Visitor, refused: (kind: string) => void): Socket {
   const { url, token, headers, transports, manager } = visitor;
   const { agent } = createBrowser(url, headers, refused);
@@ -28,7 +28,7 @@ export function createSocket(visitor: Visitor, refused: (kind: string) => void):
     forceNew: true,
     transports,
     auth: { token },
-    agent: agent as never, // typed as a text, for browsers; Node needs the agent itself
+    agent: agent as never, // typed as a string for browsers; Node needs the agent
     ...manager,
   });
 }
@@ -38,12 +38,12 @@ export function createClient(number: number, room: string, visitor: Visitor): Lo
   const socket = createSocket(visitor, (kind) => {
     record.httpErrors.push({ at: Date.now(), kind });
   });
-  let leftAt: number | undefined;
+  let disconnectedAt: number | undefined;
   socket.on('connect', () => {
-    if (leftAt === undefined) return;
+    if (disconnectedAt === undefined) return;
     const at = Date.now();
-    record.returns.push({ at, awayMs: at - leftAt, recovered: socket.recovered });
-    leftAt = undefined;
+    record.returns.push({ at, reconnectMs: at - disconnectedAt, recovered: socket.recovered });
+    disconnectedAt = undefined;
   });
   socket.on('welcome', ({ pod }: { pod: string }) => {
     record.pod = pod;
@@ -53,9 +53,9 @@ export function createClient(number: number, room: string, visitor: Visitor): Lo
     if (roomId === room) record.numbers.push(Number(text));
   });
   socket.on('disconnect', (reason) => {
-    leftAt = Date.now();
+    disconnectedAt = Date.now();
     record.pod = undefined;
-    record.disconnects.push({ at: leftAt, reason });
+    record.disconnects.push({ at: disconnectedAt, reason });
   });
   socket.on('connect_error', (error) => {
     record.connectErrors.push({ at: Date.now(), kind: kindOf(error) });
@@ -67,14 +67,14 @@ export function createClient(number: number, room: string, visitor: Visitor): Lo
   };
 }
 
-/** Resolves once it is in the room; from then on it joins again whenever it was not recovered. */
+/** Resolves once it has joined; later it joins again after every reconnect without recovery. */
 export function connectAndJoin(socket: Socket, room: string): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.on('connect', () => {
       if (!socket.recovered) join(socket, room).then(resolve, reject);
     });
     socket.on('connect_error', (error) => {
-      if (!socket.active) reject(new Error(`Refused for good: ${kindOf(error)}`));
+      if (!socket.active) reject(new Error(`Permanently refused: ${kindOf(error)}`));
     });
     socket.connect();
   });
@@ -83,7 +83,7 @@ export function connectAndJoin(socket: Socket, room: string): Promise<void> {
 const joinMsMax = 5_000;
 const joinPauseMs = 200;
 
-/** Asks until it is in, or the connection is lost; rejects when it may not. */
+/** Retries until it has joined or the connection is lost; rejects if it is not allowed. */
 async function join(socket: Socket, room: string): Promise<void> {
   const { id } = socket;
   while (socket.connected && socket.id === id) {
@@ -95,10 +95,10 @@ async function join(socket: Socket, room: string): Promise<void> {
     if (reply && !reply.error.retryable) throw new Error(`join_room: ${reply.error.message}`);
     await sleep(joinPauseMs);
   }
-  await new Promise(() => {}); // the next connect joins anew
+  await new Promise(() => {}); // the next connect joins again
 }
 
-/** A connect error in few words, with the HTTP status where there is one. */
+/** A short description of a connect error, with the HTTP status if there is one. */
 export function kindOf(error: Error & { data?: { code?: string }; description?: unknown }) {
   const { message, data, description } = error;
   if (data?.code) return data.code;

@@ -1,7 +1,7 @@
-// Judges what the clients have recorded. Pure: no clock, no sockets.
+// Evaluates the records of the clients. Pure: no clock, no sockets.
 import type { ClientRecord } from './record.ts';
 
-/** The acknowledged numbers of a room that a measurement is about, both ends included. */
+/** The acknowledged message numbers of a room within the measurement, inclusive. */
 export interface Range {
   first: number;
   last: number;
@@ -10,40 +10,40 @@ export interface Range {
 export interface Delivery {
   expected: number;
   lost: number;
-  doubled: number;
+  duplicated: number;
   reordered: number;
 }
 
-/** What arrived, against what was acknowledged. */
+/** Compares what arrived with what was acknowledged. */
 export function judgeNumbers(numbers: number[], { first, last }: Range): Delivery {
   const expected = Math.max(0, last - first + 1);
   const seen = new Set<number>();
   let reordered = 0;
-  let doubled = 0;
+  let duplicated = 0;
   let highest = 0;
   for (const number of numbers) {
     if (number < first || number > last) continue;
-    if (seen.has(number)) doubled += 1;
+    if (seen.has(number)) duplicated += 1;
     else if (number < highest) reordered += 1;
     seen.add(number);
     highest = Math.max(highest, number);
   }
-  return { expected, lost: expected - seen.size, doubled, reordered };
+  return { expected, lost: expected - seen.size, duplicated, reordered };
 }
 
-/** How many there are of each, the most frequent first. */
+/** Counts items by key, the most frequent first. */
 export function countBy<T>(items: T[], key: (item: T) => string | number): Record<string, number> {
   const groups = [...Map.groupBy(items, key)].map(([name, group]) => [name, group.length] as const);
   return Object.fromEntries(groups.sort((a, b) => b[1] - a[1]));
 }
 
-/** The smallest value that at least this share of all does not exceed; 0 of none. */
+/** The nearest-rank percentile; 0 without values. */
 export function percentile(values: number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }
 
-/** The most events within any second. */
+/** The highest number of events within any one-second window. */
 export function peakPerSecond(times: number[]): number {
   const sorted = times.toSorted((a, b) => a - b);
   let from = 0;
@@ -55,7 +55,7 @@ export function peakPerSecond(times: number[]): number {
   return peak;
 }
 
-/** Where the clients are. `pods` may name some that have none. */
+/** How clients are spread over pods. `pods` adds pods that have no clients. */
 export function judgeSpread(records: ClientRecord[], pods: string[] = []) {
   const homes = records.flatMap(({ pod }) => (pod === undefined ? [] : [pod]));
   const none = Object.fromEntries(pods.map((pod) => [pod, 0]));
@@ -68,14 +68,14 @@ export function judgeSpread(records: ClientRecord[], pods: string[] = []) {
   return { pods: counts, releases, min, max, mean: round(mean), offPercent: round(offPercent) };
 }
 
-/** Pods of a release differ only in the last part of their names. */
+/** Pods of one release differ only in the last part of their names. */
 const releaseOf = (pod: string) => pod.replace(/-[^-]*$/, '');
 
 const round = (value: number) => Math.round(value * 10) / 10;
 
 export type Report = ReturnType<typeof judge>;
 
-/** @param rangeOf the numbers that a client should have got */
+/** @param rangeOf the numbers that a client should have received */
 export function judge(
   records: ClientRecord[],
   rangeOf: (record: ClientRecord) => Range,
@@ -84,7 +84,7 @@ export function judge(
   const returns = records.flatMap((record) => record.returns);
   const disconnects = records.flatMap((record) => record.disconnects);
   const times = disconnects.map(({ at }) => at);
-  const aways = returns.map(({ awayMs }) => awayMs);
+  const reconnectTimes = returns.map(({ reconnectMs }) => reconnectMs);
   const perClient = records.map(({ numbers, ...rest }) => ({
     ...rest,
     delivery: judgeNumbers(numbers, rangeOf({ numbers, ...rest })),
@@ -93,22 +93,22 @@ export function judge(
     perClient.reduce((total, { delivery }) => total + delivery[key], 0);
   return {
     clients: records.length,
-    /** Not connected at the end. */
-    away: records.filter(({ pod }) => pod === undefined).length,
-    /** How many clients had 0, 1, 2 ... reconnects. */
+    /** Clients that are not connected at the end. */
+    notConnected: records.filter(({ pod }) => pod === undefined).length,
+    /** How many clients had 0, 1, 2 ... disconnects. */
     reconnects: countBy(records, (record) => record.disconnects.length),
     returns: returns.length,
     recovered: returns.filter(({ recovered }) => recovered).length,
     delivery: {
       expected: sum('expected'),
       lost: sum('lost'),
-      doubled: sum('doubled'),
+      duplicated: sum('duplicated'),
       reordered: sum('reordered'),
     },
-    awayMs: {
-      p50: percentile(aways, 0.5),
-      p99: percentile(aways, 0.99),
-      max: percentile(aways, 1),
+    reconnectMs: {
+      p50: percentile(reconnectTimes, 0.5),
+      p99: percentile(reconnectTimes, 0.99),
+      max: percentile(reconnectTimes, 1),
     },
     disconnects: {
       peakPerSecond: peakPerSecond(times),

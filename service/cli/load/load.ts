@@ -1,5 +1,5 @@
-// Many stock clients at once, each in a room that gets numbered messages, and the report on what
-// they went through: `make e2e`, `make chaos` and the tests import this.
+// The load client: many stock clients, each in a room that receives numbered messages, and a report
+// of what they experienced. `make e2e`, `make chaos` and the tests import it.
 import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,55 +10,55 @@ import { createPublisher, type Publishing } from './publisher.ts';
 import { type ClientRecord, resetRecord } from './record.ts';
 
 export interface LoadOptions {
-  /** Where clients connect, e.g. `http://127.0.0.1:8080`. */
+  /** The URL that clients connect to, e.g. `http://127.0.0.1:8080`. */
   url: string;
   clients: number;
   /** Each client is in one room. */
   rooms: number;
-  /** Messages per second and room. */
+  /** Messages per second in each room. */
   rate: number;
-  /** What clients use, in turns: `[['polling', 'websocket'], ['websocket']]` is half and half. */
+  /** Assigned round robin: `[['polling', 'websocket'], ['websocket']]` is half and half. */
   transports: string[][];
-  /** A token for a user; `load-*` are the rooms it needs. */
+  /** Returns a token for a user; it must allow the rooms `load-*`. */
   tokenFor(user: string): string;
   /** New clients per second while it starts. */
   connectsPerSecond?: number;
-  /** With every request. */
+  /** Sent with every request. */
   headers?: Record<string, string>;
-  /** Each client says it has an address of its own, for a proxy with ip_hash that trusts us. */
+  /** Gives each client its own X-Forwarded-For, for a proxy with ip_hash that trusts us. */
   forwardedFor?: boolean;
-  /** Other options of the stock client than its defaults. */
+  /** Overrides options of the stock client. */
   manager?: Partial<ManagerOptions>;
 }
 
 export interface LoadReport extends Report {
-  /** Since the measurement began. */
+  /** Since the start of the measurement. */
   seconds: number;
   publishing: Publishing;
-  /** How late this process itself was: much of it, and the times away are its own. */
+  /** Event loop delay of this process. If it is high, it distorts the times to reconnect. */
   lateMs: { p99: number; max: number };
 }
 
 export interface Load {
-  /** Begins the measurement anew: what was before is forgotten. */
+  /** Restarts the measurement and discards everything before. */
   mark(): void;
   /**
-   * What happened since the mark. Waits up to `graceMs` for those who are away and for messages
-   * that are under way. `pods` adds to the spread those that may have no client.
+   * What happened since the mark. Waits up to `graceMs` for clients that are reconnecting and for
+   * messages in flight. `pods` adds pods to the spread that may have no client.
    */
   report(options?: { graceMs?: number; pods?: string[] }): Promise<LoadReport>;
   records(): readonly ClientRecord[];
-  /** Rejects when a publisher is refused for good; else resolves after `stop`. */
+  /** Rejects if a publisher is refused permanently; otherwise resolves after `stop`. */
   ended: Promise<void>;
   stop(): Promise<void>;
 }
 
 const graceMsDefault = 10_000;
-const startMsMax = 30_000; // after the last one was told to connect
+const startMsMax = 30_000; // after the last client began to connect
 const pollMs = 50;
 const delayResolutionMs = 10;
 
-/** Resolves when every client is connected and in its room, and messages flow. */
+/** Resolves when every client has joined its room and messages are being published. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const { clients, publishers } = createAll(options);
   const delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
@@ -75,7 +75,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     throw explained(error, clients);
   }
   const ended = Promise.all(publishers.map((publisher) => publisher.run())).then(() => {});
-  ended.catch(() => {}); // whoever cares asks `ended`
+  ended.catch(() => {}); // callers watch `ended`
 
   const states = publishers.map(({ state }) => state);
   const records = clients.map(({ record }) => record);
@@ -137,21 +137,21 @@ function createAll(options: LoadOptions) {
   return { clients, publishers };
 }
 
-/** A private address, in a /24 of its own as ip_hash looks at no more. */
+/** A private address, each in its own /24: ip_hash ignores the last octet. */
 const addressOf = (number: number) => `10.${(number >> 8) & 255}.${number & 255}.1`;
 
 async function startAll(starters: Pick<LoadClient, 'start'>[], perSecond: number): Promise<void> {
   const started = [];
   for (const starter of starters) {
     const start = starter.start();
-    start.catch(() => {}); // heard below
+    start.catch(() => {}); // handled below
     started.push(start);
     await sleep(1_000 / perSecond);
   }
   const late = new AbortController();
   const { signal } = late;
   const limit = sleep(startMsMax, undefined, { signal, ref: false }).then(() => {
-    throw new Error(`Not all clients were connected within ${startMsMax / 1_000} s`);
+    throw new Error(`Not all clients connected within ${startMsMax / 1_000} s`);
   });
   try {
     await Promise.race([Promise.all(started), limit]);
@@ -161,10 +161,10 @@ async function startAll(starters: Pick<LoadClient, 'start'>[], perSecond: number
   }
 }
 
-/** With the connect errors that clients saw meanwhile. */
+/** Adds the connect errors that clients saw meanwhile. */
 function explained(error: unknown, clients: LoadClient[]): Error {
   const kinds = clients.flatMap(({ record }) => record.connectErrors.map(({ kind }) => kind));
-  const seen = kinds.length > 0 ? `; they saw: ${[...new Set(kinds)].join(', ')}` : '';
+  const seen = kinds.length > 0 ? `; connect errors: ${[...new Set(kinds)].join(', ')}` : '';
   return new Error(`${(error as Error).message}${seen}`, { cause: error });
 }
 

@@ -1,24 +1,24 @@
-// The load client as a program; `--help` says how.
+// The load client as a program; see `--help`.
 import { writeFileSync } from 'node:fs';
 import { type Load, startLoad } from './load.ts';
 import { type CommandLine, help, readCommandLine, UsageError } from './options.ts';
 import { isClean, summarize } from './summary.ts';
 
 async function run(options: CommandLine): Promise<void> {
-  const stopped = stopSignal(); // from here on: Ctrl-C while they connect counts
+  const stopped = stopSignal(); // so that Ctrl-C also works while clients connect
   print(`Connecting ${options.clients} clients to ${options.url} ...`);
   const load = await startLoad(options);
   load.mark();
-  print(`All are connected (pid ${process.pid}): measuring ...`);
+  print(`All clients are connected (pid ${process.pid}); measuring ...`);
   process.on('SIGUSR1', () => {
     load.mark();
-    print('The measurement begins anew.');
+    print('Measurement restarted.');
   });
   process.on('SIGUSR2', () => void report(load, options));
   await Promise.race([load.ended, stopped, ...timeUp(options.seconds)]);
   const clean = await report(load, options);
   await load.stop();
-  process.exit(clean ? 0 : 1); // a client may be waiting for a connection that never comes
+  process.exit(clean ? 0 : 1); // pending reconnects would keep the process alive
 }
 
 async function report(load: Load, { json }: CommandLine): Promise<boolean> {

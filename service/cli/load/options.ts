@@ -4,28 +4,28 @@ import { parseArgs } from 'node:util';
 import { mintToken } from '../../auth/tokens.ts';
 import type { LoadOptions } from './load.ts';
 
-export const help = `Holds stock Socket.IO clients with browser-like cookies, sends them numbered
-messages, and reports what they went through: roll-outs, kills, scaling, whatever happens meanwhile.
+export const help = `Connects stock Socket.IO clients with browser-like cookies, sends them numbered
+messages, and reports what they experience during a rollout, a kill or scaling.
 
   node service/cli/load/main.ts --url URL (--secret-file FILE | --token TOKEN) [options]
 
-  --url URL               where clients connect, e.g. http://127.0.0.1:8080
-  --secret-file FILE      the service's JWT_SECRET: each client gets a token of its own from it
-  --token TOKEN           one token for all, where a secret is not at hand
-  --clients N             how many clients [300]
-  --transports LIST       what they use; given twice, they take turns [polling,websocket]
-  --rooms N               each client is in one room [10]
-  --rate N                messages per second and room [10]
-  --seconds N             how long, once all are connected; 0: until a signal [60]
+  --url URL               the URL to connect to, e.g. http://127.0.0.1:8080
+  --secret-file FILE      a file with JWT_SECRET: signs one token per client
+  --token TOKEN           one token for all clients, instead of a secret
+  --clients N             number of clients [300]
+  --transports LIST       transports; repeat to alternate between clients [polling,websocket]
+  --rooms N               number of rooms; each client joins one [10]
+  --rate N                messages per second in each room [10]
+  --seconds N             duration after all are connected; 0: until a signal [60]
   --connects-per-second N new clients per second at the start [100]
-  --header "NAME: VALUE"  sent with every request, e.g. "Host: chat.example"; may be repeated
-  --forwarded-for         each client claims an address of its own (X-Forwarded-For), for a proxy
-                          that places clients by their address and trusts this machine
-  --json FILE             also writes the report, with the record of every client
-  --help                  this text
+  --header "NAME: VALUE"  sent with every request, e.g. "Host: chat.example"; repeatable
+  --forwarded-for         give each client its own X-Forwarded-For, for a proxy that routes by
+                          address and trusts this machine
+  --json FILE             write the report, with the record of every client
+  --help                  print this text
 
-Signals: SIGUSR1 begins the measurement anew, SIGUSR2 reports at once, SIGINT and SIGTERM report and
-end. Exit code 0: every message arrived once and in order, and every client is connected; else 1.
+Signals: SIGUSR1 restarts the measurement, SIGUSR2 prints a report, SIGINT and SIGTERM print it and
+exit. Exit status 0: every message arrived once and in order, and every client is connected; else 1.
 `;
 
 export class UsageError extends Error {}
@@ -33,11 +33,11 @@ export class UsageError extends Error {}
 export interface CommandLine extends LoadOptions {
   /** 0: until a signal. */
   seconds: number;
-  /** Where the report goes, beside the terminal. */
+  /** File for the report as JSON. */
   json?: string;
 }
 
-/** `undefined` when it asks for help. @throws UsageError */
+/** `undefined` for `--help`. @throws UsageError */
 export function readCommandLine(args: string[]): CommandLine | undefined {
   const { values } = parse(args);
   if (values.help) return undefined;
@@ -96,19 +96,19 @@ function tokensOf(values: { 'secret-file'?: string | undefined; token?: string |
 function atLeast(min: number, name: string, text: string): number {
   const value = Number(text);
   if (text !== '' && value >= min) return value;
-  throw new UsageError(`${name} must be a number from ${min} on, not "${text}"`);
+  throw new UsageError(`${name} must be a number of at least ${min}, not "${text}"`);
 }
 
 function transportsOf(text: string): string[] {
   const names = text.split(',');
   if (names.every((name) => ['polling', 'websocket'].includes(name))) return names;
-  throw new UsageError(`--transports takes polling and websocket, not "${text}"`);
+  throw new UsageError(`--transports must be polling, websocket or both, not "${text}"`);
 }
 
 function headerOf(text: string): [string, string] {
   const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(text) ?? [];
   if (name === undefined || value === undefined) {
-    throw new UsageError(`--header takes "NAME: VALUE", not "${text}"`);
+    throw new UsageError(`--header must be "NAME: VALUE", not "${text}"`);
   }
   return [name, value];
 }

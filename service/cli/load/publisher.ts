@@ -1,5 +1,5 @@
-// Numbers the messages of a room: one after the other, each repeated with the same id until it is
-// acknowledged. What is measured disturbs it as little as can be: it comes back at once.
+// Publishes numbered messages to a room one by one. Each is retried with the same id, which is
+// its idempotency key, until it is acknowledged. Reconnects quickly, to keep publishing.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAndJoin, createSocket } from './client.ts';
 
@@ -7,11 +7,11 @@ const acknowledgeMsMax = 3_000;
 const retryPauseMs = 50;
 
 export interface Publishing {
-  /** All numbers from 1 to this one were acknowledged. */
+  /** Every number from 1 to this one was acknowledged. */
   acknowledged: number;
-  /** Milliseconds between two acknowledgements, at most. */
+  /** Longest time between two acknowledgements, in milliseconds. */
   stallMsMax: number;
-  /** Sends that were not acknowledged, and were repeated. */
+  /** Sends that were retried because they were not acknowledged. */
   retries: number;
 }
 
@@ -34,7 +34,7 @@ export function createPublisher(
       const reply = await request.catch(() => {});
       if (reply?.ok) return;
       const code = reply?.error.code;
-      // Not in the room: it was not recovered, and is joining again.
+      // not_in_room: the session was not recovered, and the client is joining again.
       if (reply && !reply.error.retryable && code !== 'not_in_room') throw new Error(code);
       state.retries += 1;
       await sleep(retryPauseMs);
@@ -51,22 +51,22 @@ export function createPublisher(
       state.acknowledged += 1;
       state.stallMsMax = Math.max(state.stallMsMax, Date.now() - last);
       last = Date.now();
-      due = Math.max(last, due + intervalMs); // what is late is not made up for in a burst
+      due = Math.max(last, due + intervalMs); // delayed messages are not sent in a burst
     }
   };
 
   return {
     state,
     start: () => connectAndJoin(socket, room),
-    /** Resolves or rejects when it ends. */
+    /** Resolves after `stop`; rejects if a send is refused permanently. */
     run() {
       done = publish();
       return done;
     },
-    /** The first number of a measurement that begins now. */
+    /** Restarts the measurement; returns its first number. */
     reset(): number {
       Object.assign(state, { stallMsMax: 0, retries: 0 });
-      return state.acknowledged + 2; // the next one may be under way
+      return state.acknowledged + 2; // the next one may be in flight
     },
     async stop() {
       running = false;

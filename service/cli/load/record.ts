@@ -1,4 +1,4 @@
-// What one client went through since the measurement began. Plain data, judged by judge.ts.
+// What one client experienced since the start of the measurement: plain data for judge.ts.
 
 export interface ClientRecord {
   client: number;
@@ -6,13 +6,13 @@ export interface ClientRecord {
   /** Times are epoch milliseconds. */
   disconnects: { at: number; reason: string }[];
   /** Each connect after the first. */
-  returns: { at: number; awayMs: number; recovered: boolean }[];
+  returns: { at: number; reconnectMs: number; recovered: boolean }[];
   connectErrors: { at: number; kind: string }[];
-  /** Answers of 400 and above, of all requests: those of a connect are connect errors too. */
+  /** HTTP answers of 400 and above; those during a connect are also connect errors. */
   httpErrors: { at: number; kind: string }[];
-  /** In the order of the first visit; the first is where the measurement found it. */
+  /** In the order of the first visit, starting with the pod at the start of the measurement. */
   pods: string[];
-  /** Where it is connected now; undefined while it is away. */
+  /** The pod it is connected to; undefined while it is not connected. */
   pod: string | undefined;
   /** The numbers of its room's messages, as they arrived. */
   numbers: number[];
@@ -30,7 +30,7 @@ export const createRecord = (client: number, transports: string[]): ClientRecord
   numbers: [],
 });
 
-/** Begins anew, with the numbers from `firstNumber` on: they may have come already. */
+/** Restarts the record, keeping numbers from `firstNumber` on: they may have arrived already. */
 export function resetRecord(record: ClientRecord, firstNumber: number): void {
   const { client, transports, pod } = record;
   const numbers = record.numbers.filter((number) => number >= firstNumber);
