@@ -1,4 +1,4 @@
-// Gives every user an initial and one of a few calm colours, the same everywhere and always.
+// Gives every user an initial and a stable color.
 
 const huesCount = 6;
 

@@ -1,21 +1,21 @@
-// Opens the sockets of one signed-in tab and tells in what state their line is.
+// Opens the sockets of one signed-in tab and tracks the state of its connection.
 import { Manager } from '/socket.io/socket.io.esm.min.js';
 import { request } from './request.js';
 import { decodeToken } from './token.js';
 
-// `listeners` has `changed()`, `connected()`, `broken()`, `refused()`, `log(direction, name)` and
-// `events`, the handlers of what the server sends; they are all set before the first connect,
-// because missed packets arrive ahead of it.
+// `listeners` has `changed()`, `connected()`, `disconnected()`, `refused()`, `log(direction, name)`
+// and `events`, the handlers for server events. They are registered before the first connect,
+// because missed packets arrive before it.
 export function openConnection(token, listeners) {
   const manager = new Manager({ autoConnect: false, timeout: 5000, reconnectionDelay: 500 });
-  const line = createLine(token);
+  const line = createState(token);
   const auth = (give) => give({ token: line.token });
   const sockets = [manager.socket('/', { auth })];
   if (line.role === 'admin') sockets.push(manager.socket('/admin', { auth }));
   const [socket, admin] = sockets;
 
-  followManager(manager, line, listeners);
-  followSocket(socket, line, listeners);
+  watchManager(manager, line, listeners);
+  watchSocket(socket, line, listeners);
   for (const [name, handle] of Object.entries(listeners.events)) socket.on(name, handle);
 
   const connect = () => {
@@ -39,7 +39,7 @@ export function openConnection(token, listeners) {
   };
 }
 
-function createLine(token) {
+function createState(token) {
   const claims = decodeToken(token);
   return {
     token,
@@ -53,17 +53,17 @@ function createLine(token) {
     transport: '',
     pod: '',
     socketId: '',
-    lastBreak: '',
+    lastDisconnect: '',
     refusal: '',
   };
 }
 
-function followManager(manager, line, { changed, log }) {
+function watchManager(manager, line, { changed, log }) {
   manager.on('open', () => {
     line.transport = manager.engine.transport.name;
     manager.engine.on('upgrade', (transport) => {
       line.transport = transport.name;
-      log('line', `upgrade to ${transport.name}`);
+      log('connection', `upgrade to ${transport.name}`);
       changed();
     });
     changed();
@@ -74,26 +74,26 @@ function followManager(manager, line, { changed, log }) {
   });
 }
 
-function followSocket(socket, line, { changed, connected, broken, refused, log }) {
+function watchSocket(socket, line, { changed, connected, disconnected, refused, log }) {
   socket.on('connect', () => {
     const first = line.connects === 0;
     Object.assign(line, { state: 'connected', attempt: 0, refusal: '', socketId: socket.id });
     line.connects += 1;
     line.recovered = first ? undefined : socket.recovered === true;
-    log('line', 'connect');
+    log('connection', 'connect');
     connected();
   });
   socket.on('disconnect', (reason) => {
     line.state = socket.active ? 'reconnecting' : 'offline';
-    line.lastBreak = reason;
-    log('line', `disconnect, ${reason}`);
-    broken();
+    line.lastDisconnect = reason;
+    log('connection', `disconnect: ${reason}`);
+    disconnected();
   });
   socket.on('connect_error', (error) => {
     if (error.data?.code) {
       line.state = 'refused';
       line.refusal = error.message;
-      log('line', `refused, ${error.data.code}`);
+      log('connection', `refused: ${error.data.code}`);
       refused(error.message, error.data.code);
     } else {
       line.state = socket.active

@@ -1,4 +1,4 @@
-// Delivers messages at most once each: shown at once, and tried again under the same id.
+// Sends messages: shown at once, and retried with the same id, so that none is delivered twice.
 
 export function compose(room, text) {
   const delivery = { id: crypto.randomUUID(), sentId: '', text, at: Date.now(), state: 'waiting' };

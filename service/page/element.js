@@ -14,7 +14,7 @@ export function element(name, attributes = {}, ...children) {
   return node;
 }
 
-// Writes only what differs, so that live regions speak and animations start only on a change.
+// Writes only changes, so that live regions and animations react to changes only.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

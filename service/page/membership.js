@@ -1,7 +1,6 @@
-// Joins and leaves rooms, and brings them up to date after a break that could not be recovered.
-
+// Joins and leaves rooms, and updates them after a reconnect without recovery.
 import { deliverWaiting } from './delivery.js';
-import { beginJoin, createRoom, markReturn, mergeHistory, prependHistory } from './rooms.js';
+import { beginJoin, createRoom, markReconnect, mergeHistory, prependHistory } from './rooms.js';
 
 export const pageMessagesMax = 30;
 
@@ -9,7 +8,7 @@ export async function join(session, roomId) {
   const { connection, rooms, changed } = session;
   const known = rooms.get(roomId);
   const room = known ?? createRoom(roomId);
-  // The room listens before the answer comes: messages may overtake it.
+  // Add the room before the answer: messages may arrive first.
   rooms.set(roomId, room);
   beginJoin(room);
   const answer = await connection.request('join_room', roomId);
@@ -36,8 +35,8 @@ export async function leave({ connection, rooms, changed }, roomId) {
   return answer;
 }
 
-// A recovered session is still in its rooms and has been sent what it missed; any other joins anew.
-export async function comeBack(session) {
+// A recovered session is still in its rooms and has received what it missed; any other joins again.
+export async function restoreRooms(session) {
   const { recovered, connects } = session.connection.line;
   const at = Date.now();
   await Promise.all(
@@ -45,9 +44,9 @@ export async function comeBack(session) {
       if (!recovered) room.joined = false;
       if (room.joined) deliverWaiting(session.connection, room, session.changed);
       else await join(session, room.id);
-      const sameLine = session.connection.line.connects === connects;
-      if (sameLine && session.connection.line.state === 'connected') {
-        markReturn(room, at, recovered === true);
+      const sameConnection = session.connection.line.connects === connects;
+      if (sameConnection && session.connection.line.state === 'connected') {
+        markReconnect(room, at, recovered === true);
       }
     }),
   );

@@ -1,4 +1,4 @@
-// Wires the page: a token opens a session, a session is shown by the views.
+// Connects the parts of the page: a token opens a session, and views show the session.
 import { byId, setText } from './element.js';
 import * as session from './session.js';
 import * as tab from './token.js';
@@ -23,7 +23,7 @@ function start() {
     if (!document.hidden && page.session) session.readActive(page.session);
   });
   setInterval(() => {
-    showLine(page, views);
+    showConnection(page, views);
     if (page.session) views.fleet(page.session);
   }, tickMs);
   for (const button of document.querySelectorAll('.tabs button')) {
@@ -34,7 +34,7 @@ function start() {
   begin(page);
 }
 
-// A token in the address wins over the one this tab kept.
+// A token in the URL takes precedence over the one that this tab stored.
 async function begin(page) {
   const { token, rooms } = tab.takeFragment(location, history);
   page.firstRooms = rooms;
@@ -53,7 +53,7 @@ async function readTokens() {
     const response = await fetch('/page.json');
     return (await response.json()).tokens;
   } catch {
-    return []; // a token can be pasted all the same
+    return []; // pasting a token still works
   }
 }
 
@@ -132,7 +132,7 @@ function createViews(page) {
   };
 }
 
-// Many events can change a session in one turn; it is drawn once after them.
+// Renders once per batch of changes.
 function changed(page) {
   if (page.drawing) return;
   page.drawing = true;
@@ -153,7 +153,7 @@ function show(page, views) {
   }
   views.rooms(shown);
   views.thread(shown);
-  showLine(page, views);
+  showConnection(page, views);
   views.announce(shown);
   views.notices(shown);
   const rooms = [...shown.rooms.values()];
@@ -163,7 +163,7 @@ function show(page, views) {
   tab.keepRooms(rooms.map((room) => room.id));
 }
 
-function showLine({ session: shown, tokens }, views) {
+function showConnection({ session: shown, tokens }, views) {
   if (!shown || shown.connection.line.connects === 0) return;
   const { userId } = shown.connection.line;
   const canRenew = tokens.some((each) => each.userId === userId);
@@ -177,7 +177,7 @@ async function renew(page) {
   if (!fresh) return;
   const answer = await connection.renew(fresh.token);
   if (answer.ok) tab.keepToken(fresh.token);
-  else session.notice(page.session, 'The token was not renewed', answer.error.message);
+  else session.notice(page.session, 'Could not renew the token', answer.error.message);
 }
 
 function openPane(pane) {

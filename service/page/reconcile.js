@@ -1,4 +1,4 @@
-// Brings a list element in line with its entries, keeping the nodes whose key stays.
+// Updates a list element to match its entries and keeps the nodes whose keys remain.
 
 export function reconcile(list, entries, { create, update }) {
   const nodes = new Map([...list.children].map((node) => [node.dataset.key, node]));

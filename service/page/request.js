@@ -1,9 +1,9 @@
-// Sends one request over a socket and always comes back with an answer.
+// Sends one request over a socket and always resolves to an answer.
 
 export const answerMsMax = 5000;
 
-// A packet is never left to the client's own buffer: that would be sent on the next connect,
-// before the rooms are joined again.
+// Never uses the client's send buffer: it is flushed on the next connect, before the rooms are
+// joined again.
 export async function request(socket, event, payload) {
   if (!socket.connected) return notConnected;
   try {
@@ -14,7 +14,7 @@ export async function request(socket, event, payload) {
   }
 }
 
-const notConnected = refuse('not_connected', 'The line is down');
+const notConnected = refuse('not_connected', 'Not connected');
 const noAnswer = refuse('no_answer', 'The server did not answer in time');
 
 function refuse(code, message) {

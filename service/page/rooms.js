@@ -1,4 +1,5 @@
-// What one tab knows of a room: its messages in the server's order, once each, and its members.
+// The state of a room in this tab: its messages in the server's order, without duplicates, and its
+// members.
 
 export const roomPattern = /^[\w.:@-]{1,128}$/;
 
@@ -16,7 +17,7 @@ export function createRoom(id) {
     more: false,
     loading: false,
     arrivedFrom: 0,
-    broken: undefined,
+    disconnected: undefined,
   };
 }
 
@@ -28,13 +29,13 @@ export function addMessage(room, message) {
   return true;
 }
 
-// Messages that arrive while a join is on its way may be newer than the history it answers with.
+// Messages that arrive during a join may be newer than the history in its answer.
 export function beginJoin(room) {
   room.arrivedFrom = room.messages.length;
 }
 
-// The server's page is the truth for its span; what is older stays only when the two overlap,
-// because a hole in the middle could not be seen.
+// The server's page replaces its range. Older messages stay only if the two overlap: otherwise a
+// gap would be invisible.
 export function mergeHistory(room, page) {
   if (page.length === 0) return;
   const ids = new Set(page.map((message) => message.id));
@@ -56,38 +57,38 @@ export function prependHistory(room, page, more) {
   room.more = more && older.length > 0;
 }
 
-// An outgoing message leaves its place at the end once the server's order has one for it.
+// Removes outgoing messages that have arrived in the server's order.
 export function settle(room) {
   const known = new Set(room.messages.map((message) => message.id));
   room.outgoing = room.outgoing.filter(({ id, sentId }) => !known.has(id) && !known.has(sentId));
 }
 
-export function markBreak(room, at) {
-  if (room.broken) return;
+export function markDisconnect(room, at) {
+  if (room.disconnected) return;
   const afterId = room.messages.at(-1)?.id ?? '';
-  room.broken = { at, afterId };
-  room.marks.push({ kind: 'broken', at, afterId });
+  room.disconnected = { at, afterId };
+  room.marks.push({ kind: 'disconnected', at, afterId });
 }
 
-// A break that cost nothing needs one line in the conversation; otherwise two frame what came late.
-export function markReturn(room, at, recovered) {
-  if (!room.broken) return;
-  const { at: brokenAt, afterId } = room.broken;
+// Without missed messages one line is enough; otherwise two lines enclose the late messages.
+export function markReconnect(room, at, recovered) {
+  if (!room.disconnected) return;
+  const { at: disconnectedAt, afterId } = room.disconnected;
   const caughtUp = room.messages.length - 1 - indexOf(room, afterId);
   const last = room.messages.at(-1)?.id ?? '';
   if (caughtUp === 0) room.marks.pop();
   room.marks.push({
-    kind: 'returned',
+    kind: 'reconnected',
     at,
-    awayMs: at - brokenAt,
+    durationMs: at - disconnectedAt,
     afterId: last,
     recovered,
     caughtUp,
   });
-  room.broken = undefined;
+  room.disconnected = undefined;
 }
 
-// Everything the conversation shows, in order: days, messages, breaks, and what is being sent.
+// Everything that the conversation shows, in order: days, messages, disconnects, outgoing messages.
 export function timeline(room) {
   const entries = marksAfter(room, '');
   let previous;

@@ -1,8 +1,8 @@
-// One signed-in tab: what the server sends goes into its rooms, what the user does goes out.
+// The session of a signed-in tab: applies server events to its rooms and sends the user's actions.
 import { openConnection } from './connection.js';
 import { compose, deliver, discard } from './delivery.js';
-import { comeBack, earlier, join, leave } from './membership.js';
-import { addMessage, createRoom, markBreak } from './rooms.js';
+import { earlier, join, leave, restoreRooms } from './membership.js';
+import { addMessage, createRoom, markDisconnect } from './rooms.js';
 
 const typingMsMax = 4000;
 const eventsMax = 50;
@@ -25,12 +25,12 @@ export function openSession(token, firstRooms, page) {
     log: (direction, name) => logEvent(session, direction, name),
     connected: () => {
       if (session.connection.line.connects === 1) page.opened();
-      comeBack(session);
+      restoreRooms(session);
       page.changed();
     },
-    broken: () => {
+    disconnected: () => {
       for (const room of session.rooms.values()) {
-        markBreak(room, Date.now());
+        markDisconnect(room, Date.now());
         room.typing.clear();
       }
       page.changed();
@@ -77,10 +77,10 @@ export function send(session, text) {
   deliver(session.connection, room, compose(room, text), session.changed);
 }
 
-// Only while it can be heard: what is buffered until the next connect would come too late.
+// Only while connected: after a reconnect it would be too late.
 export function typing(session) {
-  const { line, typing: tell } = session.connection;
-  if (line.state === 'connected' && activeRoom(session)?.joined) tell(session.activeId);
+  const { line, typing: send } = session.connection;
+  if (line.state === 'connected' && activeRoom(session)?.joined) send(session.activeId);
 }
 
 export function retry(session, id) {
@@ -140,7 +140,7 @@ function handlers(session) {
   };
 }
 
-// A typing sign has no end of its own; it lasts a little longer than the sender's interval.
+// There is no event for the end of typing: the indicator lasts longer than the sender's interval.
 function showTyping(session, room, userId) {
   const until = Date.now() + typingMsMax;
   room.typing.set(userId, until);

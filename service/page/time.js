@@ -1,4 +1,4 @@
-// Writes moments and durations the way they are read in a conversation.
+// Formats times and durations for a conversation.
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const exactClock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });

@@ -1,4 +1,4 @@
-// Reads a token from the address or from this tab, and decodes it for display only.
+// Reads a token from the URL or from this tab's storage, and decodes it for display only.
 
 const tokenKey = 'mooring.token';
 const roomsKey = 'mooring.rooms';
@@ -14,7 +14,7 @@ export function decodeToken(token) {
   }
 }
 
-// The fragment never reaches a server; it is removed so that it is not copied with the address.
+// The fragment never reaches a server. It is removed so that it is not copied with the URL.
 export function takeFragment(location, history) {
   const values = new URLSearchParams(location.hash.slice(1));
   if (values.has('token')) history.replaceState(null, '', location.pathname + location.search);

@@ -1,4 +1,4 @@
-// What an admin alone sees: a form that announces something to every client.
+// For admins only: a form that sends an announcement to every client.
 import { byId, setText } from './element.js';
 
 export function createAnnounceView({ announce }) {

@@ -1,4 +1,4 @@
-// The place to write: Enter sends, and others see that someone is typing.
+// The message input: Enter sends, and others see who is typing.
 import { byId } from './element.js';
 
 const typingMsMin = 2000;

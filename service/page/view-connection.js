@@ -1,4 +1,4 @@
-// The connection panel: the state of the line, what the last break cost, and ways to break it.
+// The connection panel: the state of the connection, and buttons to break and restore it.
 import { byId, element, setText } from './element.js';
 import { reconcile } from './reconcile.js';
 import { duration, fullTime } from './time.js';
@@ -44,7 +44,7 @@ function showFacts(line) {
     ['Transport', connected ? line.transport : 'none'],
     ['Recovered', line.recovered === undefined ? 'not needed yet' : line.recovered ? 'yes' : 'no'],
     ['Reconnects', String(Math.max(line.connects - 1, 0))],
-    ['Last break', line.lastBreak || 'none'],
+    ['Last disconnect', line.lastDisconnect || 'none'],
     ['Socket', connected ? line.socketId : 'none'],
     ['Token', expiryText(line.expiresAt), line.expiresAt && fullTime(line.expiresAt)],
   ].map(([key, value, title]) => ({ key, value, title: title ?? value }));
@@ -66,11 +66,11 @@ function expiryText(expiresAt) {
 }
 
 function showAlert(line) {
-  const waits = 'What you write now is sent when the line is back.';
+  const waits = 'Messages you write now are sent after the reconnect.';
   const texts = {
     reconnecting: `Reconnecting. ${waits}`,
     connecting: line.connects === 0 ? '' : `Connecting. ${waits}`,
-    offline: `Disconnected. ${waits}`,
+    offline: 'Disconnected. Messages you write now are sent after you connect again.',
     refused: `The server refused this token: ${line.refusal}.`,
   };
   const text = texts[line.state] ?? '';

@@ -1,4 +1,4 @@
-// One entry of a conversation: a day, a message, a message on its way, or a break of the line.
+// One entry of a conversation: a day, a message, an outgoing message, or a disconnect.
 import { dressAvatar } from './avatar.js';
 import { element, setText } from './element.js';
 import { clockTime, dayName, duration, exactTime, fullTime } from './time.js';
@@ -72,19 +72,19 @@ function fill(node, { userId, text, at, own, state, reason, follows }) {
 
 function deliveryText(state, reason) {
   if (state === 'failed') return `Not sent: ${reason}`;
-  if (state === 'waiting') return 'Waits for the line';
+  if (state === 'waiting') return 'Waiting for the connection';
   return state === 'sending' ? 'Sending' : '';
 }
 
-function markText({ kind, at, awayMs, recovered, caughtUp }) {
-  if (kind === 'broken') return `Line broken at ${exactTime(at)}`;
-  const away = `away ${duration(awayMs)}`;
+function markText({ kind, at, durationMs, recovered, caughtUp }) {
+  if (kind === 'disconnected') return `Disconnected at ${exactTime(at)}`;
+  const reconnected = `Reconnected after ${duration(durationMs)}`;
   if (caughtUp === 0) {
-    const outcome = recovered ? 'recovered, nothing missed' : 'joined again, nothing new';
-    return `Line back, ${away}, ${outcome}`;
+    const outcome = recovered ? 'recovered, nothing missed' : 'joined again, no new messages';
+    return `${reconnected}, ${outcome}`;
   }
   const messages = caughtUp === 1 ? '1 message' : `${caughtUp} messages`;
   return recovered
-    ? `Line back, ${away}, recovered with ${messages}`
-    : `Line back, ${away}, history fetched again`;
+    ? `${reconnected}, recovered with ${messages}`
+    : `${reconnected}, history fetched again`;
 }

@@ -1,4 +1,4 @@
-// What an admin alone sees: the pods, as they come and go in a roll-out.
+// For admins only: the pods, live during a rollout.
 import { byId, element, setText } from './element.js';
 import { reconcile } from './reconcile.js';
 
@@ -13,7 +13,7 @@ export function createFleetView({ pods }) {
     asking = true;
     const answer = await pods();
     asking = false;
-    if (!answer.ok) return; // another application may have no such event
+    if (!answer.ok) return; // another application may not have this event
     fleet.hidden = false;
     show(answer.pods, line.pod);
   };
@@ -23,7 +23,7 @@ function show(pods, own) {
   const newest = Math.max(...pods.map(({ generation = 0 }) => generation));
   const rows = pods.map((pod) => ({
     key: pod.pod,
-    name: pod.pod === own ? `${pod.pod} (this tab's)` : pod.pod,
+    name: pod.pod === own ? `${pod.pod} (this tab)` : pod.pod,
     text: [`${pod.connections} connections`, ...stateOf(pod, newest)].join(', '),
   }));
   reconcile(byId('pods'), rows, {

@@ -1,10 +1,10 @@
-// What the server tells everyone or this user: announcements as banners, the rest as notices.
+// Announcements as banners, notifications and errors as notices, and the event log.
 import { byId, element } from './element.js';
 import { reconcile } from './reconcile.js';
 import { clockTime, exactTime } from './time.js';
 
-const arrows = { in: '←', out: '→', line: '·' };
-const directions = { in: 'received', out: 'sent', line: 'connection' };
+const arrows = { in: '←', out: '→', connection: '·' };
+const directions = { in: 'received', out: 'sent', connection: 'connection' };
 
 export function createNoticesView({ dismiss }) {
   return ({ announcements, notices, log }) => {

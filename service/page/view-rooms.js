@@ -1,11 +1,11 @@
-// The rail: which rooms are joined, what is unread in them, and who is in the open one.
+// The sidebar: joined rooms, unread counts, and the members of the active room.
 import { dressAvatar } from './avatar.js';
 import { byId, element, setText } from './element.js';
 import { reconcile } from './reconcile.js';
 import { roomPattern } from './rooms.js';
 import { activeRoom } from './session.js';
 
-const nameRule = 'A room name has 1 to 128 letters, digits or _ - . : @';
+const nameRule = 'A room name has 1 to 128 characters: letters, digits and _ - . : @';
 
 export function createRoomsView({ join, open, signOut }) {
   byId('sign-out').addEventListener('click', signOut);

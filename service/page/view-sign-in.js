@@ -1,4 +1,4 @@
-// The sign-in page: ready-made tokens of a development server, or one that is pasted.
+// The sign-in page: ready-made tokens of a development server, or a pasted token.
 import { dressAvatar } from './avatar.js';
 import { byId, element, setText } from './element.js';
 

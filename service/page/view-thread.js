@@ -1,4 +1,4 @@
-// The conversation of the open room: messages, breaks of the line, and a place to write.
+// The conversation of the active room.
 import { byId, setText } from './element.js';
 import { reconcile } from './reconcile.js';
 import { timeline } from './rooms.js';
@@ -9,7 +9,7 @@ const nearPx = 80;
 
 export function createThreadView(actions) {
   const thread = byId('thread');
-  // Not every browser lets the keyboard into a scrolling region by itself.
+  // Not every browser makes a scrollable region focusable by itself.
   thread.tabIndex = 0;
   const place = { roomId: '', firstId: '', atEnd: true };
   byId('leave').addEventListener('click', actions.leave);
@@ -20,7 +20,7 @@ export function createThreadView(actions) {
     if (place.atEnd) byId('latest').hidden = true;
     if (thread.scrollTop === 0 && !place.atEnd) actions.loadEarlier();
   });
-  // The end stays in sight when the place to write grows or a keyboard comes up.
+  // Keeps the end visible when the input grows or a keyboard appears.
   new ResizeObserver(() => place.atEnd && scrollToEnd(thread)).observe(thread);
   return (session) => {
     const room = activeRoom(session);
@@ -40,7 +40,8 @@ function showHeader(room, line) {
   byId('message').placeholder = room ? `Message to ${room.id}` : '';
   byId('leave').hidden = room === undefined;
   if (!room) return setText(byId('room-summary'), '');
-  const count = room.members.size === 1 ? 'Only you here' : `${room.members.size} people here`;
+  const count =
+    room.members.size === 1 ? 'Only you are here' : `${room.members.size} people are here`;
   const joining = line.state === 'connected' ? 'Joining' : 'Not joined yet';
   setText(byId('room-summary'), room.joined ? count : room.refusal || joining);
 }
@@ -52,7 +53,7 @@ function showMessages(room, session, thread, place, actions) {
   const heightBefore = thread.scrollHeight;
   const lastBefore = list.lastElementChild;
   const prepended = !changedRoom && place.firstId !== '' && firstId !== place.firstId;
-  // A live region that is busy stays silent: a page of history is not news.
+  // Screen readers must not read out a page of history: a busy live region is silent.
   byId('log').setAttribute('aria-busy', String(changedRoom || prepended));
   const ownId = session.connection.line.userId;
   reconcile(list, timeline(room), {
@@ -73,7 +74,8 @@ function showBeginning(room) {
   byId('earlier').hidden = !room.more;
   byId('earlier').toggleAttribute('aria-busy', room.loading);
   setText(byId('earlier'), room.loading ? 'Loading' : 'Earlier messages');
-  const beginning = room.messages.length > 0 ? 'The kept history begins here.' : 'No messages yet.';
+  const beginning =
+    room.messages.length > 0 ? 'The stored history begins here.' : 'No messages yet.';
   setText(byId('thread-beginning'), room.more || !room.joined ? '' : beginning);
 }
 

@@ -1,4 +1,4 @@
-// The test page in a real browser, against the real service: what a visitor does and sees.
+// The test page in a real browser, against the real service.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -49,7 +49,7 @@ test('two tabs in a room see who is there, who is typing and what is written', a
   await expect.poll(() => members.allTextContents()).toEqual(['alice', 'bob']);
 });
 
-test('messages in a room that is not open are counted until it is opened', async () => {
+test('messages in an inactive room are counted as unread until it is opened', async () => {
   const [alice, bob] = await meet('quiet');
   await join(alice, 'busy');
   for (const text of ['one', 'two']) await say(bob, text);
@@ -63,7 +63,7 @@ test('a tab whose connection is cut gets what it missed, once and in order', asy
   await say(alice, 'before');
   await bob.getByText('before').waitFor();
   await alice.route('**/socket.io/?*', (route) => route.abort());
-  await alice.getByRole('button', { name: 'Cut the transport' }).click();
+  await alice.getByRole('button', { name: 'Close the transport' }).click();
   await alice
     .getByText(/^Reconnecting\./)
     .first()
@@ -71,7 +71,7 @@ test('a tab whose connection is cut gets what it missed, once and in order', asy
   for (const text of ['first', 'second', 'third']) await say(bob, text);
   await expect.poll(() => delivered(bob)).toHaveLength(4);
   await say(alice, 'written meanwhile');
-  await alice.getByText('Waits for the line').waitFor();
+  await alice.getByText('Waiting for the connection').waitFor();
   await alice.unroute('**/socket.io/?*');
   await alice.getByText('recovered with 3 messages').waitFor();
   const all = ['before', 'first', 'second', 'third', 'written meanwhile'];
@@ -79,7 +79,7 @@ test('a tab whose connection is cut gets what it missed, once and in order', asy
   await alice.locator('[data-key=Recovered]', { hasText: 'yes' }).waitFor();
 });
 
-test('a tab that disconnected by choice joins again and fetches the history', async () => {
+test('a tab that disconnects on purpose joins again and fetches the history', async () => {
   const [alice, bob] = await meet('ashore');
   await alice.getByRole('button', { name: 'Disconnect' }).click();
   await say(bob, 'while you were out');
@@ -89,7 +89,7 @@ test('a tab that disconnected by choice joins again and fetches the history', as
   await alice.locator('[data-key=Recovered]', { hasText: 'no' }).waitFor();
 });
 
-test('an admin sees the pods and announces to all, a notification reaches its user', async () => {
+test('an admin sees the pods and announces to all; a notification reaches its user', async () => {
   const [[alice, bob], admin] = await Promise.all([meet('square'), signIn('admin')]);
   expect(await alice.getByLabel('Announcement to everyone').isVisible()).toBe(false);
   await admin.getByLabel('Announcement to everyone').fill('High tide at noon');
@@ -124,7 +124,7 @@ test('the keyboard alone signs in, joins and sends', async () => {
   await expect.poll(() => delivered(tab)).toEqual(['Look, no mouse']);
 });
 
-test('a token in the address signs in and leaves the address; the tab keeps it', async () => {
+test('a token in the URL signs in, is removed from the URL, and is stored in the tab', async () => {
   const tab = await openTab();
   const ready = 'fetch("/page.json").then((answer) => answer.json())';
   const token = await tab.evaluate(`${ready}.then(({ tokens }) => tokens[0].token)`);
@@ -135,7 +135,7 @@ test('a token in the address signs in and leaves the address; the tab keeps it',
   await tab.getByRole('heading', { name: 'from-address' }).waitFor();
 });
 
-test('a token that is refused is refused in words, and another can be tried', async () => {
+test('a refused token shows the reason, and another can be tried', async () => {
   const tab = await openTab();
   await tab.getByLabel('Paste a token').fill('not a token');
   await tab.keyboard.press('Enter');
@@ -161,7 +161,7 @@ async function openTab(): Promise<Page> {
   page.setDefaultTimeout(10_000);
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => {
-    const polled = message.location().url.includes('/socket.io/'); // cut, or closed when refused
+    const polled = message.location().url.includes('/socket.io/'); // closed on purpose, or refused
     if (message.type() === 'error' && !polled) problems.push(message.text());
   });
   await page.goto(origin);
