@@ -1,18 +1,18 @@
-// What every alert says of itself.
+// The shape of an alert, and the name of its runbook.
 
 export interface Alert {
   name: string;
-  /** `critical` wakes somebody up: users notice it now. `warning` can wait for the morning. */
+  /** `critical` pages someone: users notice it now. `warning` can wait until morning. */
   severity: 'critical' | 'warning';
   expr: string;
-  /** How long it must hold. */
+  /** How long the expression must be true. */
   for: string;
   summary: string;
-  /** With Prometheus's templates; it says what users notice, too. */
+  /** What happened and what users notice, as a Prometheus template. */
   description: string;
 }
 
-/** The page in docs/operations/runbooks for an alert. */
+/** The alert's page in docs/operations/runbooks. */
 export const runbookOf = ({ name }: Pick<Alert, 'name'>) =>
   `${name
     .replace(/^Mooring/, '')

@@ -1,4 +1,3 @@
-// All alerts.
 import type { Alert } from './alert.ts';
 import { clientAlerts } from './alerts/clients.ts';
 import { redisAlerts } from './alerts/redis.ts';

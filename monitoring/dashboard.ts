@@ -1,28 +1,28 @@
-// What a dashboard is, before it is Grafana's: the renderer and the checks read this as well.
+// A dashboard, independent of Grafana: the renderer and the tests read it too.
 
 export type Unit = 'short' | 's' | 'bytes' | 'percentunit' | 'ops' | 'none';
 
 export interface Query {
-  /** PromQL, with Grafana's variables in it. */
+  /** PromQL with Grafana variables. */
   expr: string;
-  /** Grafana's form: `{{label}}`. */
+  /** In Grafana's format: `{{label}}`. */
   legend: string;
 }
 
 export interface Panel {
   title: string;
-  /** What is seen, and what is good. */
+  /** What the panel shows, and what is good. */
   description: string;
   kind: 'lines' | 'stacked' | 'number';
   unit: Unit;
   queries: Query[];
-  /** The alert that watches it: its runbook is linked. */
+  /** The alert that monitors it; the panel links to its runbook. */
   alert?: string;
-  /** Of the 24 columns; eight if not given. */
+  /** In columns of 24; default: 8. */
   width?: number;
-  /** Numbers turn orange and red at these; red alone with one. */
+  /** Where a number turns orange and red; a single threshold is red. */
   thresholds?: number[];
-  /** Why it is right that nothing was counted, or there was nothing to measure. */
+  /** Why the panel may have no data. */
   empty?: string;
 }
 

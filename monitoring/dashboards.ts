@@ -1,4 +1,3 @@
-// All dashboards.
 import type { Dashboard } from './dashboard.ts';
 import { overview } from './dashboards/overview.ts';
 import { redisPath } from './dashboards/redis-path.ts';

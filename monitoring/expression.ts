@@ -1,18 +1,18 @@
-// PromQL that several alerts and panels share. One install is a namespace and a job: every way of
-// scraping sets the job, and where there is no namespace the label is just not there.
+// PromQL that alerts and panels share. An install is identified by namespace and job: every scrape
+// configuration sets the job; outside of Kubernetes the namespace label is absent.
 import { refusalCodes, refusals } from '../service/protocol/refusals.ts';
 import { recoveryResults } from '../service/telemetry/definitions.ts';
 
 export const install = 'namespace, job';
 
-/** Adds up over the replicas of each install. */
+/** The sum over the replicas of each install. */
 export const sum = (expression: string) => `sum by (${install}) (${expression})`;
 
 /**
- * How much a counter rose in a window, with what a replica that started in it counted before its
- * first scrape: `increase` sees only what comes after, and in a roll-out that is too late.
- * @param selector of a counter
- * @param minutes of the window
+ * The increase of a counter in a window, including what a replica that started within it counted
+ * before its first scrape: `increase` misses that, which matters during a rollout.
+ * @param selector the counter
+ * @param minutes the length of the window
  */
 export function rise(selector: string, minutes: number): string {
   const window = `[${minutes}m]`;
@@ -43,17 +43,17 @@ const results = Object.entries(recoveryResults).filter(([, { byClient }]) => !by
 export const judgedResults = results.map(([result]) => result).join('|');
 export const lostResults = results.flatMap(([result, { lost }]) => (lost ? result : [])).join('|');
 
-const chosen = 'namespace=~"$namespace",job=~"$job"';
+const selected = 'namespace=~"$namespace",job=~"$job"';
 
-/** A metric of the installs that are chosen on the dashboard. */
+/** A metric of the installs that are selected on the dashboard. */
 export const shown = (metric: string, matchers = '') =>
-  `${metric}{${chosen}${matchers && `,${matchers}`}}`;
+  `${metric}{${selected}${matchers && `,${matchers}`}}`;
 
-/** Per second, over a window that fits the zoom. */
+/** The rate per second, over a window that depends on the zoom. */
 export const perSecond = (metric: string, matchers = '') =>
   `rate(${shown(metric, matchers)}[$__rate_interval])`;
 
-/** By a label of `mooring_info`: `replica`, `revision` or `version`. */
+/** Grouped by a label of `mooring_info`: `replica`, `revision` or `version`. */
 export const byInfo = (label: string, expression: string) =>
   `sum by (${label}) (${expression} * on (namespace, job, instance) group_left (${label}) ` +
   `${shown('mooring_info')})`;

@@ -1,4 +1,4 @@
-// What is generated from the sources in this folder: file by file, as it should be.
+// The files that are generated from this folder.
 import { dashboards } from './dashboards.ts';
 import { toGrafana } from './grafana.ts';
 import { ruleFile } from './rules.ts';
@@ -7,8 +7,8 @@ import { runbooksDashboard } from './runbooks.ts';
 const chart = 'charts/mooring';
 
 /**
- * Path to content.
- * @param published where the pages of docs/operations/runbooks can be read; else the path here
+ * Maps each path to its content.
+ * @param published URL of the published runbooks; default: their path in the repository
  */
 export function generated(published?: string): Map<string, string> {
   const { uid, content } = runbooksDashboard();

@@ -1,5 +1,5 @@
-// Dashboards as Grafana takes them. The SDK gives panels neither ids nor places that wrap: both
-// are given here.
+// Converts dashboards to Grafana JSON. The SDK assigns neither panel ids nor positions that wrap:
+// both are assigned here.
 import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as grafana from '@grafana/grafana-foundation-sdk/dashboard';
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus';
@@ -12,7 +12,7 @@ import { linkTo } from './runbooks.ts';
 const datasource = { type: 'prometheus', uid: '$datasource' };
 const tag = 'mooring';
 
-/** The JSON that is imported, or loaded from a ConfigMap. */
+/** JSON for an import, or for a ConfigMap. */
 export function toGrafana({ uid, title, description, rows }: Dashboard): string {
   const builder = new grafana.DashboardBuilder(title)
     .uid(uid)
@@ -38,7 +38,7 @@ export function toGrafana({ uid, title, description, rows }: Dashboard): string 
   return `${JSON.stringify(builder.build(), withoutMenus, 2)}\n`;
 }
 
-/** The SDK's default hides links in a menu. */
+/** The SDK's default would hide the links in a menu. */
 const withoutMenus = (key: string, value: unknown) =>
   key === 'placement' && value === 'inControlsMenu' ? undefined : value;
 
@@ -114,7 +114,7 @@ function variables() {
       .sort(grafana.VariableSort.AlphabeticalAsc)
       .multi(true)
       .includeAll(true)
-      .allValue('.*') // also where the label is not there
+      .allValue('.*') // also matches series without the label
       .current({ selected: true, text: 'All', value: '$__all' }),
   );
   return [source.type('prometheus'), ...labels];

@@ -1,4 +1,4 @@
-// Where panels stand, in Grafana's grid of 24 columns: from left to right, then the next line.
+// Places panels on Grafana's grid of 24 columns, from left to right, line by line.
 import type { Panel, Row } from './dashboard.ts';
 
 const columns = 24;
@@ -34,7 +34,7 @@ export function placesOf(rows: Row[]): { rows: number[]; panels: Map<Panel, Plac
   return { rows: tops, panels };
 }
 
-/** Three in a line; four are a line, and the last two of five share one. */
+/** Three panels per line; four share a line, and so do the last two of five. */
 function widthOf(count: number, position: number): number {
   if (count === 4) return columns / 4;
   return count % 3 === 2 && position >= count - 2 ? columns / 2 : columns / 3;

@@ -1,4 +1,4 @@
-// What a Prometheus answers.
+// A client of the Prometheus HTTP API.
 
 export interface Sample {
   labels: Record<string, string>;
@@ -25,7 +25,7 @@ interface RawSeries {
 
 export type Prometheus = ReturnType<typeof openPrometheus>;
 
-/** @param url of its API; both functions throw what it complains about */
+/** @param url the base URL; both functions throw errors of Prometheus */
 export function openPrometheus(url: string) {
   const ask = async (path: string, parameters: Record<string, string>) => {
     const body = new URLSearchParams(parameters);
@@ -54,7 +54,7 @@ export function openPrometheus(url: string) {
   };
 }
 
-/** An expression of a panel with Grafana's variables filled in: everything that is there. */
+/** Replaces the Grafana variables of an expression, by default selecting every install. */
 export const filled = (expr: string, rateInterval: string, namespace = '.*') =>
   expr
     .replaceAll('$__rate_interval', rateInterval)

@@ -1,4 +1,4 @@
-// Recording rules: what alerts ask for over and over, and a history that outlives single replicas.
+// Recording rules: expressions that alerts share, and history that outlives replicas.
 import { judgedResults, lostResults, quantile, sum, tokenCodes } from './expression.ts';
 
 export interface Recording {
@@ -30,7 +30,7 @@ export const recordings: Recording[] = [
   { record: 'job:mooring_recoveries_lost:ratio_rate15m', expr: `${lost} / ${attempts}` },
 ];
 
-/** An expression as it is where the recording rules are not loaded. */
+/** Expands an expression for a Prometheus without the recording rules. */
 export const withoutRecordings = (expression: string) =>
   recordings.reduce(
     (text, { record, expr }) =>

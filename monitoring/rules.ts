@@ -1,14 +1,14 @@
-// The rule file: Prometheus loads it as it is, and the chart's PrometheusRule has the same groups.
+// The rule file for Prometheus; the chart's PrometheusRule contains the same groups.
 import { stringify } from 'yaml';
 import { type Alert, runbookOf } from './alert.ts';
 import { alerts } from './alerts.ts';
 import { recordings } from './recordings.ts';
 import { firstLook } from './runbooks.ts';
 
-/** Where the pages are in this repository; the chart's `monitoring.runbooks` replaces it. */
+/** The runbooks in this repository; the chart replaces the path by `monitoring.runbooks`. */
 export const runbooks = 'docs/operations/runbooks';
 
-/** @param published where the pages of docs/operations/runbooks can be read */
+/** @param published URL of the published runbooks */
 export function ruleFile(published = runbooks): string {
   const groups = [
     { name: 'mooring.recordings', rules: recordings },

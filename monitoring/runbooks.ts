@@ -1,4 +1,4 @@
-// The runbooks in docs/operations, as Grafana and the alerts show them to whoever is on call.
+// The runbooks, as a Grafana dashboard and as the annotation `first_look` of each alert.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as grafana from '@grafana/grafana-foundation-sdk/dashboard';
@@ -10,24 +10,26 @@ const uid = 'mooring-runbooks';
 const folder = join(import.meta.dirname, '../docs/operations/runbooks');
 const [width, height] = [12, 16];
 
-/** What to look at first, as the page of the alert says it. */
+/** The section "First look" of the alert's runbook. */
 export function firstLook(name: string): string {
   const [, section] = /^## First look\n+(.*?)\n+## /ms.exec(pageOf(name)) ?? [];
-  if (!section) throw new Error(`${runbookOf({ name })} does not say what to look at first`);
+  if (!section) throw new Error(`${runbookOf({ name })} has no section "First look"`);
   return section;
 }
 
 const pageOf = (name: string) => readFileSync(join(folder, runbookOf({ name })), 'utf8');
 
-/** Where panels link: the page as a panel that fills the window, in the same Grafana. */
+/** A link to the runbook in the same Grafana, as a full-window panel. */
 export const linkTo = (name: string) =>
   `/d/${uid}?viewPanel=${alerts.findIndex((alert) => alert.name === name) + 1}`;
 
-/** All pages as a dashboard, so that they are there where the others are. */
+/** All runbooks as one dashboard, so that they are available in Grafana. */
 export function runbooksDashboard(): { uid: string; content: string } {
   const builder = new grafana.DashboardBuilder('Mooring / Runbooks')
     .uid(uid)
-    .description('A page for each alert: what users notice, what to look at, what to do.')
+    .description(
+      'A runbook for each alert: what users notice, what to look at first, and how to fix it.',
+    )
     .tags(['mooring']);
   for (const [i, { name }] of alerts.entries()) {
     const place = { x: (i % 2) * width, y: Math.floor(i / 2) * height, w: width, h: height };
@@ -42,7 +44,7 @@ export function runbooksDashboard(): { uid: string; content: string } {
   return { uid, content: `${JSON.stringify(builder.build(), undefined, 2)}\n` };
 }
 
-/** Without the title, which the panel has; links lead to other panels, or are the words alone. */
+/** Drops the title, which the panel has, and turns links into links to panels or into text. */
 function inGrafana(page: string): string {
   return page.replace(/^# .*\n+/, '').replace(/\[([^\]]+)\]\(([^)]+)\)/g, (_, words, target) => {
     const alert = alerts.find((one) => runbookOf(one) === target);

@@ -1,26 +1,25 @@
-// Whether every expression has data, on a Prometheus that scrapes an install under load.
-
+// Checks that every expression returns data, on a Prometheus that scrapes an install under load.
 import { alerts } from './alerts.ts';
 import { dashboards } from './dashboards.ts';
 import { filled, openPrometheus, type Prometheus, type Sample } from './prometheus.ts';
 import { recordings, withoutRecordings } from './recordings.ts';
 
-/** What only clusters with kube-state-metrics have. */
+/** Metrics that need kube-state-metrics. */
 const optional = /^kube_/;
 
-/** Which installs are looked at, and through which Prometheus. */
+/** Which installs to check. */
 export interface Scope {
-  /** Of one namespace; all if not given. */
+  /** One namespace; default: all. */
   namespace?: string;
-  /** Without the rule file in it, recordings are asked for by what they are made of. */
+  /** If the rule file is not loaded, recordings are expanded. */
   rulesLoaded?: boolean;
 }
 
 /**
- * Names every expression that has no data, though nothing says that it may have none: those of
- * panels and recording rules, and each metric that an alert asks for. An empty list is good.
- * @param prometheusUrl with at least two scrapes
- * @param rateInterval four times the scrape interval, or more
+ * Lists every expression that unexpectedly has no data: those of panels and recording rules, and
+ * each metric that an alert uses. An empty list is good.
+ * @param prometheusUrl must have at least two scrapes
+ * @param rateInterval at least four times the scrape interval
  */
 export async function verifyExpressions(
   prometheusUrl: string,
@@ -35,7 +34,7 @@ export async function verifyExpressions(
     ),
     ...recordings.map(({ record, expr }) => look(record, expr, 'samples')),
     ...alerts.flatMap(({ name, expr }) => [
-      look(name, asked(expr), 'nothing'), // true of an alert means that something is wrong
+      look(name, asked(expr), 'nothing'), // an alert returns data only when something is wrong
       ...metricsOf(expr).map((metric) =>
         look(name, `count by (namespace) (${asked(metric)})`, 'numbers'),
       ),
@@ -45,8 +44,8 @@ export async function verifyExpressions(
 }
 
 /**
- * The alerts whose expression is true now, whatever they wait for.
- * @param changed may shorten windows, for who cannot wait
+ * The alerts whose expression is true now, regardless of `for`.
+ * @param changed may shorten windows, so that tests need not wait
  */
 export async function trueAlerts(
   prometheusUrl: string,
@@ -64,13 +63,13 @@ export async function trueAlerts(
   return answers.filter(Boolean);
 }
 
-/** A panel's answer has no namespace: its expression has chosen it. */
+/** Results of panels have no namespace label: their expression selects it. */
 const isOf =
   (namespace: string | undefined) =>
   ({ labels }: Sample) =>
     !namespace || !labels.namespace || labels.namespace === namespace;
 
-/** Samples may be NaN: a share of nothing, a quantile of nothing. */
+/** Samples may be NaN, for example a quantile without observations. */
 type Needs = 'numbers' | 'samples' | 'nothing';
 
 function looker(prometheus: Prometheus, namespace: string | undefined) {

@@ -11,7 +11,7 @@ const { values } = parseArgs({
 const { runbooks, output } = values;
 if (runbooks !== undefined && output === undefined) {
   process.stderr.write(
-    '--runbooks needs --output: the files of the chart have no address in them\n',
+    '--runbooks needs --output: the files in the chart must not contain your URL\n',
   );
   process.exit(2);
 }

@@ -1,4 +1,4 @@
-// What clients are told, and what they do to the service.
+// Alerts about refused, slow and lost clients, and about capacity.
 import type { Alert } from '../alert.ts';
 import { install, lostResults, requestCodes, sum, tokenCodes } from '../expression.ts';
 
@@ -10,13 +10,13 @@ export const clientAlerts: Alert[] = [
   {
     name: 'MooringConnectsRefused',
     severity: 'critical',
-    // One client with an old token asks once: half of all, and twenty, are more than that.
+    // Single clients with an old token are normal; half of all connects, and over twenty, are not.
     expr: `job:mooring_connects_refused:ratio_rate5m > 0.5\nand ${connectsRefused} > 20`,
     for: '5m',
-    summary: 'Most clients are refused for their token',
+    summary: 'Most connects are refused because of the token',
     description:
       '{{ $value | humanizePercentage }} of the connects to {{ $labels.job }} ' +
-      '{{ $labels.namespace }} are refused for the token: those users stay outside.',
+      '{{ $labels.namespace }} are refused because of the token: those users cannot connect.',
   },
   {
     name: 'MooringRequestsRefused',
@@ -26,24 +26,24 @@ export const clientAlerts: Alert[] = [
       `  / ${sum('rate(mooring_messages_received_total[10m])')} > 0.1\n` +
       `and ${sum(`increase(${requestsRefused}[10m])`)} > 100`,
     for: '10m',
-    summary: 'Many requests of clients are refused',
+    summary: 'Many client requests are refused',
     description:
-      '{{ $value | humanizePercentage }} of what clients of {{ $labels.job }} ' +
-      '{{ $labels.namespace }} ask for is refused: a release of theirs that is wrong, or abuse.',
+      '{{ $value | humanizePercentage }} of the requests to {{ $labels.job }} ' +
+      '{{ $labels.namespace }} are refused: a faulty client release, or abuse.',
   },
   {
     name: 'MooringNearCapacity',
     severity: 'warning',
-    // Autoscaling aims at 0.7 of a tested capacity. An autoscaler with room left acts by itself.
+    // Autoscaling targets 70 % of the capacity. While it can still scale up, there is no alert.
     expr:
       'job:mooring_clients_limit:ratio > 0.85\nunless on (namespace)\n' +
       `  kube_horizontalpodautoscaler_status_current_replicas${hpa}\n` +
       `    < kube_horizontalpodautoscaler_spec_max_replicas${hpa}`,
     for: '5m',
-    summary: 'Nearly as many connections as are allowed, and nothing scales',
+    summary: 'Close to the connection limit, and autoscaling cannot help',
     description:
-      '{{ $labels.job }} {{ $labels.namespace }} has {{ $value | humanizePercentage }} of the ' +
-      'connections it takes. Above that, new clients are told to come back later.',
+      '{{ $labels.job }} {{ $labels.namespace }} uses {{ $value | humanizePercentage }} of its ' +
+      'connections. At the limit, new clients are refused with 503.',
   },
   {
     name: 'MooringSlowConsumers',
@@ -53,15 +53,15 @@ export const clientAlerts: Alert[] = [
       `and ${sum('increase(mooring_slow_consumers_total[10m])')}\n` +
       `  > 0.01 * sum by (${install}) (mooring_clients)`,
     for: '0m',
-    summary: 'Clients are closed because they read too slowly',
+    summary: 'Clients are disconnected because they read too slowly',
     description:
-      '{{ $value | humanize }} clients of {{ $labels.job }} {{ $labels.namespace }} were closed ' +
-      'in ten minutes with over 4 MiB unread. They come back and recover, if they can keep up.',
+      '{{ $value | humanize }} clients of {{ $labels.job }} {{ $labels.namespace }} were ' +
+      'disconnected within ten minutes with over 4 MiB unread. They reconnect and recover.',
   },
   {
     name: 'MooringRecoveryFailing',
     severity: 'warning',
-    // Expired and refused sessions are the clients' own doing and are not counted.
+    // Expired and refused sessions have their cause in the client and are not counted.
     expr:
       'job:mooring_recoveries_lost:ratio_rate15m > 0.2\n' +
       `and ${sum(`increase(mooring_recoveries_total{result=~"${lostResults}"}[15m])`)} > 20`,
@@ -69,7 +69,7 @@ export const clientAlerts: Alert[] = [
     summary: 'Lost connections are not recovered',
     description:
       '{{ $value | humanizePercentage }} of the clients of {{ $labels.job }} ' +
-      '{{ $labels.namespace }} that came back have lost their session: ' +
-      'they join anew and miss what was sent meanwhile.',
+      '{{ $labels.namespace }} that reconnected have lost their session: ' +
+      'they join again and miss the messages that were sent meanwhile.',
   },
 ];

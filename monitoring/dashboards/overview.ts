@@ -1,4 +1,4 @@
-// The first look: do clients get in, do messages arrive, how fast, and how full is it?
+// The first dashboard to look at: connects, delivery, latency and saturation.
 import { handshakeRefusalReasons, handshakeRefusals } from '../../service/protocol/refusals.ts';
 import type { Dashboard, Panel } from '../dashboard.ts';
 import { byInfo, perSecond, shown, shownQuantile } from '../expression.ts';
@@ -15,20 +15,20 @@ const number = (panel: Omit<Panel, 'kind' | 'queries'> & { expr: string }): Pane
 const now: Panel[] = [
   number({
     title: 'Ready replicas',
-    description: 'Replicas that take new clients. Zero: nobody can connect.',
+    description: 'Replicas that accept new clients. Zero: nobody can connect.',
     unit: 'none',
     expr: `sum(${shown('mooring_ready')})`,
     alert: 'MooringNoReadyPod',
   }),
   number({
     title: 'Clients',
-    description: 'Open connections, whatever namespaces they carry.',
+    description: 'Open connections, independent of namespaces.',
     unit: 'short',
     expr: `sum(${shown('mooring_clients')})`,
   }),
   number({
-    title: 'Of capacity',
-    description: 'Clients against what all replicas take (CONNECTIONS_MAX each). Good: below 70 %.',
+    title: 'Capacity used',
+    description: 'Clients relative to the sum of CONNECTIONS_MAX. Good: below 70 %.',
     unit: 'percentunit',
     expr: `sum(${shown('mooring_clients')}) / sum(${shown('mooring_clients_max')})`,
     thresholds: [0.7, 0.85],
@@ -36,15 +36,16 @@ const now: Panel[] = [
   }),
   number({
     title: 'Without Redis',
-    description: 'Replicas that have no Redis now. Good: 0.',
+    description: 'Replicas that cannot reach Redis now. Good: 0.',
     unit: 'none',
     expr: `count(${shown('mooring_redis_up')} == 0) or vector(0)`,
     thresholds: [1],
-    alert: 'MooringRedisAway',
+    alert: 'MooringRedisUnavailable',
   }),
   number({
-    title: 'Probe, p99',
-    description: 'A message of each replica to itself, through Redis. Good: a few milliseconds.',
+    title: 'Self-probe, p99',
+    description:
+      'Round trip of a message of each replica to itself, through Redis. Good: a few milliseconds.',
     unit: 's',
     expr: shownQuantile(0.99, 'mooring_probe_delay_seconds'),
     thresholds: [0.1, 1],
@@ -52,7 +53,8 @@ const now: Panel[] = [
   }),
   number({
     title: 'Refused',
-    description: 'Requests and connects refused in a second, roll-outs apart. Good: near 0.',
+    description:
+      'Refused requests and connects per second, without those of rollouts. Good: near 0.',
     unit: 'ops',
     expr: `sum(${perSecond('mooring_refusals_total', `code!~"${expected}"`)})`,
     alert: 'MooringRequestsRefused',
@@ -62,7 +64,7 @@ const now: Panel[] = [
 const traffic: Panel[] = [
   {
     title: 'Clients per replica',
-    description: 'Open connections. Good: lines close together, far below the limit.',
+    description: 'Open connections. Good: lines close together, well below the limit.',
     kind: 'lines',
     unit: 'short',
     queries: [{ expr: byInfo('replica', shown('mooring_clients')), legend: '{{replica}}' }],
@@ -71,7 +73,7 @@ const traffic: Panel[] = [
   {
     title: 'Connects',
     description:
-      'By result: accepted, or why not. A peak is a roll-out, or a network that is back.',
+      'By result: accepted, or the refusal code. A peak is a rollout, or a network that is back.',
     kind: 'stacked',
     unit: 'ops',
     queries: [
@@ -85,8 +87,8 @@ const traffic: Panel[] = [
   {
     title: 'Messages',
     description:
-      'Events from clients, messages published to rooms, and deliveries to sockets: one message ' +
-      'to a room of a thousand is delivered a thousand times.',
+      'Events received from clients, messages published, and messages written to sockets. One ' +
+      'message to a room with a thousand members is delivered a thousand times.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -101,7 +103,7 @@ const latency: Panel[] = [
   {
     title: 'Delivery',
     description:
-      'From Redis to the write on the socket, on whichever replica. Good: below 50 ms for 99 %.',
+      'Time from Redis to the write to the socket, on all replicas. Good: p99 below 50 ms.',
     kind: 'lines',
     unit: 's',
     queries: [0.5, 0.95, 0.99].map((share) => ({
@@ -114,8 +116,8 @@ const latency: Panel[] = [
   {
     title: 'Event loop',
     description:
-      'How late timers are, for 99 %: the first sign of a replica with too much to do, or of a ' +
-      'handler that blocks. Good: below 50 ms.',
+      'Event loop lag, p99: the first sign of an overloaded replica or of a blocking handler. ' +
+      'Good: below 50 ms.',
     kind: 'lines',
     unit: 's',
     queries: [
@@ -127,7 +129,8 @@ const latency: Panel[] = [
   },
   {
     title: 'Refused',
-    description: 'Requests and connects, by code. docs/reference/contract.md says what each means.',
+    description:
+      'Refused requests and connects, by code. docs/reference/contract.md explains the codes.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -135,14 +138,14 @@ const latency: Panel[] = [
       { expr: `sum(${perSecond('mooring_refusals_total')})`, legend: 'all' },
     ],
     alert: 'MooringRequestsRefused',
-    empty: 'nothing was refused for most reasons',
+    empty: 'most refusal codes never occur',
   },
 ];
 
 const saturation: Panel[] = [
   {
     title: 'CPU',
-    description: 'Cores used by each replica. A replica without workers cannot use more than one.',
+    description: 'Cores used, by replica. A replica without workers cannot use more than one.',
     kind: 'lines',
     unit: 'short',
     queries: [
@@ -152,7 +155,7 @@ const saturation: Panel[] = [
   {
     title: 'Memory',
     description:
-      'Resident, by replica. It follows the clients; if it grows alone, something leaks.',
+      'Resident memory, by replica. It follows the clients; growth without them is a leak.',
     kind: 'lines',
     unit: 'bytes',
     queries: [
@@ -163,8 +166,8 @@ const saturation: Panel[] = [
   {
     title: 'Disconnects and slow clients',
     description:
-      'By reason. transport_close is a network or a roll-out, ping_timeout a client that is ' +
-      'gone; slow ones had over 4 MiB unread.',
+      'By reason. transport_close: a network failure or a rollout; ping_timeout: a client that ' +
+      'vanished; slow: over 4 MiB unread.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -177,8 +180,9 @@ const saturation: Panel[] = [
     alert: 'MooringSlowConsumers',
   },
   {
-    title: 'Failures in the background',
-    description: 'What no request waits for, by stage; spans without a collector. Good: none.',
+    title: 'Background failures',
+    description:
+      'Failures outside of requests, by stage, and spans that were not exported. Good: none.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -186,7 +190,7 @@ const saturation: Panel[] = [
         expr: `sum by (stage) (${perSecond('mooring_background_failures_total')})`,
         legend: '{{stage}}',
       },
-      { expr: `sum(${perSecond('mooring_spans_dropped_total')})`, legend: 'spans lost' },
+      { expr: `sum(${perSecond('mooring_spans_dropped_total')})`, legend: 'spans dropped' },
     ],
     empty: 'nothing has failed',
   },
@@ -195,7 +199,7 @@ const saturation: Panel[] = [
 export const overview: Dashboard = {
   uid: 'mooring-overview',
   title: 'Mooring / Overview',
-  description: 'Do clients get in, do messages arrive, how fast, and how full is it?',
+  description: 'Can clients connect, do messages arrive, how fast, and how much capacity is left?',
   rows: [
     { title: 'Now', panels: now },
     { title: 'Traffic', panels: traffic },

@@ -1,24 +1,24 @@
-// The way of a message: into Redis, through it, and out to the sockets.
+// The path of a message: into Redis, through it, and out to the sockets.
 import type { Dashboard, Panel } from '../dashboard.ts';
 import { byInfo, perSecond, shown, shownQuantile } from '../expression.ts';
 
 const quantiles = (metric: string) =>
   [0.5, 0.99].map((share) => ({ expr: shownQuantile(share, metric), legend: `p${share * 100}` }));
 
-const way: Panel[] = [
+const path: Panel[] = [
   {
     title: 'Publish',
-    description: 'From a request to Redis having it. Good: below 10 ms for 99 %.',
+    description: 'Time from the request until Redis has the message. Good: p99 below 10 ms.',
     kind: 'lines',
     unit: 's',
     queries: quantiles('mooring_publish_duration_seconds'),
     empty: 'no message was published',
   },
   {
-    title: 'Probe',
+    title: 'Self-probe',
     description:
-      'A message of each replica to itself, every two seconds, also when no user is there. It ' +
-      'takes the same way as any other. Good: below 10 ms for 99 %.',
+      'Round trip of a message of each replica to itself, every two seconds, on the same path as ' +
+      'any other message. Good: p99 below 10 ms.',
     kind: 'lines',
     unit: 's',
     queries: quantiles('mooring_probe_delay_seconds'),
@@ -26,7 +26,8 @@ const way: Panel[] = [
   },
   {
     title: 'Delivery',
-    description: 'From Redis to the write on the socket. Late with a good probe: a busy replica.',
+    description:
+      'Time from Redis to the write to the socket. High with a good self-probe: a busy replica.',
     kind: 'lines',
     unit: 's',
     queries: quantiles('mooring_delivery_delay_seconds'),
@@ -37,8 +38,8 @@ const way: Panel[] = [
 
 const faults: Panel[] = [
   {
-    title: 'Probes that failed',
-    description: 'Not back within two seconds, by replica. Good: none.',
+    title: 'Failed self-probes',
+    description: 'No answer within two seconds, by replica. Good: none.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -47,30 +48,30 @@ const faults: Panel[] = [
     alert: 'MooringProbeFailing',
   },
   {
-    title: 'Has Redis',
-    description: 'Replicas that have Redis, of all. A gap is an outage, or its failover.',
+    title: 'Replicas with Redis',
+    description: 'Replicas that can reach Redis. A gap is an outage or a failover.',
     kind: 'lines',
     unit: 'none',
     queries: [
       { expr: `sum(${shown('mooring_redis_up')})`, legend: 'with Redis' },
       { expr: `count(${shown('mooring_redis_up')})`, legend: 'all' },
     ],
-    alert: 'MooringRedisAway',
+    alert: 'MooringRedisUnavailable',
   },
   {
-    title: 'After an outage',
-    description: 'Connections made anew, and messages that were read from the logs to catch up.',
+    title: 'Catch-up after an outage',
+    description: 'Reconnects to Redis, and messages that were read from the logs to catch up.',
     kind: 'lines',
     unit: 'ops',
     queries: [
       { expr: `sum(${perSecond('mooring_redis_reconnects_total')})`, legend: 'reconnects' },
       { expr: `sum(${perSecond('mooring_catch_up_messages_total')})`, legend: 'caught up' },
     ],
-    alert: 'MooringRedisAway',
+    alert: 'MooringRedisUnavailable',
   },
   {
-    title: 'Bounds that were hit',
-    description: 'By bound; docs/concepts/recovery.md says what each costs. Good: none.',
+    title: 'Limits reached',
+    description: 'By limit; docs/concepts/recovery.md explains the effect of each. Good: none.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -85,27 +86,29 @@ const faults: Panel[] = [
 
 const redis: Panel[] = [
   {
-    title: 'Memory of Redis',
-    description: 'Used, against its bound if it has one. Full, it refuses every write.',
+    title: 'Redis memory',
+    description:
+      'Used memory, and maxmemory if it is set. When it is full, Redis refuses every write.',
     kind: 'lines',
     unit: 'bytes',
     queries: [
       { expr: `max(${shown('mooring_redis_memory_bytes')})`, legend: 'used' },
-      { expr: `max(${shown('mooring_redis_memory_max_bytes')} > 0)`, legend: 'bound' },
+      { expr: `max(${shown('mooring_redis_memory_max_bytes')} > 0)`, legend: 'maxmemory' },
     ],
     alert: 'MooringRedisMemoryHigh',
-    empty: 'Redis has no bound',
+    empty: 'maxmemory is not set',
   },
   {
-    title: 'Commands of Redis',
-    description: 'For all its clients. Over 50,000 a second one core may be all it has.',
+    title: 'Redis commands',
+    description:
+      'Per second, of all clients. Above 50,000, the single core of Redis may be the limit.',
     kind: 'lines',
     unit: 'ops',
     queries: [{ expr: `max(${shown('mooring_redis_commands_per_second')})`, legend: 'commands' }],
   },
   {
-    title: 'Connections to Redis',
-    description: 'Of everybody. Each process of Mooring has three.',
+    title: 'Redis clients',
+    description: 'Connections of all applications. Each process of Mooring has three.',
     kind: 'lines',
     unit: 'short',
     queries: [{ expr: `max(${shown('mooring_redis_clients')})`, legend: 'connections' }],
@@ -115,10 +118,10 @@ const redis: Panel[] = [
 export const redisPath: Dashboard = {
   uid: 'mooring-redis-path',
   title: 'Mooring / Redis path',
-  description: 'The way of a message: into Redis, through it, and out to the sockets.',
+  description: 'The path of a message: into Redis, through it, and out to the sockets.',
   rows: [
-    { title: 'How long it takes', panels: way },
-    { title: 'What goes wrong', panels: faults },
-    { title: 'Redis itself', panels: redis },
+    { title: 'Latency', panels: path },
+    { title: 'Failures', panels: faults },
+    { title: 'Redis', panels: redis },
   ],
 };

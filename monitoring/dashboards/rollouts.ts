@@ -1,4 +1,4 @@
-// What a roll-out, a scale-down or a node drain does to clients.
+// What clients notice of a rollout, a scale-down or a node drain.
 import { handshakeRefusalReasons } from '../../service/protocol/refusals.ts';
 import type { Dashboard, Panel } from '../dashboard.ts';
 import { byInfo, perSecond, rise, shown } from '../expression.ts';
@@ -9,7 +9,7 @@ const moved = `code=~"${handshakeRefusalReasons.join('|')}"`;
 const fleet: Panel[] = [
   {
     title: 'Replicas per revision',
-    description: 'Two revisions at once are a roll-out; for long, one that is stuck.',
+    description: 'Two revisions at once are a rollout; if it takes long, it is stuck.',
     kind: 'stacked',
     unit: 'none',
     queries: [
@@ -21,15 +21,15 @@ const fleet: Panel[] = [
   },
   {
     title: 'Clients per revision',
-    description: 'They should move once, from the old to the new, and not back and forth.',
+    description: 'Clients should move once, from the old revision to the new one, and never back.',
     kind: 'stacked',
     unit: 'short',
     queries: [{ expr: byInfo('revision', shown('mooring_clients')), legend: '{{revision}}' }],
     alert: 'MooringRolloutReconnects',
   },
   {
-    title: 'Left on draining replicas',
-    description: 'A drain takes them to zero within DRAIN_MS_MAX. No drain: zero all the time.',
+    title: 'Clients on draining replicas',
+    description: 'A drain brings them to zero within DRAIN_MS_MAX. Without a drain: always zero.',
     kind: 'lines',
     unit: 'short',
     queries: [
@@ -45,8 +45,8 @@ const cost: Panel[] = [
   {
     title: 'Reconnects per client',
     description:
-      'Attempts to recover in a quarter of an hour, against the clients. A roll-out costs one; ' +
-      'networks that come and go add a little.',
+      'Attempts to recover within a quarter of an hour, per client. A rollout costs one; ' +
+      'unstable networks add a few.',
     kind: 'lines',
     unit: 'short',
     queries: [
@@ -62,8 +62,8 @@ const cost: Panel[] = [
   {
     title: 'Recoveries',
     description:
-      'By result. Recovered: rooms joined, what was missed replayed. Trimmed and unknown: lost. ' +
-      'Expired: too late. Refused: of somebody else.',
+      'By result. Recovered: with rooms and missed messages. Trimmed and unknown: session lost. ' +
+      'Expired: too late. Refused: session of another user.',
     kind: 'stacked',
     unit: 'ops',
     queries: [
@@ -75,8 +75,8 @@ const cost: Panel[] = [
     alert: 'MooringRecoveryFailing',
   },
   {
-    title: 'Handshakes sent elsewhere',
-    description: 'Answered 503 so that a proxy takes them to another replica, by reason.',
+    title: 'Refused handshakes',
+    description: 'Answered 503, so that a proxy retries them on another replica, by code.',
     kind: 'stacked',
     unit: 'ops',
     queries: [
@@ -88,7 +88,7 @@ const cost: Panel[] = [
   },
   {
     title: 'Connects and disconnects',
-    description: 'A drain is paced: a flat hill is good, a needle is not.',
+    description: 'A drain is gradual: a flat plateau is good, a spike is not.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -101,7 +101,7 @@ const cost: Panel[] = [
   },
   {
     title: 'Restarts',
-    description: 'Of replicas and their workers, in the last half hour. Good: none.',
+    description: 'Restarts of replicas and their workers within half an hour. Good: none.',
     kind: 'lines',
     unit: 'none',
     queries: [
@@ -117,9 +117,9 @@ const cost: Panel[] = [
 export const rollouts: Dashboard = {
   uid: 'mooring-rollouts',
   title: 'Mooring / Rollouts',
-  description: 'What a roll-out, a scale-down or a node drain does to clients.',
+  description: 'What clients notice of a rollout, a scale-down or a node drain.',
   rows: [
-    { title: 'The fleet', panels: fleet },
-    { title: 'What it costs clients', panels: cost },
+    { title: 'Fleet', panels: fleet },
+    { title: 'Impact on clients', panels: cost },
   ],
 };

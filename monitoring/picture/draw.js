@@ -1,4 +1,4 @@
-// Draws the data of the page it is in.
+// Draws the data that is embedded in the page.
 /* global uPlot, data */
 const colors = [
   '#2f6fdb',
@@ -58,7 +58,7 @@ function drawPanel(grid, panel) {
   drawLines(chart, panel, lines);
 }
 
-/** Of many, those that are zero all the time tell nothing. */
+/** Hides series that are always zero if there are many. */
 function worthShowing(lines) {
   const moving = lines.filter(({ values }) => values.some((value) => value > 0));
   return lines.length > 4 && moving.length > 0 ? moving : lines;
@@ -99,19 +99,19 @@ function drawLines(chart, { kind, unit, times }, lines) {
     ],
     series: [{}, ...series],
   };
-  // The uppermost of a stack is drawn first, so that the others stay visible.
+  // The top series of a stack is drawn first, so that the others stay visible.
   const order = stacked ? [...columns.keys()].reverse() : [...columns.keys()];
   options.series = [{}, ...order.map((i) => series[i])];
   new uPlot(options, [times, ...order.map((i) => columns[i])], chart);
 }
 
-/** Mixed with white: not transparent, so that what is behind does not shine through. */
+/** Mixed with white instead of transparent, so that series behind are hidden. */
 function paler(color, share) {
   const parts = color.match(/[0-9a-f]{2}/g).map((part) => Number.parseInt(part, 16));
   return `rgb(${parts.map((part) => Math.round(part + (255 - part) * share)).join(' ')})`;
 }
 
-/** Each line on top of those before it. */
+/** Stacks each series on top of the previous ones. */
 function stack(lines) {
   const sums = [];
   return lines.map(({ values }) =>

@@ -1,5 +1,5 @@
-// `make dashboards PROMETHEUS=http://localhost:9090`: what the dashboards show, for who has no
-// Grafana, as one HTML page and a picture of it.
+// `make dashboards PROMETHEUS=http://localhost:9090`: renders the dashboards without Grafana, as an
+// HTML page and a screenshot.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,7 +18,7 @@ const { values, positionals } = parseArgs({
 });
 const [url] = positionals;
 if (!url) {
-  process.stderr.write('Which Prometheus? make dashboards PROMETHEUS=http://localhost:9090\n');
+  process.stderr.write('Usage: make dashboards PROMETHEUS=http://localhost:9090\n');
   process.exit(2);
 }
 const prometheus = openPrometheus(url);

@@ -1,4 +1,4 @@
-// One HTML page with everything in it: data, uPlot, styles. It needs no server and no network.
+// A self-contained HTML page: data, uPlot and styles. Needs no server and no network.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -9,10 +9,10 @@ const own = (name: string) => readFileSync(join(import.meta.dirname, name), 'utf
 const uplot = (name: string) =>
   readFileSync(join(resolve('uplot/package.json'), '../dist', name), 'utf8');
 
-/** @param source where the data is from, to be shown */
+/** @param source shown as the origin of the data */
 export function pageOf(pictures: Picture[], source: string): string {
   const at = new Date().toISOString().replace('T', ' ').slice(0, 16);
-  // `<` could end the script that the data is in.
+  // `<` could end the script element that contains the data.
   const data = JSON.stringify({ pictures, source, at }).replaceAll('<', '\\u003c');
   return `<!doctype html>
 <html lang="en">

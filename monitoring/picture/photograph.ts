@@ -1,4 +1,4 @@
-// The page as a picture, by Chromium.
+// Takes a screenshot of the page with Chromium.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -6,7 +6,7 @@ import { requirePrograms } from '../../tools/programs.ts';
 
 const width = 1440;
 
-/** @param first how many dashboards are in it; all if not given */
+/** @param first the number of dashboards to include; default: all */
 export async function photograph(page: string, image: string, first?: number): Promise<void> {
   const { chromium: executablePath } = await requirePrograms(['chromium'], false);
   const broken: Error[] = [];

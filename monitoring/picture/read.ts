@@ -1,4 +1,4 @@
-// What every panel shows of the last minutes, read from a live Prometheus.
+// Reads the data of every panel from a live Prometheus.
 import type { Dashboard, Panel } from '../dashboard.ts';
 import { placesOf } from '../grid.ts';
 import { filled, type Prometheus, type Series } from '../prometheus.ts';
@@ -21,7 +21,7 @@ export interface PanelPicture extends Pick<Panel, 'title' | 'description' | 'kin
 
 const points = 240;
 
-/** @param minutes how far it looks back */
+/** @param minutes the time range */
 export async function readPicture(
   prometheus: Prometheus,
   { title, description, rows }: Dashboard,
@@ -55,7 +55,7 @@ export async function readPicture(
   };
 }
 
-/** As Grafana does, for a scrape every 15 seconds or more often. */
+/** Grafana's $__rate_interval for a scrape interval of at most 15 seconds. */
 const rateInterval = (step: number) => `${Math.max(4 * step, 60)}s`;
 
 function lineOf({ labels, points: known }: Series, legend: string, times: number[]) {
