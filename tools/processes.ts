@@ -1,4 +1,4 @@
-// Processes that outlive the terminal, each with a pid file that proves it is still that process.
+// Processes that outlive the terminal, each with a pid file that identifies exactly that process.
 import { spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -21,7 +21,7 @@ export interface Command {
   env: Record<string, string>;
 }
 
-/** What a pid file holds. A pid alone may belong to somebody else by the time we stop it. */
+/** The content of a pid file. A pid alone may belong to another process by now. */
 export interface Running {
   name: string;
   pid: number;
@@ -29,7 +29,7 @@ export interface Running {
 }
 
 export interface Launched extends Running {
-  /** Resolves to how it ended, for as long as the process that launched it lives. */
+  /** Resolves to how it exited, while the process that launched it lives. */
   exited: Promise<string>;
 }
 
@@ -40,7 +40,7 @@ export const logFile = (stateFolder: string, name: string) =>
 const pidFolder = (stateFolder: string) => join(stateFolder, 'pids');
 const pidFile = (stateFolder: string, name: string) => join(pidFolder(stateFolder), `${name}.json`);
 
-/** Starts a process in a group of its own (Ctrl-C does not reach it), its output in a log file. */
+/** Starts a process in its own group (Ctrl-C does not reach it), with its output in a log file. */
 export async function launch(stateFolder: string, command: Command): Promise<Launched> {
   mkdirSync(pidFolder(stateFolder), { recursive: true });
   mkdirSync(join(stateFolder, 'logs'), { recursive: true });
@@ -63,13 +63,13 @@ export async function launch(stateFolder: string, command: Command): Promise<Lau
   return { ...running, exited };
 }
 
-/** The processes of the pid files that are still themselves. */
+/** The processes of the pid files that are still running. */
 export function listRunning(stateFolder: string): Running[] {
   let names: string[] = [];
   try {
     names = readdirSync(pidFolder(stateFolder));
   } catch {
-    return []; // Nothing was ever started from here.
+    return []; // nothing was ever started
   }
   return names
     .map((name) => JSON.parse(readFileSync(join(pidFolder(stateFolder), name), 'utf8')) as Running)
@@ -80,12 +80,12 @@ export function isRunning(running: Running): boolean {
   return identityOf(running.pid) === running.startedAt;
 }
 
-/** Sends a signal, unless the pid has become somebody else's. */
+/** Sends a signal, unless the pid belongs to another process by now. */
 export function signal(running: Running, name: NodeJS.Signals): void {
   if (isRunning(running)) process.kill(running.pid, name);
 }
 
-/** Waits for the end; a process that overstays is killed together with its workers. */
+/** Waits for the exit; after the deadline the process and its workers are killed. */
 export async function awaitEnd(running: Running, msMax: number): Promise<void> {
   const deadline = Date.now() + msMax;
   while (isRunning(running)) {
@@ -98,11 +98,11 @@ export function removePidFiles(stateFolder: string): void {
   rmSync(pidFolder(stateFolder), { recursive: true, force: true });
 }
 
-/** When the process began, as the system tells; undefined when there is none, or a dead one. */
+/** The start time of a process; undefined if it does not exist or is a zombie. */
 function identityOf(pid: number): string | undefined {
   if (!existsSync('/proc/self/stat')) return identityByPs(pid);
   try {
-    // The command's name is in brackets and may hold blanks: fields count from the last bracket.
+    // The name is in parentheses and may contain spaces, so count fields from the last one.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ');
     return fields?.[0] === 'Z' ? undefined : fields?.[19];
   } catch {
@@ -110,7 +110,7 @@ function identityOf(pid: number): string | undefined {
   }
 }
 
-/** The same where there is no /proc, as on macOS. */
+/** The same without /proc, as on macOS. */
 function identityByPs(pid: number): string | undefined {
   const { stdout } = spawnSync('ps', ['-o', 'state=,lstart=', '-p', String(pid)]);
   const [state, ...started] = stdout.toString().trim().split(/\s+/);

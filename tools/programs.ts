@@ -28,7 +28,7 @@ export function missingPrograms(programs: readonly Program[]): Program[] {
 
 /**
  * Where they are. As root on Debian the missing ones are installed, after a question if there is a
- * terminal; everybody else is told the command.
+ * terminal; everyone else sees the command.
  * @param unattended never asks
  */
 export async function requirePrograms<P extends Program>(

@@ -88,7 +88,7 @@ describe('moving to another replica', () => {
     for (const time of timeouts) expect(ms(time)).toBeGreaterThan(drainMs);
   });
 
-  test('a replica that refuses newcomers keeps its sessions', () => {
+  test('a replica that refuses new clients keeps its sessions', () => {
     expect(groups[1]?.match(/max_fails=0/g)).toHaveLength(3);
   });
 });

@@ -83,20 +83,20 @@ test("a killed replica's clients come back on the others, and on it once it is b
   }
 });
 
-test('a draining replica is left without a refused connect', async () => {
+test('clients leave a draining replica without a refused connect', async () => {
   const [leaving] = fleet.replicas;
   const clients = await clientsOf(0);
-  const newcomers: ReturnType<typeof record>[] = [];
+  const newClients: ReturnType<typeof record>[] = [];
   let gone = false;
   const ended = end(leaving, 'SIGTERM').finally(() => {
     gone = true;
   });
-  const newcomer = async () => {
+  const connectOnce = async () => {
     const socket = await fleet.client({ home: 0 });
-    newcomers.push(record(socket));
+    newClients.push(record(socket));
     await connected(socket);
   };
-  while (!gone) await Promise.all(Array.from({ length: 12 }, newcomer));
+  while (!gone) await Promise.all(Array.from({ length: 12 }, connectOnce));
   expect(await ended).toBe('code 0');
   await vi.waitFor(() => {
     for (const { socket } of clients) expect(socket.connected).toBe(true);
@@ -104,8 +104,8 @@ test('a draining replica is left without a refused connect', async () => {
   expect(clients.map(({ seen }) => seen)).toEqual(
     Array(clients.length).fill({ connects: 1, refusals: [] }),
   );
-  expect(newcomers.length).toBeGreaterThan(10);
-  for (const { refusals } of newcomers) expect(refusals).toEqual([]);
+  expect(newClients.length).toBeGreaterThan(10);
+  for (const { refusals } of newClients) expect(refusals).toEqual([]);
 });
 
 test('sends fail fast and retryable while Redis is down, and work again afterwards', async () => {

@@ -63,21 +63,21 @@ test('a second start says that one is running', async () => {
   await expect(startFleet({ stateFolder, ports })).rejects.toThrow(/already running.*make down/);
 });
 
-test('a taken port is named with the variable that moves it', async () => {
+test('a port in use is named with the variable that changes it', async () => {
   const ports = await freePorts();
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(ports.redis, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
   const start = startFleet({ stateFolder: scratchFolder(), ports });
-  await expect(start).rejects.toThrow(`Port ${ports.redis} (redis) is taken`);
+  await expect(start).rejects.toThrow(`Port ${ports.redis} (redis) is in use`);
   await expect(start).rejects.toThrow('FLEET_REDIS_PORT=');
 });
 
-test('a replica that cannot start is shown, and leaves nothing running', async () => {
+test('a replica that cannot start fails with its log, and nothing is left running', async () => {
   const stateFolder = scratchFolder();
   const environment = { WORKERS: 'many' };
   const start = startFleet({ stateFolder, ports: await freePorts(), environment });
-  await expect(start).rejects.toThrow(/mooring-\d ended \(code 1\).*WORKERS must be/s);
+  await expect(start).rejects.toThrow(/mooring-\d exited \(code 1\).*WORKERS must be/s);
   expect(listRunning(stateFolder)).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-// A roll-out as clients see it: through nginx, with messages flowing.
+// A rollout as clients see it: through nginx, with a steady stream of messages.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -18,11 +18,11 @@ afterAll(() => fleet?.close());
 
 const names = () => listRunning(fleet.stateFolder).map(({ name }) => name);
 
-test('a roll that fails before nginx knows changes nothing', async () => {
+test('a rollout that fails before the reload of nginx changes nothing', async () => {
   const { stateFolder } = fleet;
   const before = names();
   const roll = { stateFolder, release: newRelease(), environment: { WORKERS: 'many' } };
-  await expect(rollFleet(roll)).rejects.toThrow(/mooring-\d ended \(code 1\).*WORKERS must be/s);
+  await expect(rollFleet(roll)).rejects.toThrow(/mooring-\d exited \(code 1\).*WORKERS must be/s);
   expect(names()).toEqual(before);
   expect(await (await fetch(`${fleet.address}/page.json`)).json()).toMatchObject({ tokens: [] });
 });
@@ -46,19 +46,19 @@ test('every client reconnects once, is recovered, and misses nothing', async () 
 
   expect(new Set(before)).toEqual(new Set(['mooring-1', 'mooring-2', 'mooring-3']));
   expect(report, summarize(report)).toMatchObject({
-    away: 0,
+    notConnected: 0,
     reconnects: { 1: 60 },
     returns: 60,
     recovered: 60,
-    delivery: { lost: 0, doubled: 0, reordered: 0 },
+    delivery: { lost: 0, duplicated: 0, reordered: 0 },
     connectErrors: {},
   });
-  // How long they are away is measured by bench/rollouts.ts; here: nobody waits for a timeout.
+  // bench/rollouts.ts measures the time to reconnect; here: nobody waits for a timeout.
   expect(report.disconnects.reasons).toEqual({ 'transport close': 60 });
   expect(Object.keys(report.spread.pods).sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6']);
   expect(serving.map(({ number }) => number)).toEqual([4, 5, 6]);
   expect(names().sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6', 'nginx', 'redis']);
-  // The old release moved its clients by itself, before it was told to end.
+  // The old release moved its clients by itself, before it was stopped.
   const logs = [1, 2, 3].map((number) => join(stateFolder, 'logs', `mooring-${number}.log`));
   for (const log of logs) {
     expect(readFileSync(log, 'utf8')).toMatch(/yielding to a newer release.*"connections":0/s);

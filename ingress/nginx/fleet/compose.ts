@@ -1,4 +1,4 @@
-// The same fleet by `docker compose`, for machines with Docker and without Redis and nginx.
+// The same fleet in containers, for machines with Docker but without Redis and nginx.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,11 +7,11 @@ import { Problem } from '../../../tools/problem.ts';
 import { projectFolder, type Settings } from './settings.ts';
 import type { Secrets } from './state.ts';
 
-// Remembers that `up` took this way, so that `down` touches containers only then.
+// Marks that `up` used containers, so that `down` touches containers only then.
 const marker = (stateFolder: string) => join(stateFolder, 'compose');
 const compose = ['compose', '--file', join(projectFolder, 'compose.yaml')];
 
-/** Whether an engine answers and has compose; the client alone is not enough. */
+/** Whether the Docker daemon answers and Compose is installed. */
 export function dockerRuns(): boolean {
   return [['info'], ['compose', 'version']].every(
     (args) => spawnSync('docker', args, { stdio: 'ignore', timeout: 10_000 }).status === 0,
@@ -23,7 +23,7 @@ export const composeIsUp = (stateFolder: string) => existsSync(marker(stateFolde
 export async function startCompose(settings: Settings, aborted: AbortSignal): Promise<Secrets> {
   const { stateFolder, ports, environment } = settings;
   if (composeIsUp(stateFolder)) {
-    throw new Problem('It is already running in containers; `make down` stops it.');
+    throw new Problem('The fleet is already running in containers; stop it with `make down`.');
   }
   const secrets = {
     jwtSecret: randomBytes(32).toString('base64url'),
@@ -58,10 +58,10 @@ function docker(
   variables: Record<string, string> = {},
   stopped?: AbortSignal,
 ): Promise<number | null> {
-  // compose.yaml refuses to be read without its secrets, also by verbs that need none.
+  // compose.yaml requires the secrets for every command.
   const env = { JWT_SECRET: '-', API_KEY: '-', ...process.env, ...variables };
   return new Promise((resolve, reject) => {
-    // A group of its own: Ctrl-C is for us to answer, in our order.
+    // Its own process group: this process handles Ctrl-C and stops everything in order.
     const child = spawn('docker', [...compose, ...args], {
       env,
       stdio: ['ignore', 'inherit', 'inherit'],

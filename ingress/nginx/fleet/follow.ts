@@ -1,4 +1,4 @@
-// The logs of all processes as one stream, each line with the name of its process in front.
+// Prints the logs of all processes, each line prefixed with the name of its process.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import pinoPretty from 'pino-pretty';
@@ -7,7 +7,7 @@ import { listRunning, logFile } from '../../../tools/processes.ts';
 const pollMs = 200;
 const readBytesMax = 65_536;
 
-/** Follows until `stopped` says so, or nothing runs any more (`make down` elsewhere). */
+/** Follows until `stopped` aborts, or nothing is running (`make down` in another terminal). */
 export async function followLogs(
   stateFolder: string,
   stopped: AbortSignal,
@@ -37,7 +37,7 @@ export async function followLogs(
   }
 }
 
-/** The lines that a file has got since the last call. */
+/** The lines that were appended to a file since the last call. */
 function tail(path: string) {
   const file = openSync(path, 'r');
   const buffer = Buffer.alloc(readBytesMax);

@@ -1,5 +1,5 @@
-// `make up`, `make roll` and `make down`: nginx -> 3 replicas -> Redis on this machine, and nothing
-// left behind.
+// `make up`, `make roll` and `make down`: nginx -> 3 replicas -> Redis on this machine, without
+// leftovers.
 import { join } from 'node:path';
 import { Problem } from '../../../tools/problem.ts';
 import { fleetPrograms, missingPrograms } from '../../../tools/programs.ts';
@@ -58,7 +58,7 @@ async function follow({ stateFolder }: Settings, fleet: Fleet, stopped: AbortSig
     exited.then((how) => {
       if (stopped.aborted) return;
       const drained = how === 'code 0'; // as `make roll` does
-      print(`${name} exited (${how})${drained ? '' : '; nothing here starts it again'}.`);
+      print(`${name} exited (${how})${drained ? '' : '; it is not restarted'}.`);
     });
   }
   await followLogs(stateFolder, stopped, print);
@@ -85,20 +85,21 @@ async function upInContainers(settings: Settings, stopped: AbortSignal) {
 }
 
 async function roll({ stateFolder, environment }: Settings) {
-  if (composeIsUp(stateFolder)) throw new Problem('It runs in containers; this rolls processes.');
+  if (composeIsUp(stateFolder))
+    throw new Problem('The fleet is running in containers; `make roll` works with processes only.');
   const startedAt = Date.now();
   const aborted = stopSignal();
   const changed = { stateFolder, environment, release: newRelease(), aborted, print };
   const { serving } = await rollFleet(changed);
   const seconds = Math.round((Date.now() - startedAt) / 1_000);
-  print(`Rolled to release ${serving[0]?.release} in ${seconds} s.`);
+  print(`Rolled out release ${serving[0]?.release} in ${seconds} s.`);
 }
 
 async function down({ stateFolder }: Settings) {
   if (composeIsUp(stateFolder)) return stopCompose(stateFolder);
   const ended = await stopFleet(stateFolder);
   const names = ended.map(({ name }) => name).join(', ');
-  print(ended.length > 0 ? `Stopped: ${names}.` : 'Nothing of `make up` is running.');
+  print(ended.length > 0 ? `Stopped: ${names}.` : 'No fleet is running.');
 }
 
 async function makeTokens(jwtSecret: string): Promise<Record<string, string>> {
@@ -110,7 +111,7 @@ async function makeTokens(jwtSecret: string): Promise<Record<string, string>> {
   return { alice, bob, admin };
 }
 
-/** Aborted by Ctrl-C, a closed terminal or a polite kill; a second one does not cut it short. */
+/** Aborts on Ctrl-C, a closed terminal or SIGTERM; a second signal does not interrupt the stop. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

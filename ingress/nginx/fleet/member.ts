@@ -1,4 +1,4 @@
-// One process of the fleet: started, watched until it is ready, signalled, started again.
+// One process of the fleet: starts it, waits until it is ready, signals and restarts it.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '../../../tools/problem.ts';
@@ -11,10 +11,10 @@ const logLinesShown = 15;
 export interface Member {
   readonly name: string;
   readonly pid: number;
-  /** Resolves to how the process that runs now has ended. */
+  /** Resolves to how the current process exited. */
   readonly exited: Promise<string>;
   signal(name: NodeJS.Signals): void;
-  /** Starts it, the first time or again, and waits until it is ready. */
+  /** Starts or restarts it, and waits until it is ready. */
   start(aborted?: AbortSignal): Promise<void>;
 }
 
@@ -60,16 +60,16 @@ async function untilReady(
   while (!(await isReady())) {
     aborted?.throwIfAborted();
     const tail = () => readFileSync(log, 'utf8').trimEnd().split('\n').slice(-logLinesShown);
-    if (ended) throw new Problem([`${name} ended (${ended}):`, ...tail()].join('\n'));
+    if (ended) throw new Problem([`${name} exited (${ended}):`, ...tail()].join('\n'));
     if (Date.now() > deadline) {
       const seconds = readyMsMax / 1000;
-      throw new Problem([`${name} was not ready within ${seconds} s:`, ...tail()].join('\n'));
+      throw new Problem([`${name} was not ready after ${seconds} s:`, ...tail()].join('\n'));
     }
     await delay(pollMs);
   }
 }
 
-/** Whether an address answers 200. */
+/** Whether a URL answers 200. */
 export async function answersOk(url: string): Promise<boolean> {
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) });

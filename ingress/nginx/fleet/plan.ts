@@ -1,22 +1,22 @@
-// Which replicas start and which leave for a change. Pure.
+// Plans which replicas start and which leave. Pure.
 import { Problem } from '../../../tools/problem.ts';
 import type { FleetState, Placement } from './state.ts';
 
 export interface Change {
-  /** How many there are afterwards; as many as now if it is not given. */
+  /** The number of replicas afterwards; default: unchanged. */
   replicas?: number;
-  /** What they run afterwards; what they run now if it is not given. */
+  /** The release afterwards; default: unchanged. */
   release?: string;
 }
 
 export interface Plan {
   starting: Placement[];
   leaving: Placement[];
-  /** Afterwards, in nginx's order. */
+  /** The replicas afterwards, in nginx's order. */
   serving: Placement[];
 }
 
-/** @throws Problem when there are not enough ports for those that start beside those that leave */
+/** @throws Problem if there are not enough ports to start new replicas beside the leaving ones */
 export function planChange(
   { serving, lastNumber, ports }: Pick<FleetState, 'serving' | 'lastNumber' | 'ports'>,
   { replicas = serving.length, release }: Change,
@@ -26,7 +26,9 @@ export function planChange(
   const free = [...ports.replicas.keys()].filter((slot) => !taken.has(slot));
   const missing = replicas - staying.length;
   if (free.length < missing) {
-    throw new Problem(`${missing} replicas more need ${missing} ports; ${free.length} are free.`);
+    throw new Problem(
+      `${missing} more replicas need ${missing} free ports; only ${free.length} are free.`,
+    );
   }
   const runs = release ?? (serving[0] as Placement).release;
   const starting = free.slice(0, missing).map((slot, index) => ({

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { Problem } from '../../../tools/problem.ts';
 import { type Ports, portVariables } from './settings.ts';
 
-/** Says which port is taken and how to move it, before anything is started. */
+/** Fails before anything starts, with every port that is taken and the variable to change it. */
 export async function requireFreePorts(ports: Ports): Promise<void> {
   const taken: string[] = [];
   for (const [kind, variable] of Object.entries(portVariables)) {
@@ -10,7 +10,7 @@ export async function requireFreePorts(ports: Ports): Promise<void> {
     for (const port of wanted) {
       if (await isFree(port)) continue;
       const example = (wanted[0] ?? port) + 100;
-      taken.push(`Port ${port} (${kind}) is taken; move it: ${variable}=${example} make up`);
+      taken.push(`Port ${port} (${kind}) is in use; try ${variable}=${example} make up`);
     }
   }
   if (taken.length > 0) throw new Problem(taken.join('\n'));

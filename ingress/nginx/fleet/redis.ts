@@ -1,4 +1,4 @@
-// The Redis of the fleet: its own configuration and folder, on loopback.
+// The Redis of the fleet, with its own configuration and folder, on loopback.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ export function redisCommand(stateFolder: string, program: string, port: number)
   return { name: 'redis', program, args: ['redis.conf'], folder, env: {} };
 }
 
-/** Whether Redis answers; while it reads its file it says LOADING. */
+/** Whether Redis is ready; while it loads its file it answers LOADING. */
 export function redisAnswers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));

@@ -10,9 +10,9 @@ const main = 'service/main.ts';
 const tokenSeconds = 86_400;
 
 export interface Replica extends Member {
-  /** Past nginx, straight to this replica. */
+  /** Direct URL of this replica, bypassing nginx. */
   readonly address: string;
-  /** Probes, metrics and the back-end API of this replica. */
+  /** URL of its operations port. */
   readonly operations: string;
 }
 
@@ -52,7 +52,7 @@ function replicaCommand(options: FleetOptions, placement: Placement, secrets: Se
   return { name, program: process.execPath, args: [main], folder: projectFolder, env };
 }
 
-/** A token that is good for a day, made by the service's own command. */
+/** A token that is valid for a day, from the service's own `token` command. */
 export async function makeToken(jwtSecret: string, user: string, role = 'user'): Promise<string> {
   const args = [main, 'token', '--sub', user, '--role', role, '--ttl', String(tokenSeconds)];
   const env = { ...surroundings(), JWT_SECRET: jwtSecret };
@@ -60,7 +60,7 @@ export async function makeToken(jwtSecret: string, user: string, role = 'user'):
   return stdout.trim();
 }
 
-/** The caller's environment without what it may hold for another Mooring. */
+/** The caller's environment without variables that may configure another Mooring. */
 function surroundings(): Record<string, string> {
   const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
   return { PATH, HOME, NODE_COMPILE_CACHE };

@@ -1,5 +1,5 @@
-// Replicas in place of others, without a client noticing more than one reconnect: another release
-// beside the old one, or more or fewer of the same. Works on what any terminal has started.
+// Rolls out another release, or scales, with at most one reconnect per client. The fleet may have
+// been started in any terminal.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '../../../tools/problem.ts';
 import { listRunning, signal } from '../../../tools/processes.ts';
@@ -11,24 +11,24 @@ import { type FleetState, type Placement, readState, writeState } from './state.
 import { endReplicas } from './stop.ts';
 
 const reloadMsMax = 10_000;
-const agreeingAnswers = 10; // old workers take connections for a moment after new ones do
+const agreeingAnswers = 10; // old nginx workers still accept connections for a moment
 const emptyMsMax = 60_000;
 const pollMs = 50;
 
 interface Roll extends Change {
   stateFolder: string;
-  /** More variables for the replicas that start, beside those of `make up`. */
+  /** Environment of the new replicas, in addition to that of `make up`. */
   environment?: Record<string, string>;
   print?: (line: string) => void;
-  /** Gives up and undoes what was begun, as long as nginx knows nothing of it. */
+  /** Aborts and rolls back, until nginx uses the new replicas. */
   aborted?: AbortSignal;
 }
 
-/** Resolves when those that leave have ended. What fails before nginx knows changes nothing. */
+/** Resolves when the old replicas have exited. A failure before the reload changes nothing. */
 export async function rollFleet(roll: Roll): Promise<Plan> {
   const { stateFolder, print = () => {}, release } = roll;
   const state = readState(stateFolder);
-  await endLeaving(stateFolder, state.leaving); // of a roll that is under way, or did not finish
+  await endLeaving(stateFolder, state.leaving); // of an unfinished rollout
   const environment = { ...state.environment, ...roll.environment };
   const plan = planChange(state, roll);
   const { ports } = state;
@@ -46,24 +46,24 @@ export async function rollFleet(roll: Roll): Promise<Plan> {
   const { serving, leaving } = plan;
   const lastNumber = state.lastNumber + plan.starting.length;
   writeState(stateFolder, { ports, environment, serving, leaving, lastNumber });
-  print(`nginx sends newcomers to ${namesOf(serving)}`);
-  const [newcomer] = replicas;
-  if (release !== undefined && newcomer) {
+  print(`nginx sends new clients to ${namesOf(serving)}`);
+  const [observer] = replicas;
+  if (release !== undefined && observer) {
     const connections = () => {
       const names = runningOf(stateFolder, leaving).map(({ name }) => name);
-      return connectionsOf(newcomer, state.apiKey, names);
+      return connectionsOf(observer, state.apiKey, names);
     };
     await untilEmpty(connections, print);
   }
   await endLeaving(stateFolder, leaving);
-  if (leaving.length > 0) print(`Ended ${namesOf(leaving)}`);
+  if (leaving.length > 0) print(`Stopped ${namesOf(leaving)}`);
   return plan;
 }
 
 async function endLeaving(stateFolder: string, leaving: Placement[]) {
   if (leaving.length === 0) return;
   await endReplicas(runningOf(stateFolder, leaving));
-  const { jwtSecret, apiKey, ...state } = readState(stateFolder); // another roll may have begun
+  const { jwtSecret, apiKey, ...state } = readState(stateFolder); // may have changed meanwhile
   const ended = new Set(leaving.map(({ number }) => number));
   const left = state.leaving.filter(({ number }) => !ended.has(number));
   writeState(stateFolder, { ...state, leaving: left });
@@ -76,7 +76,7 @@ function runningOf(stateFolder: string, placements: Placement[]) {
   return listRunning(stateFolder).filter(({ name }) => names.includes(name));
 }
 
-/** Resolves when no worker takes connections by the old list any more. */
+/** Resolves when every nginx worker uses the new configuration. */
 async function reloadProxy(stateFolder: string, { ports, ...state }: FleetState, plan: Plan) {
   const portsOf = (placements: Placement[]) =>
     placements.map(({ slot }) => ports.replicas[slot] as number);
@@ -103,7 +103,7 @@ async function reloadProxy(stateFolder: string, { ports, ...state }: FleetState,
   }
 }
 
-/** The old release closes its connections by itself once it sees that the new one is settled. */
+/** Waits while the old release yields its connections to the new one. */
 async function untilEmpty(
   connections: () => Promise<number | undefined>,
   print: (line: string) => void,
@@ -114,15 +114,15 @@ async function untilEmpty(
     const left = await connections();
     if (left === 0) return;
     if (left !== undefined && left !== shown) {
-      print(`${left} connections are still with the old release`);
+      print(`${left} connections are left on the old release`);
     }
     shown = left;
     await sleep(1_000);
   }
-  print(`They are still there after ${emptyMsMax / 1_000} s and go with it`);
+  print(`Connections are left after ${emptyMsMax / 1_000} s; stopping the old release anyway`);
 }
 
-/** `undefined` while this replica has not heard of all of them. */
+/** `undefined` while this replica does not know all of them yet. */
 async function connectionsOf({ operations }: Replica, apiKey: string, names: string[]) {
   const headers = { Authorization: `Bearer ${apiKey}` };
   const answer = await fetch(`${operations}/v1/pods`, { headers });

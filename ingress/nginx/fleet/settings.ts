@@ -1,21 +1,21 @@
-// The environment of `make up`, read once: every port can be moved out of the way.
+// The environment of `make up`, read once. Every port can be changed.
 import { join } from 'node:path';
 import { Problem } from '../../../tools/problem.ts';
 
 export interface Ports {
   proxy: number;
   redis: number;
-  /** Where replicas serve clients; nginx is in front. Half of them are for the next release. */
+  /** Client ports of the replicas behind nginx. Half of them are for the next release. */
   replicas: number[];
   /** Each replica's operations port, in the same order. */
   operations: number[];
 }
 
 export interface FleetOptions {
-  /** Everything the fleet writes is below this folder. */
+  /** The fleet writes only to this folder. */
   stateFolder: string;
   ports: Ports;
-  /** More variables for the replicas, e.g. WORKERS or LOG_LEVEL. */
+  /** Environment of the replicas, e.g. WORKERS or LOG_LEVEL. */
   environment?: Record<string, string>;
 }
 
@@ -27,14 +27,14 @@ export interface Settings extends Required<FleetOptions> {
 
 export const projectFolder = join(import.meta.dirname, '../../..');
 
-// Unless set from outside, replicas on one machine drain fast: no endpoint list has to spread.
-// nginx.conf leaves a refusing replica alone for longer than the two together.
+// Replicas on one machine drain quickly: no endpoint list has to propagate. nginx.conf avoids a
+// refusing replica for longer than both together.
 export const drainEnvironment = { ENDPOINT_DELAY_MS: '500', DRAIN_MS_MAX: '3000' };
 
 const replicaPorts = 6;
 const lastPort = 65_535 - replicaPorts + 1;
 
-/** Which variable moves which port, for the message about a port that is taken. */
+/** The variable for each port. */
 export const portVariables = {
   proxy: 'FLEET_PORT',
   redis: 'FLEET_REDIS_PORT',

@@ -1,4 +1,4 @@
-// The whole fleet: Redis, three replicas, nginx in front. The tests and load tests start it too.
+// Starts the whole fleet: Redis, three replicas and nginx. Tests and load tests use it too.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,10 +15,10 @@ import { type Placement, type Secrets, writeSecrets, writeState } from './state.
 import { stopFleet } from './stop.ts';
 
 export interface Fleet extends Secrets {
-  /** Where clients connect: nginx. */
+  /** The URL of nginx, for clients. */
   readonly address: string;
   readonly redis: Member;
-  /** Those that it was started with; a roll has put others in their place. */
+  /** The initial replicas; a rollout replaces them. */
   readonly replicas: [Replica, Replica, Replica];
   readonly proxy: Member;
   token(user: string, role?: string): Promise<string>;
@@ -27,20 +27,20 @@ export interface Fleet extends Secrets {
 
 interface StartOptions extends FleetOptions {
   unattended?: boolean;
-  /** Gives up, and undoes what was begun. */
+  /** Aborts and stops what was started. */
   aborted?: AbortSignal;
 }
 
-/** Resolves when all of it is ready; leaves nothing behind when that fails. */
+/** Resolves when everything is ready; after a failure nothing is left running. */
 export async function startFleet(options: StartOptions): Promise<Fleet> {
   const { stateFolder, aborted } = options;
   if (listRunning(stateFolder).length > 0) {
-    throw new Problem(`It is already running (${stateFolder}); \`make down\` stops it.`);
+    throw new Problem(`The fleet is already running (${stateFolder}); stop it with \`make down\`.`);
   }
   const programs = await requirePrograms(fleetPrograms, options.unattended ?? false);
   await requireFreePorts(options.ports);
   rmSync(join(stateFolder, 'logs'), { recursive: true, force: true });
-  removePidFiles(stateFolder); // Of processes that are gone: a reboot, say.
+  removePidFiles(stateFolder); // stale, for example after a reboot
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
 
   const fleet = describeFleet(options, programs);
@@ -92,5 +92,5 @@ function describeFleet(options: FleetOptions, programs: FleetPrograms): Fleet {
   };
 }
 
-/** Never one that was there before: Redis remembers the order of releases. */
+/** Always a new one: Redis remembers the order of releases. */
 export const newRelease = (): string => randomBytes(3).toString('hex');

@@ -1,34 +1,34 @@
-// What runs, for `make roll` in another terminal to go on from. Secrets are files of their own, for
-// whoever needs one (the load client, say), and nobody else's to read.
+// The state of the running fleet, for `make roll` in another terminal. Each secret is a file of its
+// own with mode 0600, which the load client, for example, reads.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../../tools/problem.ts';
 import type { Ports } from './settings.ts';
 
-/** What all replicas share and nobody else may know; made anew at each `up`. */
+/** Secrets that all replicas share; `up` generates new ones. */
 export interface Secrets {
   jwtSecret: string;
   apiKey: string;
 }
 
-/** A replica: its name is never used again, its ports are. */
+/** A replica. Its ports are reused later, its name is not. */
 export interface Placement {
   /** 1, 2, 3 ... since `make up`. */
   number: number;
-  /** Which of the ports. */
+  /** Index of its ports. */
   slot: number;
   release: string;
 }
 
 export interface FleetState {
   ports: Ports;
-  /** More variables of the replicas. */
+  /** Environment of the replicas. */
   environment: Record<string, string>;
-  /** In the order in which nginx has them. */
+  /** In nginx's order. */
   serving: Placement[];
-  /** Those that a roll is about to end. */
+  /** Replicas that a rollout is about to stop. */
   leaving: Placement[];
-  /** The highest number that was given. */
+  /** The highest number so far. */
   lastNumber: number;
 }
 
@@ -48,7 +48,7 @@ export function writeSecrets(folder: string, secrets: Secrets): void {
   }
 }
 
-/** @throws Problem when nothing was started from here */
+/** @throws Problem if no fleet is running */
 export function readState(folder: string): FleetState & Secrets {
   try {
     const secrets = secretNames.map((name) => [
@@ -61,7 +61,7 @@ export function readState(folder: string): FleetState & Secrets {
     };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new Problem(`Nothing of \`make up\` is running here (${folder}).`);
+    throw new Problem(`No fleet is running (${folder}); start one with \`make up\`.`);
   }
 }
 

@@ -1,4 +1,4 @@
-// Stops exactly what the pid files name, in the order that lets clients leave in peace.
+// Stops exactly the processes of the pid files, in the order that lets clients drain.
 import {
   awaitEnd,
   listRunning,
@@ -13,7 +13,7 @@ const { ENDPOINT_DELAY_MS, DRAIN_MS_MAX } = drainEnvironment;
 const replicaMsMax = Number(ENDPOINT_DELAY_MS) + Number(DRAIN_MS_MAX) + 10_000;
 const otherMsMax = 5_000;
 
-/** nginx takes no newcomers, replicas drain, then Redis; returns what was running. */
+/** nginx stops accepting, replicas drain, then Redis stops. Returns what was running. */
 export async function stopFleet(stateFolder: string): Promise<Running[]> {
   const running = listRunning(stateFolder);
   const nginx = running.filter(({ name }) => name === 'nginx');
@@ -22,7 +22,7 @@ export async function stopFleet(stateFolder: string): Promise<Running[]> {
   const end = (some: Running[], msMax: number) =>
     Promise.all(some.map((one) => awaitEnd(one, msMax)));
 
-  for (const one of nginx) signal(one, 'SIGQUIT'); // It ends by itself once the drain is over.
+  for (const one of nginx) signal(one, 'SIGQUIT'); // it exits by itself after the drain
   await endReplicas(replicas);
   for (const one of [...nginx, ...redis]) signal(one, 'SIGTERM');
   await end([...nginx, ...redis], otherMsMax);
@@ -31,7 +31,7 @@ export async function stopFleet(stateFolder: string): Promise<Running[]> {
   return running;
 }
 
-/** They drain; resolves when they have ended. */
+/** Drains replicas; resolves when they have exited. */
 export async function endReplicas(replicas: Running[]): Promise<void> {
   for (const one of replicas) signal(one, 'SIGTERM');
   await Promise.all(replicas.map((one) => awaitEnd(one, replicaMsMax)));
