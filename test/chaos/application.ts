@@ -1,5 +1,5 @@
-// The application of the chaos harness: everything a Socket.IO server can send, each acknowledged
-// when it is done. APPLICATION=test/chaos/application.ts
+// The application of the chaos harness: everything a Socket.IO server can send, acknowledged once
+// it is done. APPLICATION=test/chaos/application.ts
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Application } from '../../service/application/index.ts';
@@ -44,7 +44,7 @@ const application: Application = (io, { handle, publish }) => {
     });
     handle(socket, 'ask', z.object({ n: z.int(), room }), async ({ n, room }, reply) => {
       const asking = io.to(room).timeout(answerMsMax).emitWithAck('question', { n });
-      await asking.catch(() => {}); // not everybody answers in time
+      await asking.catch(() => {}); // some clients may not answer in time
       reply({ ok: true });
     });
   });

@@ -1,4 +1,4 @@
-// What takes their connections from all clients of a replica, or Redis from all replicas.
+// Causes that disconnect all clients of a replica, or all replicas from Redis.
 import { until } from '../harness/processes.ts';
 import type { ChaosClient } from './client.ts';
 import type { Fleet, Pod } from './fleet.ts';
@@ -6,37 +6,37 @@ import type { Fleet, Pod } from './fleet.ts';
 export interface Stage {
   fleet: Fleet;
   clients: ChaosClient[];
-  /** The replica of all clients. */
+  /** The replica that all clients are on. */
   home: Pod;
-  /** From now on connections are made to another replica. */
+  /** Routes new connections to another replica. */
   leave(): void;
 }
 
-/** Breaks something; resolves when the clients have noticed, and what was broken is whole again. */
+/** Breaks something; resolves when clients have noticed and everything is repaired. */
 export type Cause = (stage: Stage) => Promise<unknown>;
 
 const redisDownMs = 500;
 const noticedMsMax = 20_000;
 
-/** Before it is broken the clients are told to leave; resolves when all have. */
+/** Waits until all clients have left before the replica is broken. */
 const leaving = ({ clients, home, leave }: Stage): Promise<void> => {
   leave();
   const haveLeft = () => clients.every((client) => client.port() !== home.port);
-  return until('all have left', haveLeft, noticedMsMax).catch(() => {}); // and are counted
+  return until('all have left', haveLeft, noticedMsMax).catch(() => {}); // the stats count them
 };
 
 const single = {
   SIGKILL: (stage) => Promise.all([leaving(stage), stage.home.kill(0)]),
   SIGTERM: (stage) => Promise.all([leaving(stage), stage.home.terminate(0)]),
-  // Nobody is told: the clients find out by missing pings, and then the replica goes on.
+  // Clients notice by missing pings; then the replica continues.
   'SIGSTOP + SIGCONT': (stage) => stage.home.freeze(() => leaving(stage)),
-  // Of half of the clients the replica is not told.
+  // For half of the clients the replica does not notice.
   'cut TCP'(stage) {
     const left = leaving(stage);
     for (const [i, client] of stage.clients.entries()) client.cut(i % 4 < 2);
     return left;
   },
-  // Half of the clients stay connected and catch up; the others lose their connection as well.
+  // Half of the clients stay connected and catch up; the others lose their connection too.
   'Redis SIGKILL'({ fleet, clients }) {
     const whole = fleet.killRedis(redisDownMs);
     for (const [i, client] of clients.entries()) if (i % 4 < 2) client.cut(true);
@@ -44,7 +44,7 @@ const single = {
   },
 } satisfies Record<string, Cause>;
 
-/** The steps of one round of each; after every step all clients are back. */
+/** The steps of a round of each cause; after every step all clients are connected again. */
 export const causes: ReadonlyMap<string, Cause[]> = new Map([
   ...Object.entries(single).map(([name, cause]) => [name, [cause]] as [string, Cause[]]),
   ['all in turn', Object.values(single)],

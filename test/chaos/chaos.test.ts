@@ -1,4 +1,4 @@
-// The chaos harness, a short run: seeds that once failed, and one round of every cause.
+// A short run of the chaos harness: seeds that once failed, and one round of every cause.
 import { expect, it } from 'vitest';
 import { isClean, runRounds } from './rounds.ts';
 import { runSeeds } from './seeds.ts';
@@ -6,7 +6,7 @@ import { runSeeds } from './seeds.ts';
 const lines: string[] = [];
 const print = (line: string) => void lines.push(line);
 
-it('what clients get is what the model allows, whatever is broken', async () => {
+it('clients receive exactly what the model allows under random faults', async () => {
   const { failed, received, recovered } = await runSeeds({
     seeds: [2, 3, 4, 5],
     seconds: 6,
@@ -18,9 +18,9 @@ it('what clients get is what the model allows, whatever is broken', async () => 
   expect(recovered).toBeGreaterThan(10);
 }, 180_000);
 
-it('all clients of a replica recover from every cause, one after the other', async () => {
+it('all clients of a replica recover from every cause in turn', async () => {
   const sums = await runRounds({ rounds: 1, clients: 20, only: ['all in turn'], print });
-  const figures = sums.get('all in turn');
-  expect(figures && isClean(figures), lines.join('\n')).toBe(true);
-  expect(figures?.reconnects).toBeGreaterThanOrEqual(20 * 4 + 10); // all but Redis move all
+  const stats = sums.get('all in turn');
+  expect(stats && isClean(stats), lines.join('\n')).toBe(true);
+  expect(stats?.reconnects).toBeGreaterThanOrEqual(20 * 4 + 10); // all but Redis
 }, 180_000);

@@ -1,31 +1,31 @@
-// A stock client that moves among the pods, and a record of all that it asked and got.
+// A stock client that moves between pods, with a record of everything it requested and received.
 import { connect, type Socket } from 'socket.io-client';
 import { tokenFor } from '../harness/processes.ts';
 import type { ClientEvent, ClientRecord } from './history.ts';
-import { openWire } from './wire.ts';
+import { openProxy } from './proxy.ts';
 
 export type ChaosClient = Awaited<ReturnType<typeof openClient>>;
 
-const answerMsMax = 8_000; // longer than a pod is frozen
+const answerMsMax = 8_000; // longer than a pod stays frozen
 const tokenSeconds = 600;
 const shortTokenSeconds = 2;
 
 type Unstamped = ClientEvent extends infer E ? (E extends unknown ? Omit<E, 'at'> : never) : never;
 
-/** What clients share in a run. */
+/** What the clients of a run share. */
 export interface Surroundings {
   now: () => number;
-  /** The port that a connection goes to; the first attempt is 0. */
+  /** The port of a connection attempt; the first attempt is 0. */
   route: (pod: number, attempt: number) => number;
-  /** Told every record, also those of connections that were taken over. */
+  /** Called with every record, also those of connections that were taken over. */
   recorded(record: ClientRecord): void;
   nextRequest: () => number;
 }
 
 interface Connection {
   socket: Socket;
-  wire: Awaited<ReturnType<typeof openWire>>;
-  /** Where what arrives on it is written; changes when the session is taken over. */
+  proxy: Awaited<ReturnType<typeof openProxy>>;
+  /** The record that receives its events; changes when the session is taken over. */
   record: ClientRecord;
   slowMs: number | undefined;
 }
@@ -46,7 +46,7 @@ export async function openClient(
   opened.push(current);
   current.socket.connect();
 
-  /** Resolves to whether it was granted; what is asked while it is away is sent when it is back. */
+  /** Resolves to whether it was granted; while disconnected, requests wait for the reconnect. */
   const request = async (event: string, ...args: unknown[]): Promise<Record<string, unknown>> => {
     const { socket } = current;
     return socket
@@ -61,43 +61,43 @@ export async function openClient(
     request,
     note: (text: string) => write({ type: 'note', text }),
     isConnected: () => current.socket.connected,
-    /** Of its session, also while it is away. */
+    /** The id of its session, also while it is disconnected. */
     sid: () => record.events.findLast((event) => event.type === 'connected')?.sid,
-    port: () => current.wire.port(),
-    /** Reset on both sides, or only on the client's, as by a network that breaks. */
-    cut: (both: boolean) => (both ? current.wire.cut() : current.wire.breakNear()),
+    port: () => current.proxy.port(),
+    /** Resets the connection on both sides, or only on the client's, as a broken network does. */
+    cut: (both: boolean) => (both ? current.proxy.cut() : current.proxy.breakNear()),
     async member(action: 'join' | 'leave', room: string): Promise<boolean> {
       const connection = current;
       const number = around.nextRequest();
       write({ type: 'called', request: number, action, room });
       const { ok } = await request(action, room);
-      // After a takeover the answer is one to the old connection: what it did stays open.
+      // After a takeover the answer belongs to the old connection: its effect stays unknown.
       if (connection !== current) return false;
       write({ type: 'answered', request: number, ok: ok === true });
       return ok === true;
     },
     slow(middlewareMs: number) {
       current.slowMs = middlewareMs;
-      current.wire.cut();
+      current.proxy.cut();
     },
-    /** Its token ends in a moment; the next one it gets lives on. */
+    /** Its token expires in a moment; the next one is valid for longer. */
     expire: () => request('refresh_token', tokenFor(name, shortTokenSeconds)),
-    /** A second connection goes on with the session, while the first one lives. */
+    /** A second connection takes over the session while the first one is alive. */
     async takeOver(toPod: number): Promise<void> {
       const newer = await open(toPod);
       const older = current;
-      if (!older.socket.connected) return newer.wire.close();
+      if (!older.socket.connected) return newer.proxy.close();
       copySession(older.socket, newer.socket);
       older.socket.io.reconnection(false);
       const past = { ...record, events: [...record.events] };
       older.record = { ...past, name: `${name} (old)`, role: 'old', judgedFrom: around.now() };
       around.recorded(older.record);
-      write({ type: 'note', text: 'its session goes to a newer connection' });
+      write({ type: 'note', text: 'its session was taken over by a newer connection' });
       current = newer;
       opened.push(newer);
       newer.socket.connect();
     },
-    /** A stranger shows its private session id. */
+    /** Another user presents its private session id. */
     async intrude(): Promise<void> {
       const stranger = `intruder of ${name}`;
       const own: ClientRecord = { name: stranger, role: 'intruder', judgedFrom: 0, events: [] };
@@ -108,9 +108,9 @@ export async function openClient(
       connection.socket.connect();
     },
     close() {
-      for (const { socket, wire } of opened) {
+      for (const { socket, proxy } of opened) {
         socket.disconnect();
-        wire.close();
+        proxy.close();
       }
     },
   };
@@ -131,8 +131,8 @@ async function openConnection(
   { now, route }: Surroundings,
   { user, transports, pod, record }: ConnectionOptions,
 ): Promise<Connection> {
-  const wire = await openWire(route(pod, 0));
-  const socket = connect(wire.url, {
+  const proxy = await openProxy(route(pod, 0));
+  const socket = connect(proxy.url, {
     auth: (give) => {
       const token = tokenFor(user, tokenSeconds);
       give(connection.slowMs === undefined ? { token } : { token, slowMs: connection.slowMs });
@@ -144,11 +144,11 @@ async function openConnection(
     reconnectionDelay: 50,
     reconnectionDelayMax: 500,
   });
-  const connection: Connection = { socket, wire, record, slowMs: undefined };
+  const connection: Connection = { socket, proxy, record, slowMs: undefined };
   let attempt = 0;
   socket.io.on('reconnect_attempt', () => {
     attempt += 1;
-    wire.moveTo(route(pod, attempt));
+    proxy.moveTo(route(pod, attempt));
   });
   observe(socket, (event) => connection.record.events.push({ ...event, at: now() } as ClientEvent));
   socket.on('connect', () => {
@@ -163,7 +163,7 @@ function observe(socket: Socket, write: (event: Unstamped) => void): void {
   );
   socket.on('disconnect', (reason) => write({ type: 'disconnected', reason }));
   socket.on('connect_error', ({ message }) => {
-    if (socket.active) return; // it tries again
+    if (socket.active) return; // it reconnects by itself
     write({ type: 'disconnected', reason: `refused: ${message}` });
   });
   socket.on('message', ({ n }: { n: number }, offset: string | undefined) =>

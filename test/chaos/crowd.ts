@@ -1,4 +1,4 @@
-// Many clients of one replica, and a steady stream to their rooms that another one publishes.
+// Many clients on one replica, and a steady stream to their rooms from another one.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/processes.ts';
 import type { Cause } from './causes.ts';
@@ -11,7 +11,7 @@ import { createPublishing, type Publishing } from './publishing.ts';
 export type Crowd = Awaited<ReturnType<typeof gather>>;
 
 const streamMs = 25; // between two publishes
-const quietMs = 250; // of the stream before something is broken, and after it is whole again
+const quietMs = 250; // undisturbed stream before a fault and after its repair
 const backMsMax = 60_000;
 
 /** All clients on one replica, each in two rooms, and a publisher on every replica. */
@@ -22,7 +22,8 @@ export async function gather(fleet: Fleet, history: History, count: number, now:
   const route = { clients: () => around(home).port, publishers: (pod: number) => around(pod).port };
   const { clients, publishers } = await connectAll(history, count, now, route);
   const all = [...publishers, ...clients];
-  const allBack = () => until('all are back', () => all.every((c) => c.isConnected()), backMsMax);
+  const allBack = () =>
+    until('all are connected again', () => all.every((c) => c.isConnected()), backMsMax);
   await allBack();
   await Promise.all(
     clients.flatMap((client, i) =>
@@ -32,7 +33,7 @@ export async function gather(fleet: Fleet, history: History, count: number, now:
   const publishing = createPublishing(history, now);
   return {
     clients,
-    /** The cause strikes; resolves when everybody has got a message of after it, or should have. */
+    /** Runs the cause; resolves when every client has received, or should have, a later message. */
     async breakOnce(cause: Cause): Promise<void> {
       const here = around(home);
       const publisher = publishers[(home + 2) % pods.length] as ChaosClient;
@@ -48,7 +49,7 @@ export async function gather(fleet: Fleet, history: History, count: number, now:
       await stream.stop();
       const last = await publishing.certainly(publisher, []);
       const arrived = () => all.every(({ record }) => hasReceived(record, last));
-      await until('it arrives', arrived).catch(() => {}); // the model says who misses it
+      await until('it arrives', arrived).catch(() => {}); // the model reports who missed it
     },
     close() {
       for (const one of all) one.close();
@@ -56,7 +57,7 @@ export async function gather(fleet: Fleet, history: History, count: number, now:
   };
 }
 
-/** Publishers stay where they are; clients go where `route` says. */
+/** Publishers stay on their replica; `route` places clients. */
 async function connectAll(
   { clients: records }: History,
   count: number,
@@ -82,7 +83,7 @@ async function connectAll(
   return { publishers, clients };
 }
 
-/** To all rooms in turn, whether those before are answered or not. */
+/** Publishes to all rooms in turn, without waiting for answers. */
 function startStream(publishing: Publishing, through: ChaosClient) {
   const underWay: Promise<unknown>[] = [];
   const timer = setInterval(() => {

@@ -1,4 +1,4 @@
-// Three pods and a Redis as real processes, each with what can be done to it, one thing at a time.
+// Three pods and Redis as real processes, with the faults that can be injected, one at a time.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, launchRedis, launchService, untilReady } from '../harness/processes.ts';
@@ -6,9 +6,9 @@ import { freePort, launchRedis, launchService, untilReady } from '../harness/pro
 export type Fleet = Awaited<ReturnType<typeof startFleet>>;
 export type Pod = Awaited<ReturnType<typeof startPod>>;
 
-const readyMsMax = 60_000; // of a busy machine
+const readyMsMax = 60_000; // for a busy machine
 
-/** Marks the time in which something is broken, until what it returns is called. */
+/** Marks a fault; the returned function ends it. */
 type Disturb = (what: string) => () => void;
 
 export async function startFleet(disturb: Disturb, env: Record<string, string> = {}) {
@@ -18,7 +18,7 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
     APPLICATION: 'test/chaos/application.ts',
     EVENTS_PER_SECOND_MAX: '100000',
     LOG_LEVEL: 'warn',
-    CHAOS_PING_MS: '1500', // what only missing pings show is noticed in 4.5 s, not in 45 s
+    CHAOS_PING_MS: '1500', // missing pings are noticed after 4.5 s instead of 45 s
     ...env,
   };
   const broken = async (what: string, work: () => Promise<void>) => {
@@ -33,7 +33,7 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
     for (const child of running) child.kill('SIGKILL');
     redis.stop();
   };
-  process.on('exit', stop); // whatever ends the harness, nothing of it stays
+  process.on('exit', stop); // leave no process behind, however the harness ends
   const launch = async (env: Record<string, string>) => {
     const service = await launchService({ ...variables, ...env });
     if (stopped) service.child.kill('SIGKILL');
@@ -61,7 +61,7 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
           await redis.start();
         }),
       ),
-    /** Resolves when everything that was done is done, and all pods are ready. */
+    /** Resolves when all faults are over and all pods are ready. */
     async settled() {
       await Promise.all([redisQueue.idle(), ...pods.map((pod) => pod.idle())]);
     },
@@ -110,7 +110,7 @@ async function startPod(
   };
 }
 
-/** Work that is done one after the other. */
+/** Runs tasks one after the other. */
 export function createQueue() {
   let last: Promise<unknown> = Promise.resolve();
   let size = 0;

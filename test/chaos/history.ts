@@ -1,4 +1,4 @@
-// What was asked, answered and received in a run, in the order in which the harness saw it.
+// The requests, answers and messages of a run, in the order in which the harness saw them.
 
 export interface Publish {
   n: number;
@@ -9,10 +9,10 @@ export interface Publish {
   except: readonly string[];
   /** The session that a direct message is for. */
   target?: string;
-  /** Its pod had the session and wrote to the transport at once, without Redis. */
+  /** Its pod had the session and wrote to the transport directly, without Redis. */
   local?: boolean;
   called: number;
-  /** When it was answered with `ok`; a question: when its answers were in, or late. */
+  /** When it was answered with `ok`; for a question, when all answers arrived or timed out. */
   acknowledged?: number;
 }
 
@@ -22,16 +22,16 @@ export type ClientEvent = { at: number } & (
   | { type: 'called'; request: number; action: 'join' | 'leave'; room: string }
   | { type: 'answered'; request: number; ok: boolean }
   | { type: 'received'; n: number; offset: string | undefined }
-  /** Anything else that a client takes an offset from. */
+  /** Any other packet that carries an offset. */
   | { type: 'shown'; event: string; offset: string }
   | { type: 'note'; text: string }
 );
 
 export interface ClientRecord {
   name: string;
-  /** `old`: its session was taken over by a newer connection; `intruder`: tried a stranger's. */
+  /** `old`: a newer connection took over its session; `intruder`: tried another user's session. */
   role: 'client' | 'old' | 'intruder';
-  /** What lies before is judged elsewhere: an `old` one shares its past with its successor. */
+  /** Earlier events are judged with its successor, which shares the past of an `old` client. */
   judgedFrom: number;
   events: ClientEvent[];
 }
@@ -56,7 +56,7 @@ export function nameOf(publish: Publish | undefined, n: number): string {
   return `${kind} #${n} to ${kind === 'direct' ? 'one session' : to}${not}`;
 }
 
-/** When it was called and acknowledged. */
+/** The times of call and acknowledgement. */
 export function whenOf({ called, acknowledged }: Publish): string {
   return `called ${called.toFixed(1)}, ${acknowledged?.toFixed(1) ?? 'never acknowledged'}`;
 }
@@ -64,7 +64,7 @@ export function whenOf({ called, acknowledged }: Publish): string {
 export const hasReceived = ({ events }: ClientRecord, n: number): boolean =>
   events.findLastIndex((event) => event.type === 'received' && event.n === n) >= 0;
 
-/** Milliseconds, strictly rising: no two events of a run are at the same time. */
+/** Milliseconds, strictly increasing: no two events of a run have the same time. */
 export function createClock(): () => number {
   let last = 0;
   return () => {
@@ -73,7 +73,7 @@ export function createClock(): () => number {
   };
 }
 
-/** Marks the time in which something was broken: until `over` is called. */
+/** Marks a fault; `over` ends it. */
 export function disturbing(disturbances: Disturbance[], now: () => number) {
   return (what: string) => {
     const disturbance = { what, from: now(), to: Infinity };

@@ -1,8 +1,8 @@
-// A client's record as sessions: each begins with a connect that did not recover.
+// Splits a client's record into sessions: each begins with a connect that did not recover.
 import type { ClientEvent, ClientRecord } from './history.ts';
 import { asked, beginLife, granted, type Life } from './membership.ts';
 
-/** What a client got, in its order. */
+/** What a client received, in order. */
 export type Told = Extract<ClientEvent, { type: 'received' | 'shown' }>;
 
 type Report = (

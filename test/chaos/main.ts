@@ -1,5 +1,5 @@
 // `make chaos`: ROUNDS=20 CLIENTS=100 CAUSES=SIGTERM,cut, then SEEDS=1-200 or 17,23 SECONDS=15
-// PARALLEL=2; docs/internals/chaos.md says more.
+// PARALLEL=2; see docs/internals/chaos.md.
 import { requirePrograms } from '../../tools/programs.ts';
 import { causes } from './causes.ts';
 import { isClean, runRounds } from './rounds.ts';
@@ -31,7 +31,7 @@ if (seeds.length > 0) {
 print(waitForProcessor());
 process.exit(failed ? 1 : 0);
 
-/** `1-3,17`; `0` is none. */
+/** Parses `1-3,17`; `0` means none. */
 function seedsOf(text: string): number[] {
   if (text === '0') return [];
   return text.split(',').flatMap((part) => {

@@ -1,9 +1,9 @@
-// In which rooms a client was, may have been, and was not, by its requests and their answers.
+// In which rooms a client was, may have been, or was not, derived from requests and answers.
 import type { ClientEvent } from './history.ts';
 
 export type State = 'no' | 'may' | 'yes';
 
-/** One room of one session; a segment lasts until the next one starts. */
+/** The membership of a session in one room; a segment lasts until the next one starts. */
 interface Segment {
   from: number;
   state: State;
@@ -11,19 +11,19 @@ interface Segment {
 
 type Request = Extract<ClientEvent, { type: 'called' }>;
 
-/** One session: it begins with a connect that did not recover, and ends with the next such one. */
+/** A session begins with a connect that did not recover and ends with the next one. */
 export interface Life {
   sid: string;
   from: number;
   to: number;
-  /** A request was granted, so the session is in Redis: it must be recovered from then on. */
+  /** A request was granted: the session is in Redis and must be recovered from then on. */
   durable: boolean;
   rooms: Map<string, Segment[]>;
-  /** The last request for each room, answered or not. */
+  /** The latest request for each room, answered or not. */
   latest: Map<string, Request>;
 }
 
-/** @param unanswered requests of the life before: they may be done in this one */
+/** @param unanswered requests of the previous session, which may take effect in this one */
 export function beginLife(sid: string, from: number, unanswered: Iterable<Request>): Life {
   const start = { sid, from, to: Infinity, durable: false };
   const life: Life = { ...start, rooms: new Map(), latest: new Map() };
@@ -31,7 +31,7 @@ export function beginLife(sid: string, from: number, unanswered: Iterable<Reques
   return life;
 }
 
-/** From the call on the answer is open. */
+/** From the call on the outcome is unknown. */
 export function asked(life: Life, request: Request): void {
   const { at, action, room } = request;
   life.latest.set(room, request);
@@ -41,9 +41,9 @@ export function asked(life: Life, request: Request): void {
 }
 
 /**
- * A later answer settles what an earlier request left open: requests of one connection are done in
- * their order, and a connection that lost its session changes nothing any more. A later request
- * that was called before this answer stays open, also when it never gets one.
+ * A later answer settles earlier requests: those of one connection run in order, and a connection
+ * that lost its session changes nothing any more. A later request that was called before this
+ * answer stays unknown, even if it is never answered.
  */
 export function granted(life: Life, at: number, { action, room, request }: Request): void {
   if (action === 'join') life.durable = true;
@@ -60,14 +60,14 @@ export function stateAt({ rooms }: Life, room: string, at: number): State {
   return rooms.get(room)?.findLast(({ from }) => from <= at)?.state ?? 'no';
 }
 
-/** Whether it was in this state, and only in this one, from `from` to `to`. */
+/** Whether it was certainly in this state from `from` to `to`. */
 export function throughout(life: Life, room: string, from: number, to: number, state: State) {
   if (from < life.from || to > life.to || stateAt(life, room, from) !== state) return false;
   const inside = (life.rooms.get(room) ?? []).filter((at) => at.from > from && at.from <= to);
   return inside.every((segment) => segment.state === state);
 }
 
-/** Whether it may have been a member at some moment between; a pod may be behind by `lagged`. */
+/** Whether it may have been a member at some point in between; a pod may lag by `lagged`. */
 export function possiblyBetween(
   life: Life,
   room: string,

@@ -1,11 +1,11 @@
-// The model of the chaos harness reports each kind of violation, and nothing that may happen.
+// The model of the chaos harness reports each kind of violation, and nothing that is allowed.
 import { describe, expect, it } from 'vitest';
 import type { ClientEvent, ClientRecord, History, Publish } from './history.ts';
 import { judge } from './model.ts';
 
 type Untimed = ClientEvent extends infer E ? (E extends unknown ? Omit<E, 'at'> : never) : never;
 
-const away: Untimed = { type: 'disconnected', reason: 'transport close' };
+const down: Untimed = { type: 'disconnected', reason: 'transport close' };
 const up = (sid = 'A'): Untimed => ({ type: 'connected', recovered: false, sid });
 const back = (sid = 'A'): Untimed => ({ type: 'connected', recovered: true, sid });
 const got = (n: number, offset?: string): Untimed => ({ type: 'received', n, offset });
@@ -19,7 +19,7 @@ const calls = (request: number, action: 'join' | 'leave', room = 'r1'): Untimed 
 const granted = (request: number): Untimed => ({ type: 'answered', request, ok: true });
 const refused = (request: number): Untimed => ({ type: 'answered', request, ok: false });
 
-/** An event each second, unless a time is given. */
+/** One event per second, unless a time is given. */
 function client(events: (Untimed | [number, Untimed])[], role: ClientRecord['role'] = 'client') {
   const timed = events.map((event, i) =>
     Array.isArray(event) ? { at: event[0], ...event[1] } : { at: i * 1000, ...event },
@@ -27,7 +27,7 @@ function client(events: (Untimed | [number, Untimed])[], role: ClientRecord['rol
   return { name: 'alice', role, judgedFrom: 0, events: timed as ClientEvent[] };
 }
 
-/** Called and acknowledged around a moment, to r1. */
+/** A publish to r1, called and acknowledged around a point in time. */
 const message = (n: number, at: number, more: Partial<Publish> = {}): Publish => ({
   n,
   kind: 'message',
@@ -48,11 +48,11 @@ const joined = [up(), calls(1, 'join'), granted(1)]; // at 0, 1 and 2 s
 const joinedOther = [...joined, calls(2, 'join', 'r2'), granted(2)]; // to 4 s
 
 describe('the model reports', () => {
-  it('a message lost by a member, live and over a reconnect', () => {
+  it('a message that a member lost, live or over a reconnect', () => {
     const publishes = [message(1, 3500), message(2, 5500)];
     expect(found([client([...joined, got(2, '5')])], [])).toEqual(['leaked']);
     const live = client([...joined, [6000, got(2, '5')]]);
-    const over = client([...joined, [3000, away], [5000, back()], [6000, got(2, '5')]]);
+    const over = client([...joined, [3000, down], [5000, back()], [6000, got(2, '5')]]);
     const never = client(joined);
     expect(found([live], publishes)).toEqual(['lost']);
     expect(found([over], publishes)).toEqual(['lost']);
@@ -65,7 +65,7 @@ describe('the model reports', () => {
     expect(found([left], publishes)).toEqual(['lost']);
   });
 
-  it('a message that came twice, of any kind', () => {
+  it('a message of any kind that was delivered twice', () => {
     const twice = (kind: Publish['kind']) =>
       found(
         [client([...joined, [4000, got(1, '5')], [4001, got(1, '5')]])],
@@ -76,11 +76,11 @@ describe('the model reports', () => {
     }
     const unacknowledged = [{ ...message(1, 3500) }];
     delete unacknowledged[0]?.acknowledged;
-    const both = client([...joined, got(1, '5'), away, back(), got(1, '5')]);
+    const both = client([...joined, got(1, '5'), down, back(), got(1, '5')]);
     expect(found([both], unacknowledged)).toEqual(['duplicated']);
   });
 
-  it('an order that falls, differs between clients, contradicts time or rewinds', () => {
+  it('an order that decreases, differs between clients, contradicts time or rewinds', () => {
     const publishes = [message(1, 3500), message(2, 3500, { rooms: ['r2'] })];
     const falls = client([...joinedOther, got(2, '6'), got(1, '5')]);
     expect(found([falls], publishes)).toEqual(['reordered', 'reordered']); // message and offset
@@ -90,11 +90,11 @@ describe('the model reports', () => {
     const late = [message(1, 3500), message(2, 3000)];
     const inverse = client([...joined, [3600, got(1, '5')], [3700, got(2, '6')]]);
     expect(found([inverse], late)).toEqual(['reordered']);
-    const rewinds = client([...joined, [3600, got(1, '5')], away, back(), shown('4')]);
+    const rewinds = client([...joined, [3600, got(1, '5')], down, back(), shown('4')]);
     expect(found([rewinds], [message(1, 3500)])).toEqual(['reordered']);
   });
 
-  it('a message to a client that left, never was, is excepted, or is another', () => {
+  it('a message to a client that left, never joined, is excepted, or is not the target', () => {
     const left = client([...joined, calls(2, 'leave'), granted(2), [9000, got(1, '5')]]);
     expect(found([left], [message(1, 8000)])).toEqual(['leaked']);
     expect(found([left], [message(1, 2500)])).toEqual(['leaked']);
@@ -116,29 +116,29 @@ describe('the model reports', () => {
   });
 
   it('a question that is replayed', () => {
-    const replayed = client([...joined, [4000, away], [9000, back()], [9500, got(1)]]);
+    const replayed = client([...joined, [4000, down], [9000, back()], [9500, got(1)]]);
     expect(found([replayed], [message(1, 5000, { kind: 'question' })])).toEqual(['replayed']);
   });
 
-  it('what is wrongly recovered, or wrongly not', () => {
+  it('a session that is wrongly recovered or wrongly not recovered', () => {
     expect(found([client([back()])], [])).toEqual(['wrongly recovered']);
     expect(found([client([back()], 'intruder')], [])).toEqual(['wrongly recovered']);
-    expect(found([client([up(), away, back('B')])], [])).toEqual(['wrongly recovered']);
-    expect(found([client([...joined, away, up('B')])], [])).toEqual(['wrongly not recovered']);
+    expect(found([client([up(), down, back('B')])], [])).toEqual(['wrongly recovered']);
+    expect(found([client([...joined, down, up('B')])], [])).toEqual(['wrongly not recovered']);
   });
 
-  it('a client that stays away, and an old connection that stays', () => {
-    expect(found([client([up(), away])], [])).toEqual(['stuck']);
+  it('a client that does not reconnect, and an old connection that stays open', () => {
+    expect(found([client([up(), down])], [])).toEqual(['stuck']);
     expect(found([client([])], [])).toEqual(['stuck']);
     expect(found([client([up()], 'old')], [])).toEqual(['stuck']);
   });
 });
 
 describe('the model allows', () => {
-  it('a run in which everything is right', () => {
+  it('a correct run', () => {
     const publishes = [message(1, 3500), message(2, 5000), message(3, 6000)];
     const live = client([...joined, ...[1, 2, 3].map((n) => got(n, `${n}`))]);
-    const over = client([...joined, got(1, '1'), away, [7000, back()], [7001, shown('3')]]);
+    const over = client([...joined, got(1, '1'), down, [7000, back()], [7001, shown('3')]]);
     expect(found([live], publishes)).toEqual([]);
     expect(found([over], publishes)).toEqual(['lost', 'lost']);
     over.events.splice(-1, 0, { at: 7000.1, ...got(2, '2') } as ClientEvent);
@@ -146,7 +146,7 @@ describe('the model allows', () => {
     expect(found([over], publishes)).toEqual([]);
   });
 
-  it('either outcome while a join, a leave or a publish is open', () => {
+  it('either outcome while a join, a leave or a publish is unanswered', () => {
     const open = [up(), calls(1, 'join')];
     expect(found([client(open)], [message(1, 3500)])).toEqual([]);
     expect(found([client([...open, [4000, got(1, '5')]])], [message(1, 3500)])).toEqual([]);
@@ -161,7 +161,7 @@ describe('the model allows', () => {
     expect(found([client(joined)], [unacknowledged])).toEqual([]);
   });
 
-  it('either outcome of a request that follows the one that is granted', () => {
+  it('either outcome of a request after the granted one', () => {
     const open = [up(), calls(1, 'join'), calls(2, 'leave'), granted(1)]; // to 3 s
     const failed = [...open, refused(2)];
     for (const events of [open, failed]) {
@@ -172,18 +172,18 @@ describe('the model allows', () => {
     expect(found([client(again)], [message(1, 7500)])).toEqual(['lost']);
   });
 
-  it('losing what is volatile, asked, or written at once by its pod', () => {
+  it('losing volatile messages, questions, and messages that their pod wrote directly', () => {
     const kinds = [{ kind: 'volatile' }, { kind: 'question' }] as const;
     const publishes = kinds.map((kind, n) => message(n, 3500, kind));
     const local = { kind: 'direct', rooms: [], target: 'A', local: true } as const;
     expect(found([client(joined)], [...publishes, message(3, 3500, local)])).toEqual([]);
   });
 
-  it('a new session where the old one may have died with its pod', () => {
-    expect(found([client([up(), away, up('B')])], [])).toEqual([]);
+  it('a new session if the old one may have been lost with its pod', () => {
+    expect(found([client([up(), down, up('B')])], [])).toEqual([]);
   });
 
-  it('what a pod had not seen yet when the client joined', () => {
+  it('messages that the pod had not seen yet when the client joined', () => {
     const late = client([up(), calls(1, 'join'), granted(1), [2500, got(1, '5')]]);
     expect(found([late], [message(1, 500)])).toEqual([]);
     const outage = [{ from: 4000, to: 8000, what: 'Redis' }];
@@ -192,8 +192,8 @@ describe('the model allows', () => {
     expect(found([after], [message(1, 4500)])).toEqual(['leaked']);
   });
 
-  it('an old connection to get what it shares with its successor', () => {
-    const old = client([...joined, got(1, '5'), got(1, '5'), away], 'old');
+  it('an old connection to receive what it shares with its successor', () => {
+    const old = client([...joined, got(1, '5'), got(1, '5'), down], 'old');
     expect(found([{ ...old, judgedFrom: 4500 }], [message(1, 2900)])).toEqual([]);
   });
 });

@@ -1,33 +1,33 @@
-// The model of the truth: what each client must get, may get and must never get.
+// The model: what each client must receive, may receive, and must never receive.
 //
-// It knows only what a client and a publisher can know: when something was called and when it was
-// answered. Between the two it may have happened at any moment, and what was not granted may have
-// happened or not. What follows is a violation; everything else is allowed.
+// It knows only what clients and publishers know: when a request was called and when it was
+// answered. In between it may have taken effect at any time, and a request that was not granted
+// may or may not have taken effect. The following are violations; everything else is allowed.
 //
-// lost          A message that was acknowledged, to a room (or everyone) of which the client was a
-//               member, and of none of the excepted ones a member, from the call of the publish
-//               until it got something that is later in the stream, or the end of the run. Between
-//               them: a leave may overtake what is on its way, and `except` is applied at delivery.
-//               A direct message counts where its pod did not have the session; a pod that has it
-//               writes at once, without Redis, so a broken connection may lose it.
-// duplicated    Anything that a session got twice.
-// reordered     Offsets are the one total order. Two clients that see different ones for a message,
-//               a client that gets a smaller one after a larger one, and an order that contradicts
-//               time (acknowledged before the other was called) are violations. A volatile or
-//               direct packet shows the pod's position, which may repeat but must not go back: the
-//               client would ask for what it has had.
-// leaked        A message at a moment when the client was certainly a member of none of its rooms;
-//               of a time at which it certainly was not; while it was certainly in an excepted room
-//               from the call on; or one for another session. A pod may be behind the stream: what
-//               was published shortly before a join (or during an outage before it) may come too.
-// replayed      A question (it carries an acknowledgement) of before the connection was made.
-// recovered     Wrongly: the first connect, another's session, or with another socket id.
-//               Wrongly not: a session with a granted join. Before the first one it may have died
-//               with its pod.
-// stuck         A client that is away when all pods are well again; an old connection whose session
-//               was taken over and that is still open.
+// lost          An acknowledged message to everyone or to a room, if the client was a member of
+//               the room, and of no excepted room, from the call of the publish until it received
+//               a later message or the run ended. The whole time counts: a leave may overtake
+//               messages in flight, and `except` is applied at delivery. A direct message counts
+//               if its pod did not have the session; a pod that has it writes directly, without
+//               Redis, so a broken connection may lose the message.
+// duplicated    Anything that a session received twice.
+// reordered     Offsets are the one total order. Violations: two clients see different offsets for
+//               a message, a client receives a smaller one after a larger one, or the order
+//               contradicts time (acknowledged before the other was called). A volatile or direct
+//               packet carries the pod's position, which may repeat but must not decrease: the
+//               client would ask again for messages it has received.
+// leaked        A message while the client was certainly in none of its rooms; one from a time at
+//               which it certainly was not; one while it was certainly in an excepted room from the
+//               call on; or one for another session. A pod may lag behind the stream: messages from
+//               shortly before a join, or from an outage before it, may arrive too.
+// replayed      A question (with an acknowledgement) from before the connection was made.
+// recovered     Wrongly: the first connect, another user's session, or with another socket id.
+//               Wrongly not: a session with a granted join. Before its first one it may have been
+//               lost with its pod.
+// stuck         A client that is not connected although all pods are healthy; an old connection
+//               that is still open although its session was taken over.
 //
-// Volatile messages, questions and publishes that were not acknowledged come at most once.
+// Volatile messages, questions and unacknowledged publishes are received at most once.
 import {
   type ClientEvent,
   type ClientRecord,
@@ -79,7 +79,7 @@ function judgeClient(history: History, record: ClientRecord, order: Order): Viol
   }
   if (record.role === 'client') {
     for (const { publish, at } of lostMessages(history, order, lives, told)) {
-      const id = order.get(publish.n) ?? 'seen by nobody';
+      const id = order.get(publish.n) ?? 'received by nobody';
       report('lost', at, `${nameOf(publish, publish.n)} (${whenOf(publish)}; ${id})`);
     }
   }
@@ -87,7 +87,7 @@ function judgeClient(history: History, record: ClientRecord, order: Order): Viol
   return violations;
 }
 
-/** Twice, or back in the order. */
+/** Duplicated or reordered. */
 function judgeSequence(told: Told[], { publishes }: History, report: Report): void {
   const seen = new Set<number>();
   let [last, lastOfStream] = ['', ''];
@@ -112,7 +112,7 @@ function judgeSequence(told: Told[], { publishes }: History, report: Report): vo
   }
 }
 
-/** Why the client must not have got it, if so. */
+/** Why the client must not have received it, if so. */
 function leakOf(
   publish: Publish | undefined,
   at: number,
@@ -146,14 +146,14 @@ function judgeEnd({ role, events }: ClientRecord, report: Report): void {
   const isTurn = ({ type }: ClientEvent) => type === 'connected' || type === 'disconnected';
   const last = events.findLast(isTurn);
   const at = events.at(-1)?.at ?? 0;
-  if (role === 'client' && last?.type !== 'connected') report('stuck', at, 'it did not come back');
+  if (role === 'client' && last?.type !== 'connected') report('stuck', at, 'it did not reconnect');
   if (role === 'old' && last?.type === 'connected') report('stuck', at, 'it was not closed');
 }
 
 const lagMs = 1_000;
-const resumeMsMax = 3_000; // to find Redis again, and to read what was missed
+const resumeMsMax = 3_000; // to reconnect to Redis and catch up
 
-/** Since when a pod may not have seen what was published, at a moment. */
+/** Since when a pod may not have seen publishes, at a point in time. */
 function lagOf({ disturbances }: History): (at: number) => number {
   const known = new Map<number, number>();
   const find = (at: number) => {

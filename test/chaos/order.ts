@@ -1,11 +1,11 @@
-// The one total order of the messages, by the offsets that clients saw.
+// The total order of the messages, by the offsets that clients received.
 import { type History, nameOf } from './history.ts';
 import type { Violation } from './violation.ts';
 
-/** Offsets by number of the message. */
+/** Offsets by message number. */
 export type Order = Map<number, string>;
 
-/** The order, and where two clients saw different ones. */
+/** The order, and where two clients received different offsets. */
 export function readOrder({ clients, publishes }: History) {
   const order: Order = new Map();
   const violations: Violation[] = [];
@@ -23,7 +23,7 @@ export function readOrder({ clients, publishes }: History) {
   return { order, violations };
 }
 
-/** Where the order contradicts time: acknowledged before the one in front of it was called. */
+/** Where the order contradicts time: acknowledged before its predecessor was called. */
 export function disagreements({ publishes }: History, order: Order): Violation[] {
   const violations: Violation[] = [];
   let latest = { n: 0, called: 0 };

@@ -1,4 +1,4 @@
-// What a client must have got, and did not.
+// Finds the messages that a client must have received but did not.
 import type { History, Publish } from './history.ts';
 import type { Told } from './lives.ts';
 import { type Life, throughout } from './membership.ts';
@@ -25,7 +25,7 @@ export function lostMessages(
     const isLater = (other: { n: number; called: number }) =>
       id === undefined ? other.called > acknowledged : (order.get(other.n) as string) > id;
     for (const life of lives) {
-      if (!isOwed(life, publish, called)) continue; // most: before anything costly
+      if (!isOwed(life, publish, called)) continue; // rules out most messages cheaply
       const later = inStream.find((event) => event.at >= life.from && isLater(event));
       const by = Math.min(later?.at ?? Infinity, life.to);
       if (isOwed(life, publish, by)) lost.push({ publish, at: by === Infinity ? called : by });
@@ -34,10 +34,10 @@ export function lostMessages(
   return lost;
 }
 
-/** Whether the client was one of those it is for, from the call until `by`. */
+/** Whether the client was a recipient from the call until `by`. */
 function isOwed(life: Life, { kind, rooms, except, target, called }: Publish, by: number): boolean {
   if (called < life.from || by > life.to) return false;
-  if (life.to !== Infinity && by === life.to) return false; // its end, not something later
+  if (life.to !== Infinity && by === life.to) return false; // ended without one
   if (kind === 'direct') return target === life.sid;
   if (except.some((room) => !throughout(life, room, called, by, 'no'))) return false;
   return rooms.length === 0 || rooms.some((room) => throughout(life, room, called, by, 'yes'));

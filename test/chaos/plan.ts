@@ -1,4 +1,4 @@
-// What happens in a run, and when: drawn from the seed alone, before anything is started.
+// The plan of a run: what happens and when, derived from the seed alone.
 import { type Random, seeded } from './random.ts';
 
 export const podCount = 3;
@@ -26,7 +26,7 @@ export type Operation =
   | { kind: 'kill' | 'stop'; pod: number; downMs: number }
   | { kind: 'freeze'; pod: number; frozenMs: number }
   | { kind: 'redis'; downMs: number }
-  /** The request is acknowledged, and in the same moment its pod is gone. */
+  /** Kills the pod at the moment in which a request is acknowledged. */
   | { kind: 'join-and-kill' | 'leave-and-kill'; client: number; room: string; downMs: number };
 
 export type Planned = Operation & { atMs: number };
@@ -37,7 +37,7 @@ export interface Plan {
   operations: Planned[];
 }
 
-/** Weights of what disturbs; publishes have a rate of their own. */
+/** Weights of the faults; publishes have their own rate. */
 const disturbances = {
   cut: 26,
   slow: 14,
@@ -112,7 +112,7 @@ function drawMembership(random: Random, clientCount: number): Operation {
   const client = random.below(clientCount);
   const room = random.pick(rooms);
   const kind = random.weighted({ join: 9, leave: 8, rejoin: 3 });
-  // A pod that nobody needs a room on stops listening to it after a second.
+  // A pod unsubscribes from a room that nobody needs after a second.
   const pauseMs = random.pick([0, 30, 980, 1000, 1002, 1004]);
   return kind === 'rejoin' ? { kind, client, room, pauseMs } : { kind, client, room };
 }

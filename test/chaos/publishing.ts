@@ -1,4 +1,4 @@
-// Publishing through clients: what was called and what was answered.
+// Publishes through clients, and records calls and answers.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChaosClient } from './client.ts';
 import type { History, Publish } from './history.ts';
@@ -27,14 +27,14 @@ export function createPublishing({ publishes }: History, now: () => number) {
   };
   return {
     publish,
-    /** Again until it is acknowledged; resolves to its number. */
+    /** Retries until it is acknowledged; resolves to its number. */
     async certainly(through: ChaosClient, rooms: readonly string[]): Promise<number> {
       for (let attempt = 0; attempt < 20; attempt += 1) {
         const { n, acknowledged } = await publish(through, { kind: 'message', rooms });
         if (acknowledged !== undefined) return n;
         await sleep(200);
       }
-      throw new Error('no publish is acknowledged although everything is well again');
+      throw new Error('no publish is acknowledged although everything is healthy again');
     },
   };
 }

@@ -1,8 +1,8 @@
-// A seeded generator: the same seed draws the same operations on every machine.
+// A seeded random generator: a seed yields the same operations on every machine.
 
 export type Random = ReturnType<typeof seeded>;
 
-/** mulberry32, a well-known generator of 32 bits of state. */
+/** mulberry32, a generator with 32 bits of state. */
 export function seeded(seed: number) {
   let state = seed >>> 0;
   const fraction = () => {
@@ -17,7 +17,7 @@ export function seeded(seed: number) {
     below,
     between: (from: number, to: number) => from + below(to - from + 1),
     pick,
-    /** Some of the items, each at most once. */
+    /** A random subset of the items. */
     some<T>(items: readonly T[], count: number): T[] {
       const left = [...items];
       const taken: T[] = [];
@@ -26,7 +26,7 @@ export function seeded(seed: number) {
       }
       return taken;
     },
-    /** A key, as often as its weight says. */
+    /** A random key, by weight. */
     weighted<K extends string>(weights: Record<K, number>): K {
       const entries = Object.entries(weights) as [K, number][];
       let left = fraction() * entries.reduce((sum, [, weight]) => sum + weight, 0);

@@ -1,4 +1,4 @@
-// Many seeds, several at once: a line for each, the timeline of those that fail, and the sums.
+// Runs many seeds, several in parallel: prints a line for each, timelines of failures, and totals.
 import type { ClientRecord } from './history.ts';
 import { drawPlan } from './plan.ts';
 import { timelineOf } from './timeline.ts';
@@ -39,7 +39,7 @@ export async function runSeeds({ seeds, seconds, parallel, print }: Options): Pr
   return totals;
 }
 
-/** Adds a run to the sums, and says what it was. */
+/** Adds a run to the totals and prints its result. */
 function tell({ history, violations }: Outcome, totals: Totals): string {
   const publishes = [...history.publishes.values()];
   const acknowledged = publishes.filter((publish) => publish.acknowledged !== undefined).length;

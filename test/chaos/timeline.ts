@@ -1,8 +1,8 @@
-// What a client went through, as text: printed when a run has failed.
+// The timeline of a client as text, printed when a run fails.
 import { type ClientEvent, type History, nameOf, whenOf } from './history.ts';
 import type { Violation } from './violation.ts';
 
-/** All violations, then everything that the first client with one asked and got. */
+/** All violations, then the requests and messages of the first client that has one. */
 export function timelineOf(history: History, violations: Violation[]): string {
   const [first] = violations;
   if (!first) return '';

@@ -1,4 +1,4 @@
-// What many runs come to, and the one line that says it.
+// The totals of many runs, as one line.
 import { existsSync, readFileSync } from 'node:fs';
 import { type Violation, violationKinds } from './violation.ts';
 
@@ -30,7 +30,7 @@ export function summary({ clients, reconnects, recovered, received, ...rest }: T
   ].join(' · ');
 }
 
-/** How much the machine slowed it down, where the system tells: times away are no better. */
+/** How much the machine slowed the run down, on Linux: it also slows reconnects. */
 export function waitForProcessor(): string {
   const path = '/proc/self/schedstat'; // nanoseconds: ran, waited
   if (!existsSync(path)) return '';

@@ -1,4 +1,4 @@
-// What the model reports.
+// The violations that the model reports.
 
 export const violationKinds = [
   'lost',

@@ -1,4 +1,4 @@
-// One run: the operations of a plan against three pods and a Redis, and what the model says of it.
+// One run: executes a plan against three pods and Redis, and checks the result with the model.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/processes.ts';
 import { type ChaosClient, openClient, type Surroundings } from './client.ts';
@@ -19,7 +19,7 @@ export interface Outcome {
   plan: Plan;
   history: History;
   violations: Violation[];
-  /** What the pods have logged. */
+  /** The logs of the pods. */
   output: string;
 }
 
@@ -83,7 +83,7 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
       const done = perform(operation).finally(() => underWay.delete(done));
       underWay.add(done);
     },
-    /** Everything well again, and a last message to each room and to everyone. */
+    /** Repairs everything, then sends a last message to each room and to everyone. */
     async settle(): Promise<void> {
       await Promise.all(underWay);
       await fleet.settled();

@@ -173,7 +173,7 @@ describe('exposure through other controllers', () => {
     expect(annotations[`${prefix}/scheme`]).toBe('internet-facing');
   });
 
-  it('gateway: the same affinity, no time-outs, the 503 tried elsewhere', () => {
+  it('gateway: the same affinity, no timeouts, the 503 retried elsewhere', () => {
     const manifests = render(scenario('gateway'));
     const [rule] = only(manifests, 'HTTPRoute').spec.rules;
     expect(rule.sessionPersistence).toMatchObject({ sessionName: 'mooring-pod', type: 'Cookie' });

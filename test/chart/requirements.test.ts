@@ -11,7 +11,7 @@ const gateway = {
   exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }], preset: 'istio' } },
 };
 
-const contradictions: [string, Values][] = [
+const invalidCombinations: [string, Values][] = [
   ['set redis.enabled=false to use your own', { externalRedis: { url: 'redis://r' } }],
   [
     'externalRedis.url and externalRedis.existingSecret are both set',
@@ -102,7 +102,7 @@ const contradictions: [string, Values][] = [
 ];
 
 describe('a combination that cannot work', () => {
-  it.each(contradictions)('is refused: %s, %o', (sentence, values) => {
+  it.each(invalidCombinations)('is refused: %s, %o', (sentence, values) => {
     const { ok, text } = template(values);
     expect(text).toContain(sentence);
     expect(ok).toBe(false);

@@ -71,7 +71,7 @@ describe('a lost connection comes back whole on another replica', () => {
         for (const { client } of clients) client.io.engine.close();
       },
     ],
-  ])('after %s, with nothing lost, doubled or reordered', async (_, breakIt) => {
+  ])('after %s, with nothing lost, duplicated or reordered', async (_, breakIt) => {
     const load = await underLoad(20);
     breakIt(load);
     await backAgain(load);

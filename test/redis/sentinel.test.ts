@@ -1,4 +1,4 @@
-// Fail-over by real Sentinels: what is promised while a replica takes the place of the master.
+// Failover by real Sentinels: the guarantees while a replica is promoted to master.
 import { createSentinel } from '@redis/client';
 import { describe, expect, it } from 'vitest';
 import { expectAlone } from '../harness/alone.ts';

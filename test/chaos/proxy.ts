@@ -1,11 +1,11 @@
-// The TCP connection of one client: a proxy that can be sent to another pod, and cut below
-// everything that Engine.IO knows of.
+// The TCP connection of one client, as a proxy: it can be routed to another pod and cut below
+// Engine.IO.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-export type Wire = Awaited<ReturnType<typeof openWire>>;
+export type Proxy = Awaited<ReturnType<typeof openProxy>>;
 
-export async function openWire(port: number) {
+export async function openProxy(port: number) {
   let target = port;
   const pairs = new Set<[Socket, Socket]>();
   const halfOpen = new Set<Socket>();
@@ -30,7 +30,7 @@ export async function openWire(port: number) {
       far.resetAndDestroy();
     }
   };
-  /** As a network that breaks: the pod is not told, and its side stays open. */
+  /** Like a broken network: the pod does not notice, and its side stays open. */
   const breakNear = () => {
     for (const [near, far] of pairs) {
       far.unpipe(near);
@@ -45,7 +45,7 @@ export async function openWire(port: number) {
     port: () => target,
     cut,
     breakNear,
-    /** New connections go there; a kept-alive one of before must not be used again. */
+    /** Routes new connections; earlier keep-alive connections must not be reused. */
     moveTo(port: number) {
       target = port;
       cut();

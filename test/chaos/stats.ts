@@ -1,25 +1,29 @@
-// What a round came to for its clients, and the lines and the table that say it.
+// The statistics of a round, and their table.
 import type { ClientRecord } from './history.ts';
 import type { Violation } from './violation.ts';
 
-export interface Figures {
+export interface RoundStats {
   clients: number;
-  /** Still have the session of before the round; without a reconnect they count too. */
+  /** Clients that kept their session, with or without a reconnect. */
   recovered: number;
   reconnects: number;
   lost: number;
   duplicated: number;
   reordered: number;
-  /** Violations of other kinds. */
+  /** Other violations. */
   other: number;
-  /** From each disconnect to the next connect; without a reconnect the longest silence. */
-  awayMs: number[];
+  /** Time from each disconnect to the next connect; without a reconnect, the longest silence. */
+  reconnectMs: number[];
 }
 
-export function figuresOf(records: ClientRecord[], violations: Violation[], from: number): Figures {
+export function statsOf(
+  records: ClientRecord[],
+  violations: Violation[],
+  from: number,
+): RoundStats {
   const of = (kind: Violation['kind']) => violations.filter((v) => v.kind === kind).length;
   const [lost, duplicated, reordered] = [of('lost'), of('duplicated'), of('reordered')];
-  const figures: Figures = {
+  const stats: RoundStats = {
     clients: records.length,
     recovered: 0,
     reconnects: 0,
@@ -27,20 +31,22 @@ export function figuresOf(records: ClientRecord[], violations: Violation[], from
     duplicated,
     reordered,
     other: violations.length - lost - duplicated - reordered,
-    awayMs: [],
+    reconnectMs: [],
   };
   for (const { events } of records) {
     const round = events.slice(events.findLastIndex(({ at }) => at < from) + 1);
     const connects = round.flatMap((event) => (event.type === 'connected' ? event : []));
     const isBack = round.findLast(({ type }) => /connected$/.test(type))?.type !== 'disconnected';
-    if (isBack && connects.every(({ recovered }) => recovered)) figures.recovered += 1;
-    figures.reconnects += connects.length;
-    figures.awayMs.push(...(connects.length > 0 ? absences(round) : [longestSilence(round)]));
+    if (isBack && connects.every(({ recovered }) => recovered)) stats.recovered += 1;
+    stats.reconnects += connects.length;
+    stats.reconnectMs.push(
+      ...(connects.length > 0 ? reconnectTimes(round) : [longestSilence(round)]),
+    );
   }
-  return figures;
+  return stats;
 }
 
-function absences(round: ClientRecord['events']): number[] {
+function reconnectTimes(round: ClientRecord['events']): number[] {
   const found: number[] = [];
   let since: number | undefined;
   for (const { type, at } of round) {
@@ -57,8 +63,8 @@ function longestSilence(round: ClientRecord['events']): number {
   return Math.max(0, ...received.map(({ at }, i) => at - (received[i - 1]?.at ?? at)));
 }
 
-export function added(figures: Figures[]): Figures {
-  const sum = (of: (one: Figures) => number) => figures.reduce((total, one) => total + of(one), 0);
+export function added(stats: RoundStats[]): RoundStats {
+  const sum = (of: (one: RoundStats) => number) => stats.reduce((total, one) => total + of(one), 0);
   return {
     clients: sum(({ clients }) => clients),
     recovered: sum(({ recovered }) => recovered),
@@ -67,7 +73,7 @@ export function added(figures: Figures[]): Figures {
     duplicated: sum(({ duplicated }) => duplicated),
     reordered: sum(({ reordered }) => reordered),
     other: sum(({ other }) => other),
-    awayMs: figures.flatMap(({ awayMs }) => awayMs),
+    reconnectMs: stats.flatMap(({ reconnectMs }) => reconnectMs),
   };
 }
 
@@ -80,7 +86,7 @@ const columns = [
   ['duplicated', 12],
   ['reordered', 11],
   ['other', 7],
-  ['away p50', 11],
+  ['reconnect p50', 15],
   ['max', 10],
 ] as const;
 
@@ -94,11 +100,11 @@ const row = (cells: (string | number)[]) =>
 
 export const headLine = row(columns.map(([name]) => name));
 
-export function lineOf(name: string, round: string | number, figures: Figures): string {
-  const { clients, recovered, reconnects, lost, duplicated, reordered, other } = figures;
-  const away = figures.awayMs.toSorted((a, b) => a - b);
+export function lineOf(name: string, round: string | number, stats: RoundStats): string {
+  const { clients, recovered, reconnects, lost, duplicated, reordered, other } = stats;
+  const sorted = stats.reconnectMs.toSorted((a, b) => a - b);
   const ms = (value = 0) => `${Math.round(value)} ms`;
-  const times = [ms(away[Math.floor(away.length / 2)]), ms(away.at(-1))];
+  const times = [ms(sorted[Math.floor(sorted.length / 2)]), ms(sorted.at(-1))];
   const counts = [reconnects, lost, duplicated, reordered, other];
   return row([name, round, `${recovered}/${clients}`, ...counts, ...times]);
 }
