@@ -1,4 +1,4 @@
-// What is generated from the charts' values: file by file, as it should be.
+// The files that are generated from the charts' values.
 import { join } from 'node:path';
 import { referenceOf, type Section } from './reference.ts';
 import { schemaOf } from './schema.ts';
@@ -12,7 +12,7 @@ export const charts = {
 };
 const subcharts = ['redis', 'ingress-nginx'];
 
-/** Path to content. */
+/** Maps each path to its content. */
 export function generated(): Map<string, string> {
   const files = new Map<string, string>();
   const valuesOf = (folder: string) => readValues(join(folder, 'values.yaml'));
@@ -20,7 +20,7 @@ export function generated(): Map<string, string> {
     const schema = schemaOf(name, valuesOf(folder), name === 'mooring' ? subcharts : []);
     files.set(join(folder, 'values.schema.json'), `${JSON.stringify(schema, null, 2)}\n`);
   }
-  // `enabled` of a subchart is listed with the parent, which reads it.
+  // `enabled` of a subchart is documented with the parent, which reads it.
   const ofSubchart = (name: 'redis' | 'ingress-nginx') => ({
     title: name === 'redis' ? 'The Redis of the release' : 'The ingress-nginx controller',
     prefix: `${name}.`,
@@ -32,7 +32,7 @@ export function generated(): Map<string, string> {
   return files;
 }
 
-/** By the question that they answer. */
+/** Grouped by topic. */
 function groupsOf(values: Value[]): Section[] {
   const groups: Section[] = [];
   for (const value of values) {

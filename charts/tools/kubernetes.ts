@@ -1,6 +1,6 @@
-// The strict schemas of what the chart renders, as the API server of KUBECONFIG and the CRDs in it
-// have them: `npm run schemas` writes test/chart/kubernetes.json, which needs no cluster then.
-// `npm run schemas -- FILE...` adds the kinds of these CRDs, for what no cluster at hand knows.
+// Strict schemas of the kinds that the chart renders, from the API server and CRDs of KUBECONFIG:
+// `npm run schemas` writes test/chart/kubernetes.json, so that tests need no cluster.
+// `npm run schemas -- FILE...` adds the kinds of these CRDs, if the cluster does not have them.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,16 +10,16 @@ import { findKubectl } from '../../tools/helm.ts';
 type Schema = Record<string, unknown>;
 
 export interface Kinds {
-  /** Where they come from. */
+  /** The origin of the schemas. */
   source: string;
-  /** `apiVersion kind` to the name of its definition. */
+  /** Maps `apiVersion kind` to the name of its definition. */
   kinds: Record<string, string>;
   definitions: Record<string, Schema>;
 }
 
 export const file = join(import.meta.dirname, '../../test/chart/kubernetes.json');
 
-/** The CRDs of KEDA, Prometheus operator, Gateway API and Envoy Gateway have to be there. */
+/** Needs the CRDs of KEDA, Prometheus operator, Gateway API and Envoy Gateway. */
 const wanted: Record<string, string[]> = {
   v1: ['ConfigMap', 'Namespace', 'Pod', 'Secret', 'Service', 'ServiceAccount'],
   'admissionregistration.k8s.io/v1': [
@@ -38,7 +38,7 @@ const wanted: Record<string, string[]> = {
   'rbac.authorization.k8s.io/v1': ['ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'],
 };
 
-/** @throws the name of a kind that the cluster does not know */
+/** @throws with the name of a kind that the cluster does not have */
 function kindsOfCluster({ kinds, definitions }: Kinds): Kinds {
   const { gitVersion } = JSON.parse(ask('/version'));
   const kept = Object.entries(kinds).filter(([id]) => !isOfCluster(id));
@@ -70,7 +70,7 @@ interface Crd {
   };
 }
 
-/** What the chart renders where a preset asks for it. */
+/** Kinds that only some presets render. */
 const ofPresets: Record<string, string[]> = {
   'gateway.networking.k8s.io/v1': ['HTTPRoute'],
   'networking.gke.io/v1': ['GCPBackendPolicy', 'HealthCheckPolicy'],
@@ -78,7 +78,7 @@ const ofPresets: Record<string, string[]> = {
   'traefik.io/v1alpha1': ['IngressRoute', 'Middleware'],
 };
 
-/** Adds what the CRDs in these files declare. */
+/** Adds the kinds of the CRDs in these files. */
 function withCrds(known: Kinds, files: string[]): Kinds {
   for (const path of files) {
     for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
@@ -118,7 +118,7 @@ function isOf(schema: Schema, apiVersion: string, kind: string): boolean {
   );
 }
 
-/** With everything that the definition refers to. */
+/** A definition with all definitions that it refers to. */
 function collect(name: string, from: Record<string, Schema>, into: Record<string, Schema>) {
   if (into[name]) return;
   const schema = strict(from[name] as Schema) as Schema;
@@ -131,8 +131,8 @@ function collect(name: string, from: Record<string, Schema>, into: Record<string
 const silent = ['description', 'default', 'format', 'nullable', 'example'];
 
 /**
- * What JSON Schema understands, and no field that is not named. Inside of allOf and its kin fields
- * are mentioned, not declared.
+ * Keeps only keywords of JSON Schema and forbids undeclared fields, except inside of allOf and
+ * similar keywords, where fields are mentioned but not declared.
  */
 function strict(schema: unknown, mentioned = false): unknown {
   if (Array.isArray(schema)) return schema.map((one) => strict(one, true));
@@ -155,11 +155,11 @@ function strict(schema: unknown, mentioned = false): unknown {
   return { ...result, properties: Object.fromEntries(fields) };
 }
 
-/** Flags inside of a pattern are Go's. */
+/** Inline flags in patterns are a feature of Go. */
 const isOfGo = (key: string, value: unknown) =>
   key === 'pattern' && /\(\?[a-z]+\)/.test(`${value}`);
 
-/** A definition a line, so that a change can be read. */
+/** One definition per line, to keep diffs readable. */
 export function written({ source, kinds, definitions }: Kinds): string {
   const lines = Object.entries(definitions)
     .toSorted(([one], [other]) => one.localeCompare(other))

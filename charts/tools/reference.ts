@@ -1,4 +1,4 @@
-// The reference page of the values.
+// Generates docs/reference/values.md.
 import { flatten, type Value } from './values.ts';
 
 export interface Section {
@@ -11,14 +11,14 @@ export interface Section {
 export function referenceOf(sections: Section[]): string {
   const parts = sections.map(({ title, prefix, values }) => {
     const rows = flatten(values).flatMap((value) => rowOf(value, prefix));
-    const head = '| value | default | what it is for |\n|---|---|---|';
+    const head = '| value | default | description |\n|---|---|---|';
     return `## ${title}\n\n${head}\n${rows.join('\n')}\n`;
   });
   return `# Values of the chart
 
-Generated from the commented \`values.yaml\` files by \`make generate\`; a test compares them. What
-is not listed is refused, and so is a combination that cannot work, with a sentence that says what
-to change. None is needed; these three lines are what most people set:
+Generated from the commented \`values.yaml\` files by \`make generate\`; a test compares them. Helm
+refuses values that are not listed here and invalid combinations, with a message that says what to
+change. All values are optional. Most installs set these three:
 
 \`\`\`yaml
 exposure: { host: chat.example.com, tls: { enabled: true, secretName: chat-tls } }

@@ -1,11 +1,11 @@
-// The strict JSON Schema of a chart's values.
+// Generates the strict JSON Schema of a chart's values.
 import { z } from 'zod';
 import { settings } from '../../service/config/schema.ts';
 import type { Value } from './values.ts';
 
 type Schema = Record<string, unknown>;
 
-/** What the chart sets itself, has values of its own for, or must keep out of a ConfigMap. */
+/** Variables that the chart sets, has own values for, or must keep out of a ConfigMap. */
 export const chartOwned = ['PORT', 'OPERATIONS_PORT', 'HOST', 'POD_NAME', 'API_KEY'].concat(
   ['REDIS_URL', 'REDIS_MODE', 'REDIS_SENTINEL_NAME', 'REDIS_SENTINEL_PASSWORD'],
   ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
@@ -21,7 +21,7 @@ export const chartOwned = ['PORT', 'OPERATIONS_PORT', 'HOST', 'POD_NAME', 'API_K
 export function schemaOf(title: string, values: Value[], subcharts: string[]): Schema {
   const properties = propertiesOf(values);
   for (const name of subcharts) properties[name] = { type: 'object' };
-  // Helm hands `global` down to every chart.
+  // Helm passes `global` to every chart.
   properties.global ??= { type: 'object' };
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
@@ -55,7 +55,7 @@ function typeOf(fallback: unknown): string {
   return typeof fallback === 'object' ? 'object' : typeof fallback;
 }
 
-/** The service's own schema of its environment, so that the two cannot differ. */
+/** Derived from the service's schema of its environment, so that the two cannot differ. */
 function variables(): Schema {
   const { properties = {} } = z.toJSONSchema(settings, { io: 'input' }) as { properties?: Schema };
   const own = Object.entries(properties).filter(([name]) => !chartOwned.includes(name));

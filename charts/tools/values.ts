@@ -1,35 +1,35 @@
-// Reads a commented values.yaml: `# --` describes a value, `# @schema` adds to what its default
-// shows, `# ==` begins a group.
+// Reads a commented values.yaml: `# --` describes a value, `# @schema` adds to the schema of its
+// default, `# ==` starts a group.
 import { readFileSync } from 'node:fs';
 import { isMap, isScalar, parseDocument, type YAMLMap } from 'yaml';
 
 export interface Value {
-  /** The question that it and what follows answer. */
+  /** The title of the group that starts here. */
   group?: string;
   path: string[];
   description: string;
-  /** Undefined for a group, which has children. */
+  /** Undefined for a group, which has children instead. */
   fallback?: unknown;
-  /** What the comment adds to the JSON Schema of the value. */
+  /** Additions to the JSON Schema of the value, from its comment. */
   schema: Record<string, unknown>;
   children?: Value[];
 }
 
-/** @throws an error that names every value without a description */
+/** @throws with the names of all values without a description */
 export function readValues(file: string): Value[] {
   const document = parseDocument(readFileSync(file, 'utf8'));
-  if (!isMap(document.contents)) throw new Error(`${file} holds no values`);
-  // The parser hangs what stands above the first key, an empty line apart, on the document.
+  if (!isMap(document.contents)) throw new Error(`${file} contains no values`);
+  // The parser attaches a comment above the first key, followed by an empty line, to the document.
   const values = readMap(document.contents, [], document.commentBefore ?? '');
   const silent = flatten(values).filter((value) => !value.children && !value.description);
   if (silent.length > 0) {
     const names = silent.map(({ path }) => path.join('.')).join(', ');
-    throw new Error(`${file}: add a line "# -- what it is for" above ${names}`);
+    throw new Error(`${file}: add a line "# -- description" above ${names}`);
   }
   return values;
 }
 
-/** Groups before their children. */
+/** Lists groups before their children. */
 export function flatten(values: Value[]): Value[] {
   return values.flatMap((value) => [value, ...flatten(value.children ?? [])]);
 }
@@ -37,8 +37,8 @@ export function flatten(values: Value[]): Value[] {
 function readMap(map: YAMLMap, above: string[], head = ''): Value[] {
   return map.items.map((pair, position) => {
     const { key, value } = pair;
-    if (!isScalar(key)) throw new Error('keys of values are plain');
-    // The parser hangs the comment above the first key on the map.
+    if (!isScalar(key)) throw new Error('keys of values must be plain strings');
+    // The parser attaches the comment above the first key to the map.
     const own = (position === 0 && map.commentBefore) || key.commentBefore || '';
     const comment = position === 0 ? `${head}\n${own}` : own;
     const entry = { path: [...above, String(key.value)], ...readComment(comment) };

@@ -1,4 +1,5 @@
-// Writes what is generated from the charts' values, or, with `k8s`, the manifests of k8s/.
+// Writes the files that are generated from the charts' values, or, with `k8s`, the manifests of
+// k8s/.
 import { writeFileSync } from 'node:fs';
 import { generated } from './generated.ts';
 import { manifestFiles } from './manifests.ts';

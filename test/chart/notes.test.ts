@@ -24,14 +24,14 @@ describe('the notes', () => {
     expect(notes).toContain('kubectl -n chat port-forward service/mooring 3000:80');
     expect(notes).toContain('node service/main.ts token --sub alice');
     expect(notes).toContain('open http://localhost:3000');
-    expect(notes).toContain('once networkPolicy.operationsFrom names them');
+    expect(notes).toContain('Add your backends to networkPolicy.operationsFrom');
     expect(notesOf({ networkPolicy: { enabled: false } })).not.toContain('operationsFrom');
   });
 
   it('say what helm test lacks where an issuer signs the tokens', () => {
-    expect(notesOf(scenario('shared-redis'))).toContain('name a token in tests.tokenSecret');
-    expect(notesOf(scenario('external-redis'))).not.toContain('name a token');
-    expect(notesOf({})).not.toContain('name a token');
+    expect(notesOf(scenario('shared-redis'))).toContain('without a token in\n  tests.tokenSecret');
+    expect(notesOf(scenario('external-redis'))).not.toContain('tests.tokenSecret');
+    expect(notesOf({})).not.toContain('tests.tokenSecret');
   });
 
   it('wait for the controller too', () => {
@@ -42,38 +42,38 @@ describe('the notes', () => {
   it('say what an ingress-nginx of the cluster does to WebSockets and to two releases', () => {
     const shared = { 'ingress-nginx': { enabled: false } };
     expect(notesOf(shared)).toContain('worker-shutdown-timeout');
-    expect(notesOf(shared)).toContain('Of two such releases');
+    expect(notesOf(shared)).toContain('clients of a second such');
     expect(notesOf(scenario('cluster-nginx'))).toContain('worker-shutdown-timeout');
-    expect(notesOf(scenario('cluster-nginx'))).not.toContain('Of two such releases');
+    expect(notesOf(scenario('cluster-nginx'))).not.toContain('clients of a second such');
     expect(notesOf({})).not.toContain('worker-shutdown-timeout');
   });
 
-  it('say where nobody tries a refused handshake again', () => {
-    expect(notesOf(scenario('f5-nginx'))).toContain('each rollout shows clients 503');
-    expect(notesOf(scenario('haproxytech'))).not.toContain('each rollout shows clients 503');
-    expect(notesOf(scenario('traefik'))).not.toContain('each rollout shows clients 503');
+  it('say where the proxy does not retry a refused handshake', () => {
+    expect(notesOf(scenario('f5-nginx'))).toContain('in a rollout clients see 503');
+    expect(notesOf(scenario('haproxytech'))).not.toContain('in a rollout clients see 503');
+    expect(notesOf(scenario('traefik'))).not.toContain('in a rollout clients see 503');
   });
 
   it('say what one controller costs, and what helm test cannot reach', () => {
-    expect(notesOf({ 'ingress-nginx': { replicas: 1 } })).toContain('One controller');
-    expect(notesOf({})).not.toContain('One controller');
+    expect(notesOf({ 'ingress-nginx': { replicas: 1 } })).toContain('A single controller');
+    expect(notesOf({})).not.toContain('A single controller');
     expect(notesOf({ exposure: { tls: { enabled: true } } })).toContain('tests.url');
   });
 
   it('say plainly that ingress-nginx is retired, and what else is unsafe', () => {
-    expect(notesOf({})).toContain('ingress-nginx gets no more releases');
-    expect(notesOf({})).toContain('Tokens travel in the clear');
+    expect(notesOf({})).toContain('ingress-nginx was retired');
+    expect(notesOf({})).toContain('Tokens are sent unencrypted');
     const free = { enabled: true, ownPodOnly: false };
-    expect(notesOf({ podDeletionCost: free })).toContain('every pod of the namespace');
+    expect(notesOf({ podDeletionCost: free })).toContain('every pod in the namespace');
     const single = notesOf(scenario('single'));
-    for (const word of ['Without Redis', 'Every pod of the cluster', 'One pod']) {
+    for (const word of ['Without Redis', 'Every pod in the cluster', 'single pod, every rollout']) {
       expect(single).toContain(word);
     }
   });
 
   it('are quiet about what is well', () => {
     const notes = notesOf({ ...scenario('cluster-nginx') });
-    expect(notes).not.toContain('in the clear');
+    expect(notes).not.toContain('unencrypted');
     expect(notes).not.toContain('test page');
     expect(notes).toContain('https://chat.example.com');
   });

@@ -1,4 +1,4 @@
-// What cannot work is refused: by the schema, or with a sentence that says what to change.
+// Invalid values are refused: by the schema, or with a message that says what to change.
 import { describe, expect, it } from 'vitest';
 import { template, type Values } from './render.ts';
 
@@ -18,11 +18,11 @@ const invalidCombinations: [string, Values][] = [
     { ...noRedis, externalRedis: { url: 'redis://r', existingSecret: 's' } },
   ],
   [
-    'begin externalRedis.url with rediss://',
+    'start externalRedis.url with rediss://',
     { ...noRedis, externalRedis: { url: 'redis://r', caSecret: 's' } },
   ],
-  ['externalRedis.caSecret is for a Redis of yours', { externalRedis: { caSecret: 's' } }],
-  ['is for a Redis of yours', { externalRedis: { mode: 'cluster' } }],
+  ['externalRedis.caSecret is for an external Redis', { externalRedis: { caSecret: 's' } }],
+  ['is for an external Redis', { externalRedis: { mode: 'cluster' } }],
   [
     'set externalRedis.mode=sentinel or cluster',
     { ...noRedis, externalRedis: { url: 'redis://a,redis://b' } },
@@ -31,15 +31,18 @@ const invalidCombinations: [string, Values][] = [
     'is a key of externalRedis.existingSecret',
     { ...noRedis, externalRedis: { url: 'redis://a', sentinelPasswordKey: 'k' } },
   ],
-  ['externalRedis has no address', { ...noRedis, externalRedis: { mode: 'cluster' } }],
-  ['externalRedis has no address', { ...noRedis, externalRedis: { caSecret: 's' } }],
-  ['reach each other through Redis', noRedis],
-  ['reach each other through Redis', { ...noRedis, ...fixed, replicas: 1, config: { WORKERS: 2 } }],
-  ['reach each other through Redis', { ...noRedis, ...fixed }],
-  ['keep one', { auth: { publicKey: 'k', jwksUrl: 'https://i' } }],
+  ['externalRedis has no URL', { ...noRedis, externalRedis: { mode: 'cluster' } }],
+  ['externalRedis has no URL', { ...noRedis, externalRedis: { caSecret: 's' } }],
+  ['exchange messages through Redis', noRedis],
+  [
+    'exchange messages through Redis',
+    { ...noRedis, ...fixed, replicas: 1, config: { WORKERS: 2 } },
+  ],
+  ['exchange messages through Redis', { ...noRedis, ...fixed }],
+  ['remove one', { auth: { publicKey: 'k', jwksUrl: 'https://i' } }],
   ['needs auth.publicKey or auth.jwksUrl', { auth: { algorithms: ['RS256'] } }],
   ['sign with the public key', { auth: { jwksUrl: 'https://i', algorithms: ['HS256'] } }],
-  ['helm test makes its own tokens', { tests: { tokenSecret: 's' } }],
+  ['helm test signs its own tokens', { tests: { tokenSecret: 's' } }],
   ['set ingress-nginx.enabled=false', { exposure: { mode: 'none' } }],
   ['needs exposure.gateway.parentRefs', { ...off, exposure: { mode: 'gateway' } }],
   ['set exposure.mode=gateway', { exposure: { gateway: { preset: 'istio' } } }],
@@ -62,7 +65,7 @@ const invalidCombinations: [string, Values][] = [
   ['names another controller', { exposure: { ingress: { className: 'nginx' } } }],
   ['set exposure.tls.enabled=true', { exposure: { tls: { secretName: 's' } } }],
   [
-    'ingress-nginx would serve its own fake certificate',
+    'ingress-nginx would serve its fake certificate',
     { exposure: { tls: { enabled: true, secretName: 's' } } },
   ],
   ['defaultCertificate is set while', { 'ingress-nginx': { defaultCertificate: 's' } }],
@@ -78,9 +81,9 @@ const invalidCombinations: [string, Values][] = [
   ['set exposure.host', { exposure: { extraHosts: ['b.example.com'] } }],
   ['service.externalTrafficPolicy is for', { service: { externalTrafficPolicy: 'Local' } }],
   ['service.loadBalancerClass is for', { service: { type: 'NodePort', loadBalancerClass: 'c' } }],
-  ['or annotate yours', { serviceAccount: { create: false, annotations: { a: 'b' } } }],
+  ['or annotate your own', { serviceAccount: { create: false, annotations: { a: 'b' } } }],
   [
-    'gives rights to an account of its own',
+    'needs its own ServiceAccount',
     { serviceAccount: { create: false }, podDeletionCost: { enabled: true } },
   ],
   ['is above autoscaling.max', { autoscaling: { min: 5, max: 3 } }],
@@ -92,16 +95,16 @@ const invalidCombinations: [string, Values][] = [
   ['set autoscaling.mode=keda', { autoscaling: { keda: { prometheusUrl: 'http://p' } } }],
   ['needs config.ROOM_ACCESS_URL', { config: { ROOM_ACCESS: 'webhook' } }],
   ['exact origins', { config: { CORS_ORIGINS: '*' } }],
-  ['extraEnv sets PORT', { extraEnv: [{ name: 'PORT', value: '1' }] }],
-  ['extraEnv sets JWT_SECRET', { extraEnv: [{ name: 'JWT_SECRET', value: 'x' }] }],
-  ['less than ingress-nginx takes to learn of a pod', { drain: { settleSeconds: 4 } }],
+  ['extraEnv contains PORT', { extraEnv: [{ name: 'PORT', value: '1' }] }],
+  ['extraEnv contains JWT_SECRET', { extraEnv: [{ name: 'JWT_SECRET', value: 'x' }] }],
+  ['less than ingress-nginx needs to notice a pod', { drain: { settleSeconds: 4 } }],
   [
     'set drain.seconds + drain.settleSeconds = 906 or more',
     { drain: { seconds: 900 }, 'ingress-nginx': { workerShutdownSeconds: 905 } },
   ],
 ];
 
-describe('a combination that cannot work', () => {
+describe('an invalid combination of values', () => {
   it.each(invalidCombinations)('is refused: %s, %o', (sentence, values) => {
     const { ok, text } = template(values);
     expect(text).toContain(sentence);

@@ -2,12 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { matchesGlob } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { exceptions, places, trackedFiles, words } from './words.ts';
+import { places, trackedFiles, words } from './words.ts';
 
 const matches = (path: string, globs: string[]) => globs.some((glob) => matchesGlob(path, glob));
-const files = trackedFiles().filter(
-  (path) => existsSync(path) && matches(path, places) && !matches(path, exceptions),
-);
+const files = trackedFiles().filter((path) => existsSync(path) && matches(path, places));
 
 describe('the words of the field', () => {
   it('are looked for in files that exist', () => {

@@ -1,11 +1,11 @@
-{{/* The port of a URL, given or by its scheme. */}}
+{{/* The port of a URL, explicit or by its scheme. */}}
 {{- define "mooring.urlPort" -}}
 {{- $known := dict "http" 80 "https" 443 "redis" 6379 "rediss" 6379 -}}
 {{- $url := urlParse . -}}
 {{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (get $known $url.scheme) -}}
 {{- end -}}
 
-{{/* Ports of what the service calls outside of the release. */}}
+{{/* Ports of services outside of the release that the service calls. */}}
 {{- define "mooring.outsidePorts" -}}
 {{- $ports := list -}}
 {{- $redis := splitList "," .Values.externalRedis.url -}}

@@ -1,11 +1,11 @@
-{{/* A page of another origin needs SameSite=None, which browsers take only over TLS. */}}
+{{/* Pages of another origin need SameSite=None, which browsers accept only over TLS. */}}
 {{- define "mooring.sameSite" -}}
 {{- ternary "None" "Lax" (and .Values.exposure.tls.enabled (ne (.Values.config.CORS_ORIGINS | default "") "")) -}}
 {{- end -}}
 
 {{/*
-WebSockets are silent for pingInterval + pingTimeout = 45 s at most; the proxy only has to wait
-longer than that. An hour leaves it to Socket.IO to give a connection up.
+WebSockets are silent for at most pingInterval + pingTimeout = 45 s, so any longer proxy timeout works.
+With an hour, Socket.IO decides when to give up a connection.
 */}}
 {{- define "mooring.nginxAnnotations" -}}
 {{- $cookie := .Values.exposure.cookie -}}
@@ -34,8 +34,8 @@ nginx.ingress.kubernetes.io/{{ $name }}: {{ $value | quote }}
 {{- end -}}
 
 {{/*
-Each try goes to another pod, and the cookie follows. A POST belongs to a session, and is of use to one
-pod only.
+Each retry goes to another pod, and the cookie follows. A POST belongs to a session, which only one pod
+has.
 */}}
 {{- define "mooring.haproxyRetries" -}}
 option redispatch 1
@@ -54,7 +54,7 @@ http-request disable-l7-retry unless METH_GET
 {{- else if eq $exposure.ingress.preset "haproxy-ingress" -}}
 haproxy-ingress.github.io/affinity: cookie
 haproxy-ingress.github.io/session-cookie-name: {{ $cookie.name }}
-{{- $none := eq (include "mooring.sameSite" .) "None" }}{{/* which makes it Secure as well */}}
+{{- $none := eq (include "mooring.sameSite" .) "None" }}{{/* also makes it Secure */}}
 haproxy-ingress.github.io/session-cookie-keywords: insert indirect nocache httponly{{ ternary " secure" "" (and $exposure.tls.enabled (not $none)) }}
 haproxy-ingress.github.io/session-cookie-same-site: {{ $none | quote }}
 haproxy-ingress.github.io/timeout-tunnel: 1h
@@ -89,7 +89,7 @@ appgw.ingress.kubernetes.io/health-probe-unhealthy-threshold: "2"
 {{- end -}}
 {{- end -}}
 
-{{/* Annotations of the Service, for the controllers that read them there. */}}
+{{/* Annotations of the Service, for controllers that read them there. */}}
 {{- define "mooring.serviceAnnotations" -}}
 {{- $exposure := .Values.exposure -}}
 {{- $cookie := $exposure.cookie -}}
@@ -122,7 +122,7 @@ cookieConfig: { lifetimeType: Session }
 {{- end -}}
 {{- end -}}
 
-{{/* Those that clients may ask for; none: every host. */}}
+{{/* Hosts that clients may use; none: all hosts. */}}
 {{- define "mooring.hosts" -}}
 {{- concat (list .Values.exposure.host) .Values.exposure.extraHosts | compact | uniq | toYaml -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* The environment that is no secret: the chart's own part, then values.config. */}}
+{{/* The non-secret environment: the chart's variables, then values.config. */}}
 {{- define "mooring.config" -}}
 PORT: "3000"
 OPERATIONS_PORT: "3001"
@@ -31,7 +31,7 @@ NODE_EXTRA_CA_CERTS: /etc/mooring/redis-ca/ca.crt
 {{- end }}
 {{- end -}}
 
-{{/* What tokens have to say. */}}
+{{/* The claims that tokens must have. */}}
 {{- define "mooring.tokenConfig" -}}
 {{- $asked := dict "JWT_ISSUER" .Values.auth.issuer "JWT_AUDIENCE" .Values.auth.audience -}}
 {{- $_ := set $asked "JWT_ALGORITHMS" (join "," .Values.auth.algorithms) -}}
@@ -42,7 +42,7 @@ NODE_EXTRA_CA_CERTS: /etc/mooring/redis-ca/ca.crt
 {{- end }}
 {{- end -}}
 
-{{/* Numbers in full, without an exponent; YAML reads a bare on and off as booleans. */}}
+{{/* Writes numbers without an exponent; YAML reads a bare on and off as booleans. */}}
 {{- define "mooring.plain" -}}
 {{- if kindIs "float64" . }}{{ int64 . }}
 {{- else if kindIs "bool" . }}{{ ternary "on" "off" . }}

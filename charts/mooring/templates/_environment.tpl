@@ -1,4 +1,4 @@
-{{/* The secrets of a pod, as environment. */}}
+{{/* The secret environment variables of a pod. */}}
 {{- define "mooring.authEnvironment" -}}
 {{- if include "mooring.sharedSecret" . -}}
 - name: JWT_SECRET

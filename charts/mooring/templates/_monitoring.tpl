@@ -5,8 +5,8 @@
 {{- end }}
 {{- end -}}
 
-{{/* The rule file, whose links go to where the runbooks are published. A link has to be absolute: without an
-address the path is a note, under another name.
+{{/* The rule file, with links to the published runbooks. A link must be absolute: without a URL the path is
+an annotation with another name.
 */}}
 {{- define "mooring.rules" -}}
 {{- $link := "runbook_url: docs/operations/runbooks/" -}}

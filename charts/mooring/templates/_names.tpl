@@ -16,7 +16,7 @@ in a digest, so that two which begin alike stay apart.
 {{- end -}}
 {{- end -}}
 
-{{/* Of what is no namespace's; the dot keeps the names of other pairs apart. */}}
+{{/* For cluster-scoped objects: the dot makes the pair of namespace and name unique. */}}
 {{- define "mooring.clusterName" -}}
 {{- printf "%s.%s" .Release.Namespace (include "mooring.fullname" .) -}}
 {{- end -}}
@@ -37,14 +37,14 @@ app.kubernetes.io/part-of: mooring
 {{- include "mooring.commonLabels" . }}
 {{- end -}}
 
-{{/* After other labels, on a line of their own. */}}
+{{/* Extra labels, starting on a new line. */}}
 {{- define "mooring.commonLabels" -}}
 {{- with .Values.global.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{/* Names or objects, those of an umbrella chart too, as objects. */}}
+{{/* Pull secrets as objects, also those of a parent chart. */}}
 {{- define "mooring.imagePullSecrets" -}}
 {{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
 - name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
@@ -55,7 +55,7 @@ app.kubernetes.io/part-of: mooring
 {{- .Values.serviceAccount.name | default (ternary (include "mooring.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
-{{/* Of what `helm test` runs; never selected by a Service. */}}
+{{/* Labels of the pods of `helm test`, which no Service selects. */}}
 {{- define "mooring.testSelectorLabels" -}}
 app.kubernetes.io/name: mooring
 app.kubernetes.io/instance: {{ .Release.Name }}

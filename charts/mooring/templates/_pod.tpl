@@ -1,4 +1,4 @@
-{{/* Checksums let a pod live as long as its configuration. */}}
+{{/* Checksums restart pods when their configuration changes. */}}
 {{- define "mooring.podAnnotations" -}}
 checksum/config: {{ include "mooring.config" . | sha256sum }}
 checksum/secret: {{ include "mooring.secretData" . | sha256sum }}
@@ -19,8 +19,8 @@ prometheus.io/path: /metrics
 serviceAccountName: {{ include "mooring.serviceAccount" . }}
 automountServiceAccountToken: {{ .Values.podDeletionCost.enabled }}
 enableServiceLinks: false
-# SIGTERM: proxies learn of it, connections are closed at a pace, the rest is margin. The service
-# waits by itself, so there is no preStop.
+# After SIGTERM proxies notice, connections are closed gradually, and the rest is margin. The service
+# waits by itself, so no preStop hook is needed.
 terminationGracePeriodSeconds: {{ include "mooring.drainSeconds" . | int | add 15 }}
 {{- with include "mooring.imagePullSecrets" . }}
 imagePullSecrets: {{- . | nindent 2 }}
@@ -81,7 +81,7 @@ envFrom:
 env:
   - name: POD_NAME
     valueFrom: { fieldRef: { fieldPath: metadata.name } }
-  - name: RELEASE # the pods of one roll-out share it, and yield to those of the next
+  - name: RELEASE # the same for all pods of a rollout; they yield to the next one
     valueFrom: { fieldRef: { fieldPath: "metadata.labels['pod-template-hash']" } }
   {{- include "mooring.authEnvironment" . | nindent 2 }}
   {{- with include "mooring.redisEnvironment" . }}
@@ -108,7 +108,7 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* Each revision is spread by itself, so that a roll-out does not lean on the old pods. */}}
+{{/* Spreads each revision separately, so that old pods do not influence a rollout. */}}
 {{- define "mooring.spread" -}}
 {{- if .Values.topologySpreadConstraints -}}
 {{- toYaml .Values.topologySpreadConstraints -}}
@@ -132,7 +132,7 @@ volumeMounts:
 {{- end -}}
 
 {{- define "mooring.defaultProbes" -}}
-startupProbe: # a minute to start, also without Redis
+startupProbe: # a minute, also without Redis
   httpGet: { path: /healthz, port: operations }
   periodSeconds: 1
   timeoutSeconds: 2
@@ -142,10 +142,10 @@ readinessProbe:
   periodSeconds: 1
   timeoutSeconds: 2
   failureThreshold: 2
-livenessProbe: # never asks Redis
+livenessProbe: # independent of Redis
   httpGet: { path: /healthz, port: operations }
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
-  terminationGracePeriodSeconds: 5 # what does not answer does not drain either
+  terminationGracePeriodSeconds: 5 # a process that does not answer does not drain either
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* One sentence for each combination of values that cannot work; see requirements.yaml. */}}
+{{/* One error message for each invalid combination of values; see requirements.yaml. */}}
 {{- define "mooring.hasRedis" -}}
 {{- if or .Values.redis.enabled .Values.externalRedis.url .Values.externalRedis.existingSecret }}yes{{ end -}}
 {{- end -}}
@@ -9,21 +9,21 @@
 {{- if and .Values.redis.enabled (or $external.url $external.existingSecret) -}}
 externalRedis is set while redis.enabled=true: set redis.enabled=false to use your own Redis.
 {{- else if and $external.url $external.existingSecret -}}
-externalRedis.url and externalRedis.existingSecret are both set: keep one.
+externalRedis.url and externalRedis.existingSecret are both set: remove one.
 {{- else if and $external.caSecret (hasPrefix "redis://" $external.url) -}}
-externalRedis.caSecret needs TLS: begin externalRedis.url with rediss://.
+externalRedis.caSecret needs TLS: start externalRedis.url with rediss://.
 {{- else if and $external.caSecret .Values.redis.enabled -}}
-externalRedis.caSecret is for a Redis of yours: set redis.enabled=false and externalRedis.url.
+externalRedis.caSecret is for an external Redis: set redis.enabled=false and externalRedis.url.
 {{- else if and (ne $external.mode "single") .Values.redis.enabled -}}
-externalRedis.mode={{ $external.mode }} is for a Redis of yours: set redis.enabled=false and externalRedis.url.
+externalRedis.mode={{ $external.mode }} is for an external Redis: set redis.enabled=false and externalRedis.url.
 {{- else if and (eq $external.mode "single") (contains "," $external.url) -}}
 externalRedis.url has several addresses: set externalRedis.mode=sentinel or cluster.
 {{- else if and $external.sentinelPasswordKey (not $external.existingSecret) -}}
-externalRedis.sentinelPasswordKey is a key of externalRedis.existingSecret: set that.
+externalRedis.sentinelPasswordKey is a key of externalRedis.existingSecret: set that too.
 {{- else if and (or $external.caSecret (ne $external.mode "single")) (not (include "mooring.hasRedis" .)) -}}
-externalRedis has no address: set externalRedis.url or externalRedis.existingSecret.
+externalRedis has no URL: set externalRedis.url or externalRedis.existingSecret.
 {{- else if and $several (not (include "mooring.hasRedis" .)) -}}
-Several pods or workers reach each other through Redis: set redis.enabled=true or externalRedis.url, or replicas=1, autoscaling.mode=none and no config.WORKERS.
+Several pods or workers exchange messages through Redis: set redis.enabled=true or externalRedis.url, or replicas=1, autoscaling.mode=none and no config.WORKERS.
 {{- end -}}
 {{- end -}}
 
@@ -31,15 +31,15 @@ Several pods or workers reach each other through Redis: set redis.enabled=true o
 {{- $auth := .Values.auth -}}
 {{- $shared := include "mooring.sharedSecret" . -}}
 {{- if and $auth.publicKey $auth.jwksUrl -}}
-auth.publicKey and auth.jwksUrl are both set: keep one.
+auth.publicKey and auth.jwksUrl are both set: remove one.
 {{- else if and $shared .Values.tests.tokenSecret -}}
-tests.tokenSecret is for auth.publicKey and auth.jwksUrl: with a shared secret helm test makes its own tokens.
+tests.tokenSecret is for auth.publicKey and auth.jwksUrl: with a shared secret helm test signs its own tokens.
 {{- end -}}
 {{- range $auth.algorithms -}}
 {{- if and $shared (not (hasPrefix "HS" .)) -}}
-auth.algorithms has {{ . }}, which needs auth.publicKey or auth.jwksUrl; with a shared secret use HS256, HS384 or HS512.
+auth.algorithms contains {{ . }}, which needs auth.publicKey or auth.jwksUrl; with a shared secret use HS256, HS384 or HS512.
 {{- else if and (not $shared) (hasPrefix "HS" .) -}}
-auth.algorithms has {{ . }}, which is for a shared secret: with auth.publicKey or auth.jwksUrl a client could sign with the public key.
+auth.algorithms contains {{ . }}, which is for a shared secret: with auth.publicKey or auth.jwksUrl a client could sign with the public key.
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -59,13 +59,13 @@ exposure.gateway.preset=gke has its own affinity, and refuses sessionPersistence
 {{- else if and (ne $exposure.mode "ingress") (ne $exposure.ingress.preset "none") -}}
 exposure.ingress.preset is for exposure.mode=ingress, not {{ $exposure.mode }}.
 {{- else if and $exposure.ingress.className (index .Values "ingress-nginx" "enabled") -}}
-exposure.ingress.className names another controller: set ingress-nginx.enabled=false, or leave it empty to use the chart's.
+exposure.ingress.className names another controller: set ingress-nginx.enabled=false, or leave it empty to use the chart's controller.
 {{- else if and $exposure.extraHosts (not $exposure.host) -}}
 exposure.extraHosts is set while exposure.host is empty, which is every host: set exposure.host.
 {{- else if and $exposure.tls.secretName (not $exposure.tls.enabled) -}}
 exposure.tls.secretName is set while exposure.tls.enabled=false: set exposure.tls.enabled=true.
 {{- else if and $exposure.tls.secretName (not $exposure.host) (eq $exposure.mode "ingress-nginx") -}}
-exposure.tls.secretName without exposure.host: ingress-nginx would serve its own fake certificate. Set exposure.host, or ingress-nginx.defaultCertificate instead of it.
+exposure.tls.secretName without exposure.host: ingress-nginx would serve its fake certificate. Set exposure.host, or ingress-nginx.defaultCertificate instead of it.
 {{- else if and (index .Values "ingress-nginx" "defaultCertificate") (not $exposure.tls.enabled) -}}
 ingress-nginx.defaultCertificate is set while exposure.tls.enabled=false: set exposure.tls.enabled=true.
 {{- else if and $exposure.tls.secretName (eq $exposure.mode "gateway") -}}
@@ -80,9 +80,9 @@ service.externalTrafficPolicy is for service.type=NodePort and LoadBalancer.
 {{- else if and (ne $service.type "LoadBalancer") $service.loadBalancerClass -}}
 service.loadBalancerClass is for service.type=LoadBalancer.
 {{- else if and .Values.serviceAccount.annotations (not .Values.serviceAccount.create) -}}
-serviceAccount.annotations are for an account of the chart's: set serviceAccount.create=true, or annotate yours.
+serviceAccount.annotations are for the chart's ServiceAccount: set serviceAccount.create=true, or annotate your own.
 {{- else if and .Values.podDeletionCost.enabled (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
-podDeletionCost gives rights to an account of its own: set serviceAccount.name or serviceAccount.create=true.
+podDeletionCost needs its own ServiceAccount: set serviceAccount.name or serviceAccount.create=true.
 {{- end -}}
 {{- end -}}
 
@@ -94,9 +94,9 @@ replicas={{ .Values.replicas }} is set while autoscaling.mode={{ $scaling.mode }
 {{- else if gt (int $scaling.min) (int $scaling.max) -}}
 autoscaling.min ({{ $scaling.min }}) is above autoscaling.max ({{ $scaling.max }}).
 {{- else if and (has $scaling.mode (list "auto" "resource" "connections")) (not $cpu) (not $scaling.metrics) -}}
-autoscaling.mode={{ $scaling.mode }} aims at a share of the CPU a pod requests: set resources.requests.cpu.
+autoscaling.mode={{ $scaling.mode }} targets a percentage of the CPU request: set resources.requests.cpu.
 {{- else if and (eq $scaling.mode "keda") (not $scaling.keda.prometheusUrl) -}}
-autoscaling.mode=keda asks Prometheus: set autoscaling.keda.prometheusUrl.
+autoscaling.mode=keda needs Prometheus: set autoscaling.keda.prometheusUrl.
 {{- else if and (ne $scaling.mode "keda") $scaling.keda.prometheusUrl -}}
 autoscaling.keda is set while autoscaling.mode={{ $scaling.mode }}: set autoscaling.mode=keda.
 {{- end -}}
@@ -105,14 +105,14 @@ autoscaling.keda is set while autoscaling.mode={{ $scaling.mode }}: set autoscal
 {{- define "mooring.configProblem" -}}
 {{- $config := .Values.config -}}
 {{- if and (eq ($config.ROOM_ACCESS | default "") "webhook") (not $config.ROOM_ACCESS_URL) -}}
-config.ROOM_ACCESS=webhook needs config.ROOM_ACCESS_URL, the address to ask.
+config.ROOM_ACCESS=webhook needs config.ROOM_ACCESS_URL.
 {{- else if contains "*" ($config.CORS_ORIGINS | default "") -}}
-config.CORS_ORIGINS takes exact origins such as https://app.example.com, separated by commas; * is none.
+config.CORS_ORIGINS must be exact origins such as https://app.example.com, separated by commas; * is not allowed.
 {{- end -}}
 {{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "RELEASE" "REDIS_URL" "REDIS_PASSWORD" "REDIS_SENTINEL_PASSWORD" "JWT_SECRET" "API_KEY") -}}
 {{- range .Values.extraEnv -}}
 {{- if has .name $own -}}
-extraEnv sets {{ .name }}, which the chart sets: use config, auth or externalRedis.
+extraEnv contains {{ .name }}, which the chart sets: use config, auth or externalRedis instead.
 {{- end -}}
 {{- end -}}
 {{- end -}}

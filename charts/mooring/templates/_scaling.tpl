@@ -7,10 +7,10 @@
 {{- end -}}
 
 {{/*
-The Deployment's `replicas`; empty where the field is left out. An autoscaler owns it: what is never
-rendered is never reset, not even by a rollback. But leaving out what the release before has rendered
-removes the field, and Kubernetes then runs one pod. So a live Deployment without the annotation of
-deployment.yaml keeps the number that it has.
+The Deployment's `replicas`; empty if the field is omitted, because an autoscaler owns it: a field that is
+never rendered is never reset, not even by a rollback. But omitting a field that the previous release
+rendered removes it, and Kubernetes then runs one pod. So a live Deployment without the annotation of
+deployment.yaml keeps its current number.
 */}}
 {{- define "mooring.renderedReplicas" -}}
 {{- $live := include "mooring.liveDeployment" . | fromJson -}}
@@ -26,20 +26,20 @@ deployment.yaml keeps the number that it has.
 {{- end -}}
 {{- end -}}
 
-{{/* Fewest pods that are meant to be there. */}}
+{{/* Minimum number of pods. */}}
 {{- define "mooring.podsMin" -}}
 {{- if include "mooring.autoscaled" . }}{{ int .Values.autoscaling.min }}{{ else }}{{ include "mooring.renderedReplicas" . }}{{ end -}}
 {{- end -}}
 
-{{/* Most pods that are meant to be there. */}}
+{{/* Maximum number of pods. */}}
 {{- define "mooring.podsMax" -}}
 {{- if include "mooring.autoscaled" . }}{{ int .Values.autoscaling.max }}{{ else }}{{ include "mooring.renderedReplicas" . }}{{ end -}}
 {{- end -}}
 
 {{/*
-Up after a minute and a half of need, since a wave of handshakes or a start costs CPU for seconds only;
-down by one pod, once it has been quiet and the pod before it has drained. With an unknown metric
-Kubernetes never scales down.
+Up after 90 seconds of demand, because a wave of handshakes or a start needs CPU for seconds only; down by
+one pod after a quiet period and the drain of the previous pod. Kubernetes never scales down while a
+metric is unknown.
 */}}
 {{- define "mooring.scalingBehavior" -}}
 {{- if .Values.autoscaling.behavior -}}
@@ -59,9 +59,9 @@ scaleDown:
 {{- end -}}
 
 {{/*
-`auto` asks only for what the cluster serves: one metric without an answer keeps the autoscaler from
-ever removing a pod. Without either, CPU: the autoscaler then holds `min`, and begins to work once
-metrics-server is there.
+`auto` uses only metrics that the cluster serves: a single missing metric keeps the autoscaler from ever
+removing a pod. Without any, it uses CPU: the autoscaler then stays at `min` until metrics-server is
+installed.
 */}}
 {{- define "mooring.scalingMetrics" -}}
 {{- if .Values.autoscaling.metrics -}}

@@ -1,4 +1,4 @@
-{{/* Whether tokens are checked with a shared secret. */}}
+{{/* Whether a shared secret verifies tokens. */}}
 {{- define "mooring.sharedSecret" -}}
 {{- if not (or .Values.auth.publicKey .Values.auth.jwksUrl) }}yes{{ end -}}
 {{- end -}}
@@ -8,9 +8,8 @@
 {{- end -}}
 
 {{/*
-The data of the release's own Secret. What was made at the first install is read back from the
-cluster; what is made now is kept for the rest of this rendering, so that the checksum on the pods
-is that of the Secret.
+The data of the release's Secret. Values of the first install are read back from the cluster; values
+generated now are kept for the rest of this rendering, so that the checksum on the pods matches.
 */}}
 {{- define "mooring.secretData" -}}
 {{- if not (hasKey .Values "rendered") -}}

@@ -1,4 +1,4 @@
-{{/* What the pods of `helm test` have in common; `spec` of it, without the container. */}}
+{{/* The common `spec` of the pods of `helm test`, without the container. */}}
 {{- define "mooring.testPod" -}}
 restartPolicy: Never
 automountServiceAccountToken: false
@@ -27,7 +27,7 @@ helm.sh/hook: test
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 
-{{/* What tokens are made of: a secret, and what the service asks of them. */}}
+{{/* How to sign tokens: the secret, and the claims that the service requires. */}}
 {{- define "mooring.testEnvironment" -}}
 - name: JWT_SECRET
   valueFrom:
@@ -37,21 +37,21 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 {{- end -}}
 
-{{/* The Service of the release's own controller. */}}
+{{/* The Service of the release's controller. */}}
 {{- define "mooring.testedController" -}}
 {{- if index .Values "ingress-nginx" "enabled" -}}
 {{- include "ingress-nginx.fullname" (index .Subcharts "ingress-nginx") -}}
 {{- end -}}
 {{- end -}}
 
-{{/* The Secret of the certificate that the release's own controller serves. */}}
+{{/* The Secret with the certificate of the release's controller. */}}
 {{- define "mooring.testedCertificate" -}}
 {{- .Values.exposure.tls.secretName | default (index .Values "ingress-nginx" "defaultCertificate") -}}
 {{- end -}}
 
 {{/*
-The address of the ingress as clients use it: the one that is given, else through the release's own
-controller. TLS that something before the controller ends is out of reach from here.
+The client URL of the ingress: tests.url, or through the release's controller. TLS that is terminated in
+front of the controller cannot be tested from here.
 */}}
 {{- define "mooring.testedIngress" -}}
 {{- $controller := include "mooring.testedController" . -}}

@@ -7,8 +7,8 @@
 {{- end -}}
 
 {{/*
-Of what belongs to no namespace: two releases of one name may live in two namespaces. No namespace has
-a dot in its name, so that no other pair of the two gives the same.
+For cluster-scoped objects: two releases may have the same name in two namespaces. Namespaces contain no
+dot, so the pair of namespace and name is unique.
 */}}
 {{- define "ingress-nginx.clusterName" -}}
 {{- printf "%s.%s" .Release.Namespace (include "ingress-nginx.fullname" .) -}}
@@ -18,7 +18,7 @@ a dot in its name, so that no other pair of the two gives the same.
 {{- .Values.className | default (include "ingress-nginx.clusterName" .) -}}
 {{- end -}}
 
-{{/* What tells this controller's IngressClass from those of others. */}}
+{{/* Identifies this controller's IngressClass. */}}
 {{- define "ingress-nginx.controllerClass" -}}
 {{- printf "k8s.io/%s" (include "ingress-nginx.clusterName" .) -}}
 {{- end -}}
@@ -38,14 +38,14 @@ app.kubernetes.io/part-of: mooring
 {{- include "ingress-nginx.commonLabels" . }}
 {{- end -}}
 
-{{/* After other labels, on a line of their own. */}}
+{{/* Extra labels, starting on a new line. */}}
 {{- define "ingress-nginx.commonLabels" -}}
 {{- with .Values.global.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{/* Names or objects, those of the parent chart too, as objects. */}}
+{{/* Pull secrets as objects, also those of the parent chart. */}}
 {{- define "ingress-nginx.imagePullSecrets" -}}
 {{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
 - name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}

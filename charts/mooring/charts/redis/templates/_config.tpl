@@ -5,17 +5,17 @@
 
 {{- define "redis.config" -}}
 {{- $megabytes := include "redis.megabytes" . | int -}}
-# The password is not in here: the container reads it from the Secret.
+# Without the password: the container reads it from the Secret.
 include /run/redis/password.conf
 dir /data
 {{- if .Values.persistence.enabled }}
 appendonly yes
 {{- end }}
 save ""
-# What does not fit is refused and seen, instead of sessions vanishing.
+# When memory is full, writes fail visibly instead of sessions being evicted.
 maxmemory {{ div (mul $megabytes 6) 10 }}mb
 maxmemory-policy noeviction
-# Replicas of the service that read too slowly are cut before they take the memory of the others.
+# Disconnects replicas that read too slowly, before their buffers fill the memory.
 client-output-buffer-limit pubsub {{ div $megabytes 8 }}mb {{ div $megabytes 16 }}mb 60
 tcp-keepalive 60
 {{- with .Values.extraConfig }}
@@ -23,7 +23,7 @@ tcp-keepalive 60
 {{- end }}
 {{- end -}}
 
-{{/* `memory` and `cpu`, and what `resources` says beside or over them. */}}
+{{/* `memory` and `cpu`, with the overrides of `resources`. */}}
 {{- define "redis.resources" -}}
 {{- $asked := dict "cpu" .Values.cpu "memory" .Values.memory -}}
 {{- $own := dict "requests" $asked "limits" (dict "memory" .Values.memory) -}}

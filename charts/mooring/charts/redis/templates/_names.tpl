@@ -21,21 +21,21 @@ app.kubernetes.io/part-of: mooring
 {{- include "redis.commonLabels" . }}
 {{- end -}}
 
-{{/* After other labels, on a line of their own. */}}
+{{/* Extra labels, starting on a new line. */}}
 {{- define "redis.commonLabels" -}}
 {{- with .Values.global.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{/* Names or objects, those of the parent chart too, as objects. */}}
+{{/* Pull secrets as objects, also those of the parent chart. */}}
 {{- define "redis.imagePullSecrets" -}}
 {{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
 - name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
 {{- end }}
 {{- end -}}
 
-{{/* Pods that carry it may connect. */}}
+{{/* Pods with this label may connect. */}}
 {{- define "redis.clientLabel" -}}
 {{ include "redis.fullname" . }}-client: "true"
 {{- end -}}
@@ -50,7 +50,7 @@ app.kubernetes.io/part-of: mooring
 {{- include "redis.imageName" (list . .Values.exporter.image) -}}
 {{- end -}}
 
-{{/* Of the chart and one of its images. */}}
+{{/* The registry of an image. */}}
 {{- define "redis.imageName" -}}
 {{- $image := last . -}}
 {{- with (first .).Values.global.imageRegistry | default $image.registry }}{{ . }}/{{ end -}}

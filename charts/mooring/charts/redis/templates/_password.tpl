@@ -2,7 +2,7 @@
 {{- .Values.existingSecret | default (include "redis.fullname" .) -}}
 {{- end -}}
 
-{{/* The password in base64: of the Secret that is there, else made once for this rendering. */}}
+{{/* The password in base64: from the existing Secret, or generated once per rendering. */}}
 {{- define "redis.password" -}}
 {{- if not (hasKey .Values "rendered") -}}
   {{- $there := (lookup "v1" "Secret" .Release.Namespace (include "redis.fullname" .)).data | default dict -}}
