@@ -61,7 +61,7 @@ describe('connecting through nginx', () => {
   });
 
   test('probes, metrics and the backend API are not reachable', async () => {
-    for (const path of ['/metrics', '/readyz', '/v1/pods']) {
+    for (const path of ['/metrics', '/healthz', '/readyz', '/v1/pods']) {
       expect((await fetch(fleet.address + path)).status, path).toBe(404);
     }
   });
