@@ -1,5 +1,6 @@
 // What happened to one user, in the log at debug and in a live trace of real replicas.
 import { describe, expect, it } from 'vitest';
+import { createOrder } from '../../service/cli/trace/order.ts';
 import type { TrailEvent } from '../../service/telemetry/trail/event.ts';
 import { sessionIdOf } from '../../service/telemetry/trail/subject.ts';
 import { trailLimits } from '../../service/telemetry/trail/trail.ts';
@@ -30,7 +31,12 @@ async function startReplicas(env: Record<string, string> = {}) {
   return Promise.all([start('a'), start('b'), start('c')]);
 }
 
-const byTime = (events: TrailEvent[]) => events.toSorted((one, other) => one.at - other.at);
+/** As the command line shows them. */
+function byTime(events: TrailEvent[]): TrailEvent[] {
+  const order = createOrder();
+  order.add(events);
+  return order.take();
+}
 
 describe('a trace of one user', () => {
   it('tells connect, loss, publish, recovery and delivery in order, with one session', async () => {
