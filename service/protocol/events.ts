@@ -131,7 +131,7 @@ export const serverEvents: ServerEvent[] = [
         expiresAt: z.int().meta({ description: 'Epoch milliseconds at which the token ends' }),
       }),
     ]),
-    description: 'To the socket after each connect, recovered or not.',
+    description: 'To the socket after each connect, once a recovered one has what it missed.',
   },
   {
     name: 'error',

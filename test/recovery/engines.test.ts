@@ -167,3 +167,30 @@ it.each([1, 2, 3])('give a random client the same answers, seed %i', async (seed
   const recovered = stories[0]?.answers.filter((answer) => String(answer) === 'reconnect,true');
   expect(recovered?.length).toBeGreaterThan(3);
 });
+
+it.each([
+  ['in memory', inMemory],
+  ['on Redis', onRedis],
+])('send what was missed after CONNECT and before welcome: %s', async (_, start) => {
+  const services = await start();
+  const [first, last] = [services[0] as Service, services.at(-1) as Service];
+  const options = { reconnectionDelay: 20, randomizationFactor: 0 };
+  const alice = await connected(first.connect('alice', options));
+  await alice.emitWithAck('join_room', 'lobby');
+  const seen: unknown[] = [];
+  alice.on('connect', () => seen.push('connect'));
+  alice.on('notification', (n) => seen.push(n));
+  alice.on('welcome', () => seen.push('welcome'));
+  const gone = next(alice, 'disconnect');
+  sendTo(alice, 'http://127.0.0.1:1'); // it fails there until all is published
+  alice.io.engine.close();
+  await gone;
+  for (const data of [1, 2, 3]) {
+    const body = { rooms: ['lobby'], event: 'notification', data };
+    expect((await post(last.operationsUrl, 'publish', body)).status).toBe(202);
+  }
+  sendTo(alice, last.url);
+  await until('it is welcome again', () => seen.includes('welcome'));
+  expect(seen).toEqual(['connect', 1, 2, 3, 'welcome']);
+  expect(alice.recovered).toBe(true);
+});
