@@ -4,8 +4,7 @@ import { request } from './request.js';
 import { decodeToken } from './token.js';
 
 // `listeners` has `changed()`, `connected()`, `disconnected()`, `refused()`, `log(direction, name)`
-// and `events`, the handlers for server events. They are registered before the first connect,
-// because missed messages arrive right after it.
+// and `events`, the handlers for server events, which are registered before the first connect.
 export function openConnection(token, listeners) {
   const manager = new Manager({ autoConnect: false, timeout: 5000, reconnectionDelay: 500 });
   const line = createState(token);
@@ -106,7 +105,7 @@ function watchSocket(socket, line, { changed, connected, disconnected, refused, 
   });
   socket.on('welcome', ({ userId, role, pod, expiresAt }) => {
     Object.assign(line, { userId, role, pod, expiresAt });
-    connected(); // the missed messages have arrived: they come between connect and welcome
+    connected(); // missed messages arrive between connect and welcome
   });
   socket.onAny((name) => log('in', name));
   socket.onAnyOutgoing((name) => log('out', name));

@@ -41,7 +41,7 @@ it('finds nothing wrong with three replicas behind ip_hash', async () => {
   expect([ok, pods.length]).toEqual([true, 2]);
   const detail = (name: string) => results.find((r: { name: string }) => r.name === name)?.detail;
   for (const name of ['websocket', 'upgrade', 'polling']) expect(detail(name)).toMatch(/^20 of 20/);
-  expect(detail('message')).toMatch(/^both modes between mooring-\d and mooring-\d/);
+  expect(detail('message')).toMatch(/^both directions between mooring-\d and mooring-\d/);
   expect(detail('affinity')).toContain('without a cookie');
 });
 
@@ -125,7 +125,7 @@ it('finds a read timeout that is shorter than the ping interval', async () => {
     'idle polling': 'idle_cut',
   });
   const idle = results.find(({ name }) => name === 'idle websocket');
-  expect(idle?.detail).toMatch(/^cut after \d+\.\d s/);
+  expect(idle?.detail).toMatch(/^closed after \d+\.\d s/);
 });
 
 it('distinguishes no pod, no rule and a refusal by the proxy', async () => {

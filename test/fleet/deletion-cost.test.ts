@@ -129,7 +129,9 @@ it('says each reason to fail once, counts every failure, and says when it works'
     else takes(response, number);
   });
   const { logged, counted } = keep(server, () => 1);
-  await until('it works', () => logged.some(({ msg }) => msg === 'background task recovered'));
+  await until('it works', () =>
+    logged.some(({ msg }) => msg === 'pod deletion cost update recovered'),
+  );
   expect(server.requests).toHaveLength(5);
   expect(await counted()).toBe(4);
   expect(logged.map(({ level, err }) => [level, err?.message])).toEqual([
@@ -147,7 +149,7 @@ it('gives up on an API server that does not answer, and tries again', async () =
   });
   const { logged } = keep(server, () => 1, 50, 1_000);
   await until('it works', () => logged.some(({ level }) => level === 'info'));
-  expect(logged[0]?.err?.message).toBe('the API server took more than 1000 ms');
+  expect(logged[0]?.err?.message).toBe('the API server did not answer within 1000 ms');
   expect([server.requests.length, server.ended.count]).toEqual([2, 2]);
 });
 
@@ -189,5 +191,5 @@ it('does no harm to a service without an account', async () => {
     (await samples(operationsUrl, 'background_failures_total'))['stage="deletion_cost"'];
   await until('tried', async () => (await failures()) === 1);
   expect(await readyStatus(operationsUrl)).toBe(200);
-  expect(logged.map(({ msg }) => msg)).toContain('background task failed');
+  expect(logged.map(({ msg }) => msg)).toContain('pod deletion cost update failed');
 });

@@ -47,8 +47,13 @@ describe('the self-probe', () => {
       if (how === 'killed') await redis.start();
       else redis.signal('SIGCONT');
       await until('it is back again', async () => (await probes(service)).back > back);
-      const told = service.logged.map(({ msg }) => String(msg)).filter((msg) => /^probe/.test(msg));
-      expect(told).toEqual(['probe failed: messages do not get through', 'probe is back']);
+      const told = service.logged
+        .map(({ msg }) => String(msg))
+        .filter((msg) => /^self-probe/.test(msg));
+      expect(told).toEqual([
+        'self-probe failed: messages are not being delivered',
+        'self-probe recovered',
+      ]);
     },
   );
 });

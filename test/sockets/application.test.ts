@@ -76,11 +76,11 @@ describe('an application of one’s own', () => {
   });
 
   it.each([
-    ['is not there', () => '/nowhere/app.js', /^APPLICATION \/nowhere\/app.js: there is no such/],
+    ['is not there', () => '/nowhere/app.js', /^APPLICATION \/nowhere\/app.js: file not found/],
     [
       'exports no function',
       () => moduleOf('export default 1'),
-      /^APPLICATION .* must export a func/,
+      /^APPLICATION .*: the default export must be a func/,
     ],
     [
       'imports what is not there',
