@@ -66,9 +66,9 @@ install: ## Installs or upgrades the chart on the current KUBECONFIG; VALUES=fil
 	helm upgrade --install $(RELEASE) charts/mooring --namespace $(NAMESPACE) --create-namespace \
 	  $(if $(VALUES),--values $(VALUES)) $(HELM_FLAGS)
 
-e2e: node_modules/.package-lock.json ## Proves the chart on the current KUBECONFIG, in namespaces of its own; IMAGE=, LOAD_IMAGE=
+e2e: node_modules/.package-lock.json ## Proves the chart on the current KUBECONFIG, in namespaces of its own; IMAGE=, LOAD_IMAGE=, ALL=1 for every scenario
 	@$(LOAD_IMAGE)
-	@IMAGE=$(IMAGE) npm run --silent e2e
+	@ALL=$(ALL) IMAGE=$(IMAGE) npm run --silent e2e
 
 k8s: node_modules/.package-lock.json ## Renders k8s/ from the chart
 	@npm run --silent generate:k8s

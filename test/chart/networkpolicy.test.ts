@@ -35,6 +35,14 @@ describe('the NetworkPolicy of the service', () => {
   });
 });
 
+it('no one may connect to the pods of helm test', () => {
+  const { podSelector, ingress, policyTypes } = policyOf({}, 'mooring-test');
+  expect([policyTypes, ingress]).toEqual([['Ingress'], undefined]);
+  for (const { labels } of pods(render()).filter(({ name }) => name.includes('-test-'))) {
+    expect(labels).toMatchObject(podSelector.matchLabels);
+  }
+});
+
 describe('the NetworkPolicy of Redis', () => {
   it('lets in the pods of the service, and nothing out', () => {
     const { ingress, egress, policyTypes } = policyOf({}, 'mooring-redis');
