@@ -1,7 +1,7 @@
 // The back-end API: what other services may ask of this one, with the API key.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Unavailable } from '../protocol/refusals.ts';
-import { disconnectRoute, type OrderParts } from './disconnect.ts';
+import { type CommandParts, disconnectRoute } from './disconnect.ts';
 import { type PodsParts, podsRoute } from './pods.ts';
 import { type PublishParts, publishRoute } from './publish.ts';
 import { revokeRoute } from './revoke.ts';
@@ -10,7 +10,7 @@ import { createRoutes, type Handler, problem } from './router.ts';
 import { type TraceParts, traceRoutes } from './traces.ts';
 import { userRoute } from './users.ts';
 
-interface Parts extends PublishParts, OrderParts, RoomParts, PodsParts, TraceParts {
+interface Parts extends PublishParts, CommandParts, RoomParts, PodsParts, TraceParts {
   apiKey?: string | undefined;
 }
 

@@ -1,8 +1,8 @@
-// POST /v1/disconnect: sockets are closed, on every replica. Answers 202 once Redis has the order,
+// POST /v1/disconnect: sockets are closed, on every replica. Answers 202 once Redis has the command,
 // which each replica then finds within half a second, or when it reaches Redis again.
 import { z } from 'zod';
 import { nameSchema } from '../protocol/identity.ts';
-import type { Order } from '../stores/commands.ts';
+import type { Command } from '../stores/commands.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(1000).optional();
@@ -20,13 +20,13 @@ export const disconnectEndpoint = {
   answer: z.object({ accepted: z.literal(true) }),
 } as const satisfies Endpoint;
 
-export interface OrderParts {
-  /** Resolves when every process will do it. Rejects with `Unavailable`. */
-  order(order: Order): Promise<void>;
+export interface CommandParts {
+  /** Resolves when every process will run the command. Rejects with `Unavailable`. */
+  issueCommand(command: Command): Promise<void>;
 }
 
-export const disconnectRoute = ({ order }: OrderParts) =>
+export const disconnectRoute = ({ issueCommand }: CommandParts) =>
   routeOf(disconnectEndpoint, async ({ body: { users = [], sockets = [] } }) => {
-    await order({ type: 'disconnect', users, sockets });
+    await issueCommand({ type: 'disconnect', users, sockets });
     return { accepted: true } as const;
   });

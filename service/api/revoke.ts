@@ -2,7 +2,7 @@
 // sockets closed and their sessions lost, on every replica.
 import { z } from 'zod';
 import { nameSchema } from '../protocol/identity.ts';
-import type { OrderParts } from './disconnect.ts';
+import type { CommandParts } from './disconnect.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const revokeEndpoint = {
@@ -20,9 +20,9 @@ export const revokeEndpoint = {
   answer: z.object({ userId: z.string(), before: z.int() }),
 } as const satisfies Endpoint;
 
-export const revokeRoute = ({ order }: OrderParts) =>
+export const revokeRoute = ({ issueCommand }: CommandParts) =>
   routeOf(revokeEndpoint, async ({ body }) => {
     const before = Math.min(body.before ?? Number.POSITIVE_INFINITY, Date.now());
-    await order({ type: 'revoke', userId: body.userId, before });
+    await issueCommand({ type: 'revoke', userId: body.userId, before });
     return { userId: body.userId, before };
   });
