@@ -16,7 +16,7 @@ export function createHandle(metrics: Metrics): Handle {
   };
 }
 
-/** The payload among an event's arguments, or why it does not fit. */
+/** The validated payload of an event, or a refusal that names the invalid field. */
 export function parsePayload<S extends z.ZodType>(
   schema: S,
   args: unknown[],
@@ -29,8 +29,9 @@ export function parsePayload<S extends z.ZodType>(
 }
 
 /**
- * Answers the acknowledgement callback among an event's arguments, or sends `error`.
- * @param known false for an event that nothing handles: its name is the client's choice
+ * Returns a function that answers an event once: through its acknowledgement callback, or with an
+ * `error` event if the client asked for none and the request is refused.
+ * @param known false if no handler exists: clients must not choose label values of metrics
  */
 export function replyTo(
   socket: MooringSocket,

@@ -1,4 +1,4 @@
-// Emitting with a promise, for applications.
+// `publish` for applications: emits, and resolves once the event is stored.
 import type { Broadcast } from '../stores/broadcast.ts';
 import type { Publish } from './index.ts';
 
