@@ -1,5 +1,5 @@
-// POST /v1/disconnect: sockets are closed, on every replica. Answers 202 once Redis has the command,
-// which each replica then finds within half a second, or when it reaches Redis again.
+// POST /v1/disconnect: sockets are closed, on every replica. Answers 202 once Redis has the
+// command, which each replica then finds within half a second, or when it reaches Redis again.
 import { z } from 'zod';
 import { nameSchema } from '../protocol/identity.ts';
 import type { Command } from '../stores/commands.ts';

@@ -1,4 +1,4 @@
-// What is kept outside the process, or in it when there is no Redis.
+// Opens the stores: in Redis, or in memory if there is no Redis.
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -20,7 +20,7 @@ import { watchStats } from './redis/stats.ts';
 import { createRedisTraces, tracesNeeds } from './redis/traces.ts';
 import type { Traces } from './traces.ts';
 
-const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
+const goneMsMin = 15_000; // several missed sweeps
 
 export interface Stores {
   history: History;
@@ -29,11 +29,11 @@ export interface Stores {
   broadcast: Broadcast;
   fleet: Fleet;
   traces: Traces;
-  /** Epoch milliseconds by the clock that all processes share. */
+  /** Epoch milliseconds by a clock that all processes share. */
   now(): number;
   /**
-   * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
-   * is one on which they must not.
+   * Resolves once the stores work for the first time. Call it after creating the server. Rejects
+   * with `RedisUnfit` if the Redis cannot be used.
    */
   ready(): Promise<unknown>;
   close(): Promise<void>;
@@ -54,7 +54,7 @@ export function openStores(parts: Parts): Stores {
 
 function openMemoryStores({ config, ...common }: Parts): Stores {
   const { recoveryMsMax } = config;
-  common.metrics.redisUp(true); // there is none that could be down
+  common.metrics.redisUp(true); // there is no Redis that could be down
   const clock = { now: Date.now };
   const changed = () => {};
   const broadcast = createBroadcast({ ...common, recoveryMsMax, clock, changed });

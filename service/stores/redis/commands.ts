@@ -1,4 +1,5 @@
-// Commands in a Redis stream that every process reads at its own pace, and one key per revoked user.
+// Commands in a Redis stream that every process reads at its own pace, and one key per revoked
+// user.
 import { Unavailable } from '../../protocol/refusals.ts';
 import { type Command, type Commands, knownMax, revokedMsMax } from '../commands.ts';
 import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
