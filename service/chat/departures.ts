@@ -55,7 +55,7 @@ export function createDepartures(
   };
   const sweep = async () => {
     for (const { roomId, userId } of takeDue()) await now(roomId, userId);
-    const gone = await presence.sweep().catch(() => []); // the store is unavailable; the next sweep retries
+    const gone = await presence.sweep().catch(() => []); // the next sweep retries
     for (const { roomId, userId } of gone) left(roomId, userId);
   };
   let sweeping: Promise<void> | undefined;

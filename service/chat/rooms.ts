@@ -98,7 +98,7 @@ export function createRooms(io: MooringServer, services: Services) {
       if (departures.cancel(socket.id)) return;
       for (const roomId of joinedRooms(socket)) {
         presence.enter(roomId, socket.data.user.id).catch((error: unknown) => {
-          log.warn({ err: error, socketId: socket.id }, 'cannot count a recovered socket in presence');
+          log.warn({ err: error, socketId: socket.id }, 'presence lacks a recovered socket');
         });
       }
     },
@@ -117,7 +117,7 @@ async function enter(socket: MooringSocket, roomId: string, services: Services) 
   const isNew = !socket.rooms.has(roomName(roomId));
   if (!isNew) return { ok: true, isNew } as const;
   if (joinedRooms(socket).length >= limits.roomsPerSocketMax) return refusal('too_many_rooms');
-  await socket.join(roomName(roomId)); // before reading the history, so that no message falls between the two
+  await socket.join(roomName(roomId)); // before reading the history, so that none is missed
   try {
     await presence.enter(roomId, user.id);
   } catch (error) {
