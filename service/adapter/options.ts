@@ -60,8 +60,8 @@ export type GivenOptions = Partial<Omit<AdapterOptions, 'observer'>> & {
 export interface Observer {
   restoreEnded(result: RestoreResult): void;
   /**
-   * A message was written to `sockets` sockets of this process. Called once per room of the
-   * message.
+   * A message was written to `sockets` sockets of this process. One message may
+   * cause several calls.
    * @param publishedAtMs by Redis's clock
    * @param context the context that it was published with
    */

@@ -68,7 +68,8 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
     enter(session: Session, room: string): void {
       const listening = listenTo(room);
       if (session.phase !== 'restoring') start(session, room, listening);
-      else if (listening.since === notSubscribed) session.pending.push(listening.subscription.ready);
+      else if (listening.since === notSubscribed)
+        session.pending.push(listening.subscription.ready);
     },
     /** Unsubscribes after a delay if the last local member has left. */
     left(room: string): void {

@@ -1,4 +1,4 @@
-// What every engine does, on the one of Redis and the one of memory alike.
+// The contract of an engine, run against Redis and memory.
 import { createClient } from '@redis/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startRedis } from '../../../test/harness/redis.ts';
@@ -40,7 +40,7 @@ const message = (text: string, more: Partial<Publication> = {}): Publication => 
 });
 
 describe.each(kinds)('the engine of %s', (_, open) => {
-  /** Two engines of one kind, as two processes would have them. */
+  /** Two engines on the same store, like those of two processes. */
   async function twoEngines(given: Partial<AdapterOptions> = {}) {
     const limitsReached: string[] = [];
     const observer = {

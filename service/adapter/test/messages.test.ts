@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
 
-/** Three servers with a client each in a room, and what the first of them gets. */
+/** Three servers with one client each in a room, and the events of the first client. */
 async function heard(options: Parameters<typeof threeServers>[0] = {}) {
   const parts = await threeServers(options);
   for (const socket of parts.sockets) await socket.join('room');
   const events: unknown[] = [];
   parts.clients[0].onAny((event, argument) => event !== 'end' && events.push(argument ?? event));
   const [, publisher] = parts.servers as [typeof parts.first, typeof parts.first];
-  /** What has come, when everything that was sent before must have. */
+  /** The received events, once everything sent so far must have arrived. */
   const all = async () => {
     const end = next(parts.clients[0], 'end');
     publisher.to('room').emit('end');

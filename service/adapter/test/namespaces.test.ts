@@ -1,4 +1,4 @@
-// Dynamic namespaces that are closed with their last socket, and made again.
+// Dynamic namespaces that close with their last socket and are created again.
 import { connect } from 'socket.io-client';
 import { expect, it, onTestFinished } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';

@@ -1,4 +1,4 @@
-// While Redis is away: nothing ends the process, waits for ever, or grows.
+// While Redis is unavailable, nothing crashes the process, waits forever, or grows without bound.
 import { createServer } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import { createClient } from '@redis/client';
@@ -24,7 +24,7 @@ it('acknowledgements time out, and requests are refused', async () => {
   await expect(first.fetchSockets()).rejects.toThrow('unavailable');
   await restartRedis();
   await Promise.all(nodes.map(({ adapter }) => adapter.ready()));
-  await setImmediate(); // rejections are reported at the end of a turn
+  await setImmediate(); // Node.js reports unhandled rejections at the end of a turn
   expect(unhandled).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-// Joining, leaving and being shown messages at the worst moment; found by `make chaos`.
+// Joins, leaves and deliveries at the worst moment. Found by `make chaos`.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Socket } from 'socket.io';
 import { connect } from 'socket.io-client';
@@ -43,7 +43,7 @@ describe('rooms', () => {
       const room = `room-${round}`;
       await sockets[0].join(room);
       await sockets[0].leave(room);
-      await sleep(unsubscribeMs - 2 + (round % 8) / 2); // shortly before, while or after it is
+      await sleep(unsubscribeMs - 2 + (round % 8) / 2); // shortly before, during or after the unsubscribe
       await other.join(room);
       const heard = next(client, 'event');
       await publish?.(nodes[2]?.io.to(room) as object, 'event', [round]);

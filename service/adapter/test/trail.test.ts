@@ -1,10 +1,10 @@
-// What the adapter tells of single messages and sockets, to whoever follows them.
+// The trail: callbacks for single messages and sockets.
 import { describe, expect, it } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
 import type { Trail } from '../options.ts';
 
-/** A trail that keeps what it is told, as short texts. */
+/** A trail that records its calls as short strings. */
 function recordingTrail() {
   const told: string[] = [];
   const trail: Trail & { active: boolean } = {
@@ -22,7 +22,7 @@ function recordingTrail() {
 }
 
 describe('the trail', () => {
-  it('is told where a message goes, who got it, and what was restored', async () => {
+  it('receives publishes, deliveries and restores', async () => {
     const { trail, told } = recordingTrail();
     const { sockets, clients, first } = await threeServers({ trail });
     const [a, b] = sockets;
@@ -48,7 +48,7 @@ describe('the trail', () => {
     expect(told.join()).not.toContain('text');
   });
 
-  it('is told what Redis did not confirm', async () => {
+  it('receives publishes that Redis did not confirm', async () => {
     const { trail, told } = recordingTrail();
     const { first, killRedis, nodes } = await threeServers({ trail });
     await killRedis();
@@ -57,7 +57,7 @@ describe('the trail', () => {
     await until('it is told', () => told.includes('failed lost'));
   });
 
-  it('is told nothing while it is not active', async () => {
+  it('receives nothing while it is not active', async () => {
     const { trail, told } = recordingTrail();
     trail.active = false;
     const { first, clients, sockets } = await threeServers({ trail });
