@@ -20,7 +20,7 @@ async function receivers(clients: Socket[], emit: () => void, end: () => void): 
 }
 
 describe('emit', () => {
-  it('reaches all, rooms once each, and nobody that is excepted', async () => {
+  it('reaches all, rooms once each, and no excluded one', async () => {
     const { first, sockets, clients } = await threeServers();
     await sockets[0].join('a');
     await sockets[1].join(['a', 'b']);
@@ -101,7 +101,7 @@ describe('acknowledgements', () => {
     for (let round = 1; round <= 10; round += 1) {
       const failed = first.timeout(timeoutMs).emitWithAck('ask');
       failed.catch(() => {});
-      await Promise.resolve().then(() => new Promise(setImmediate)); // the request is on its way to Redis
+      await Promise.resolve().then(() => new Promise(setImmediate)); // it is on its way to Redis
       const end = performance.now() + 2 * timeoutMs;
       while (performance.now() < end); // simulates a frozen process
       await expect(failed).rejects.toThrow('timed out');

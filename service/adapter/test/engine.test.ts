@@ -254,7 +254,7 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       expect(await engine.saveSession(session, false)).toBe(true);
       const claim = await other.engine.claimSession(key);
       expect(claim).toMatchObject({ ok: true, epoch: 2, state: session.state });
-      await until('the first process hears of it', () => claimed.length > 0);
+      await until('the first process is notified', () => claimed.length > 0);
       expect(claimed).toEqual([{ process: 0, namespace: '/', pid: 'pid', epoch: 2 }]);
       expect(await engine.saveSession({ ...session, state: '{"n":2}' }, true)).toBe(false);
       await engine.deleteSession(key, 1);
@@ -304,7 +304,7 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       expect(await engine.claimSession(key)).toEqual({ ok: false, why: 'limited' });
     });
 
-    it('of one user up to a number: the first to expire makes room', async () => {
+    it('of one user up to a number: the first to expire is evicted', async () => {
       const { engine, limitsReached } = await twoEngines({ sessionsPerUserMax: 2 });
       await engine.saveSession({ ...session, pid: 'gone' }, true);
       await engine.saveSession({ ...session, pid: 'live' }, false);

@@ -54,7 +54,7 @@ describe('messages', () => {
     expect(await all()).toEqual([2]);
   });
 
-  it('to all arrive although somebody has left a room named like all', async () => {
+  it('to all arrive although a socket has left a room of the same name', async () => {
     const { first, sockets, clients, redis } = await heard({ unsubscribeMs: 1 });
     await sockets[0].join('other');
     await sockets[0].join('*');
@@ -107,7 +107,7 @@ describe('messages', () => {
     }
     publisher.to('room').emit('event', 1);
     expect(await all()).toEqual([1]);
-    await until('both are told', () => new Set(failures).size > 1);
+    await until('both are reported', () => new Set(failures).size > 1);
     expect(new Set(failures)).toEqual(new Set(['message', 'request']));
   });
 });

@@ -50,7 +50,7 @@ it('a client is not recovered if Redis lost a message that no process received',
   client.io.reconnection(false);
   client.io.engine.close();
   const channel = 'socket.io:/:room:room';
-  await until('nobody listens', async () => !(await redis.pubSubChannels()).includes(channel));
+  await until('no process listens', async () => !(await redis.pubSubChannels()).includes(channel));
   await redis.configSet('appendonly', 'no');
   await redis.sendCommand(['SAVE']);
   const there = nodes[1]?.io.to('room') as object;
@@ -83,7 +83,7 @@ it('a socket that joins a room meanwhile gets later messages, and none from befo
   expect(heard).toEqual(['after']);
 });
 
-it('a client that was away longer than Redis keeps messages gets a new session', async () => {
+it('a client that was offline longer than Redis keeps messages gets a new session', async () => {
   const { nodes, clients, killRedis, restartRedis } = await threeServers();
   await killRedis();
   await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));

@@ -130,7 +130,7 @@ describe.each(['redis@5', 'redis@6'])('the package, installed beside %s,', (redi
     ] as const) {
       const missed = next(publisher, 'news');
       const gone = next(client, 'disconnect');
-      sendTo(client, 'http://127.0.0.1:1'); // unreachable: the client stays disconnected until all is published
+      sendTo(client, 'http://127.0.0.1:1'); // unreachable until all is published
       from.child.kill('SIGKILL');
       await gone;
       for (const text of texts) publisher.emit('publish', text);
