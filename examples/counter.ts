@@ -1,5 +1,5 @@
-// An application of your own: APPLICATION=examples/counter.ts npm start
-// The platform authenticates every socket and guards every handler; this adds one event.
+// A custom application with one event. Run it with APPLICATION=examples/counter.ts npm start
+// The platform authenticates every socket and guards every handler.
 import { z } from 'zod';
 import type { Application } from '../service/application/index.ts';
 import { defineEvent } from '../service/protocol/events.ts';

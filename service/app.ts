@@ -21,7 +21,7 @@ import { costOf, keepDeletionCost } from './fleet/deletion-cost.ts';
 import { annotatePod } from './fleet/kubernetes.ts';
 import { createLifecycle } from './fleet/lifecycle.ts';
 import { startSelfProbe } from './fleet/self-probe.ts';
-import { obeyOrders } from './sockets/commands.ts';
+import { runCommands } from './sockets/commands.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { followTraces } from './sockets/traces.ts';
 import { podsOf } from './stores/fleet.ts';
@@ -44,12 +44,12 @@ interface Given {
 
 export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { metrics, report, tracing } = observed(config, log, given.metrics);
-  const verify = refuseRevoked(createTokenVerifier(config), (user) => orders.revokedBefore(user));
+  const verify = refuseRevoked(createTokenVerifier(config), (user) => commands.revokedBefore(user));
   const verifyAuth = verifyOnce(verify);
   const now = () => stores.now();
   const trail = createTrail({ log, debug: config.logLevel === 'debug', pod: config.podName, now });
   const stores = openStores({ config, identify: verifyAuth, metrics, report, trail });
-  const { broadcast, history, presence, orders, traces } = stores;
+  const { broadcast, history, presence, commands, traces } = stores;
   const ready = () => lifecycle.readiness().ready;
   const httpServer = createPublicServer(config, given.tokens, ready, report);
   const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
@@ -81,10 +81,10 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     pods: () => podsOf(lifecycle.replicas()),
   };
   const closeApplication = await (await load(config.application))(io, services);
-  const { order: send, ...commands } = obeyOrders(io, orders, report);
-  const own = { io, send, traced: tracing.publishing, traces, now };
+  const runner = runCommands(io, commands, report);
+  const own = { io, issueCommand: runner.issue, traced: tracing.publishing, traces, now };
   const following = config.trace === 'on' ? followTraces(io, traces, trail, report) : undefined;
-  const begun = Promise.all([stores.ready(), commands.begun]);
+  const begun = Promise.all([stores.ready(), runner.started]);
   const background = startBackground({
     ...common,
     after: begun,
@@ -106,7 +106,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     /** The order matters: sockets may still write to the stores while they close. */
     async close() {
       background.close();
-      await commands.close();
+      await runner.close();
       await lifecycle.close();
       await sockets.close();
       await closeApplication?.();

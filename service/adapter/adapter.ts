@@ -1,4 +1,5 @@
-// The adapter of one namespace: what Socket.IO calls, over an engine that may be Redis or memory.
+// The adapter of one namespace: the methods that Socket.IO calls, on top of a Redis or memory
+// engine.
 import { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions } from 'socket.io-adapter';
@@ -37,8 +38,8 @@ import type { Stream } from './stream/stream.ts';
 type BaseClient = ConstructorParameters<typeof RedisAdapter>[1];
 
 /**
- * Requests between servers (`fetchSockets`, `serverSideEmit`, acknowledgements, ...) are the base
- * class's; broadcasts, rooms and sessions are handled here.
+ * Handles broadcasts, rooms and sessions. The base class handles requests between servers
+ * (`fetchSockets`, `serverSideEmit`, acknowledgements, ...).
  */
 export class RecoveringAdapter extends RedisAdapter {
   readonly sessions = new Map<string, Session>();
@@ -72,13 +73,13 @@ export class RecoveringAdapter extends RedisAdapter {
       return options.identify(auth, nsp.name);
     };
     hookConnect(nsp, identify, (socket, connect) => this.#created(socket, connect));
-    nsp.on('connect', (socket) => this.#connected(socket)); // before any listener of the user's
+    nsp.on('connect', (socket) => this.#connected(socket)); // before the application's
   }
 
-  /** Resolves when the session knows of the rooms: an acknowledged join survives this process. */
+  /** Resolves once the session is saved: an acknowledged join survives a crash of this process. */
   override addAll(sid: string, rooms: Set<string>): Promise<void> {
-    this.stream.arrivals.flush(); // what has arrived is not for those who join now
-    rooms.delete(everyone); // everybody is in it, and stays there
+    this.stream.arrivals.flush(); // earlier messages are not for the new member
+    rooms.delete(everyone); // every socket is a member for its whole life
     let session = this.sessions.get(sid);
     if (!session) {
       session = createSession(sid);
@@ -88,13 +89,13 @@ export class RecoveringAdapter extends RedisAdapter {
     const fresh = [...rooms].filter((room) => !this.sids.get(sid)?.has(room));
     super.addAll(sid, rooms);
     for (const room of fresh) this.channels.enter(session, room);
-    // Also of a room that it is in: a repeated join was not acknowledged.
+    // Saves even if it is a member already: a client repeats a join that was not acknowledged.
     return session.socket ? this.writer.save(session) : Promise.resolve();
   }
 
-  /** Resolves when the session has forgotten the room: an acknowledged leave survives, too. */
+  /** Resolves once the session is saved: an acknowledged leave survives a crash, too. */
   override del(sid: string, room: string): Promise<void> {
-    this.stream.arrivals.flush(); // what has arrived is for those who leave now
+    this.stream.arrivals.flush(); // earlier messages are still for this member
     if (room === everyone) return Promise.resolve();
     super.del(sid, room);
     const session = this.sessions.get(sid);
@@ -111,12 +112,12 @@ export class RecoveringAdapter extends RedisAdapter {
     for (const room of rooms) this.channels.left(room);
   }
 
-  /** False: the socket must not live. */
+  /** Returns false if the socket must not live. */
   #created(socket: Socket, { user = '', session }: Connect): boolean {
     this.#users.set(socket, user);
     if (this.#closed) {
       if (session) this.abandon(session, false);
-      return false; // the namespace was made again meanwhile: the client has to come there
+      return false; // the namespace was recreated; the client must reconnect to the new one
     }
     if (!session || !socket.recovered) return true;
     if (this.sessions.get(socket.id) !== session) return false; // claimed again meanwhile
@@ -147,7 +148,7 @@ export class RecoveringAdapter extends RedisAdapter {
     return restore(this, pid, offset, connect) as Promise<unknown> as Promise<never>;
   }
 
-  /** A newer connection has the session: this one goes, without a DISCONNECT, which is final. */
+  /** Closes a connection that lost its session. Sends no DISCONNECT, which would be final. */
   retire(session: Session): void {
     const { socket, client, phase } = session;
     if (phase === 'lost') return;
@@ -174,16 +175,16 @@ export class RecoveringAdapter extends RedisAdapter {
   #ended(session: Session): void {
     this.sessions.delete(session.sid);
     if (isOver(session)) return;
-    // A restored one whose transport closed, or that a middleware refused, was never connected.
+    // Never connected: a restored socket whose transport closed or that a middleware refused.
     const unconnected = session.socket !== undefined && !session.socket.connected;
     const returns = session.phase === 'restoring' || unconnected;
-    closed(session); // what waits to be saved would bring it back
+    closed(session); // a pending save would recreate the session
     if (returns) this.#release(session);
     else this.writer.remove(session);
   }
 
   #release(session: Session): void {
-    correctPositions(session, this.stream.clock); // no catch-up will
+    correctPositions(session, this.stream.clock); // no catch-up will do it
     this.writer.release(session);
   }
 
@@ -193,9 +194,9 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   /**
-   * Broadcasts and resolves when the engine has the message; to nothing if it only went to sockets
-   * of this process. Rejects with `EngineUnavailable`: then it may have been published all the
-   * same.
+   * Broadcasts and resolves once the engine has stored the message, or to `undefined` if it was
+   * only for sockets of this process. After a rejection with `EngineUnavailable` the message may
+   * still have been published.
    */
   async publish(
     packet: Packet,
@@ -206,7 +207,7 @@ export class RecoveringAdapter extends RedisAdapter {
     return message && this.#publisher.publish(extend(message, extras));
   }
 
-  /** The message to publish, unless the packet is for sockets of this process and was written. */
+  /** Returns the message to publish, or writes the packet if it is for sockets of this process. */
   #route(packet: Packet, to: BroadcastOptions): Message | undefined {
     const flags: Flags = to.flags ?? {};
     const rooms = [...to.rooms];
@@ -224,7 +225,7 @@ export class RecoveringAdapter extends RedisAdapter {
       const message = toMessage(encoded, this.channels, { rooms, except, flags });
       if (trail.active) message.traced = this.#traced(packet, rooms, except.length, flags);
       return message;
-    } // else an acknowledgement is awaited from a socket that is not here
+    } // otherwise: an acknowledgement is expected from a socket of another process
     return undefined;
   }
 
@@ -238,7 +239,9 @@ export class RecoveringAdapter extends RedisAdapter {
     };
   }
 
-  /** A copy: others share the packet. Without an offset a trailing text would be taken for one. */
+  /**
+   * Copies the packet, which is shared. Without an offset, clients would take a last text for one.
+   */
   #withOffset(packet: Packet, offset = this.stream.delivered()): Packet {
     const data = packet.id === undefined ? [...packet.data, offset] : packet.data;
     return { ...packet, nsp: this.nsp.name, data };
@@ -246,7 +249,7 @@ export class RecoveringAdapter extends RedisAdapter {
 
   override async close(): Promise<void> {
     this.#closed = true;
-    this.channels.close(); // at once: a namespace of this name may be made again meanwhile
+    this.channels.close(); // at once: the namespace may be recreated while this one closes
     super.close();
     await this.writer.close();
   }

@@ -1,15 +1,15 @@
-// The client that the base adapter gets for its requests between servers and for messages of
-// emitters. It drops the promises of its commands, so they are caught here; what it subscribes to
-// lasts.
+// The Redis client of the base adapter, for requests between servers and messages from emitters.
+// The base drops the promises of its commands, so errors are caught here. Subscriptions survive
+// reconnects.
 import type { RedisAdapter } from '@socket.io/redis-adapter';
 import type { BusListener } from './engine.ts';
 import { ackRequestsOf, wrapRequests, wrapServerSideEmitWithAck } from './socketio-internals.ts';
 import type { Stream } from './stream/stream.ts';
 
-/** @param flushPublishes sends the messages that were emitted before a request */
+/** @param flushPublishes sends the messages that were emitted before the request */
 export function createRequestClient({ bus, options }: Stream, flushPublishes: () => void): object {
   const failed = (error: unknown) => options.observer.failed('request', error);
-  const pattern = `${options.key}#*`; // one for all namespaces, each ignores what is not its own
+  const pattern = `${options.key}#*`; // shared by all namespaces, which filter it
   return {
     publish(channel: string, message: string | Buffer): void {
       flushPublishes();
@@ -21,10 +21,10 @@ export function createRequestClient({ bus, options }: Stream, flushPublishes: ()
     unsubscribe: (channel: string, listener: BusListener) => bus.unlisten(channel, listener),
     pSubscribe: (_: string, listener: BusListener) => bus.listen(pattern, listener, true),
     pUnsubscribe: (_: string, listener: BusListener) => bus.unlisten(pattern, listener),
-    sSubscribe() {}, // by it the base knows node-redis
+    sSubscribe() {}, // the base detects node-redis by this method
     /** The base class only sends `PUBSUB NUMSUB channel`. */
     sendCommand: async ([, , channel = '']: string[]) => [channel, await bus.listeners(channel)],
-    on() {}, // errors are observed already, and each namespace would add a listener
+    on() {}, // errors are handled already, and each namespace would add a listener
     off() {},
   };
 }
@@ -32,8 +32,9 @@ export function createRequestClient({ bus, options }: Stream, flushPublishes: ()
 const ownRequestMsMax = 15_000;
 
 /**
- * The base adapter hears its own requests for acknowledgements, and ignores those whose time is not
- * over. A process that was frozen sees the end of that time first, and would ask its clients again.
+ * The base adapter receives its own acknowledgement requests, and ignores them until they time out.
+ * In a process that was frozen the timeout fires first, and its clients would be asked a second
+ * time.
  */
 export function rememberOwnRequests(adapter: RedisAdapter): void {
   const asked = ackRequestsOf(adapter);
@@ -44,7 +45,7 @@ export function rememberOwnRequests(adapter: RedisAdapter): void {
   };
 }
 
-/** What came before a request of another process is before it for the sockets, too. */
+/** Delivers earlier messages before a request from another process runs. */
 export function beforeRequests(adapter: RedisAdapter, { arrivals, options }: Stream): void {
   const { failed } = options.observer;
   wrapRequests(adapter, (receive) => async (...request) => {
@@ -52,16 +53,16 @@ export function beforeRequests(adapter: RedisAdapter, { arrivals, options }: Str
       arrivals.flush();
       await receive(...request);
     } catch (error) {
-      failed('request', error); // malformed, or a handler of it threw
+      failed('request', error); // malformed, or its handler threw
     }
   });
 }
 
-/** While Redis is away the base class drops these rejections, or leaves them to end the process. */
+/** Handles rejections that the base class drops or leaves unhandled while Redis is unavailable. */
 export function answerFailures(adapter: RedisAdapter): void {
   const count = adapter.serverCount.bind(adapter);
   const broadcast = adapter.broadcastWithAck.bind(adapter);
-  let broadcasting = false; // Socket.IO counts the servers in the same step, and catches nothing
+  let broadcasting = false; // Socket.IO calls `serverCount` in the same step, and does not catch
   adapter.broadcastWithAck = (...args) => {
     broadcasting = true;
     queueMicrotask(() => {
@@ -69,7 +70,7 @@ export function answerFailures(adapter: RedisAdapter): void {
     });
     broadcast(...args);
   };
-  // An unknown number of answers is never complete: whoever waits for them has a timeout.
+  // With an unknown count the answers are never complete, so the caller runs into its timeout.
   adapter.serverCount = () => (broadcasting ? count().catch(() => Number.NaN) : count());
   wrapServerSideEmitWithAck(adapter, (ask) => async (...args) => {
     const [packet] = args as [unknown[]];

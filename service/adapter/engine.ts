@@ -1,57 +1,57 @@
-// What the adapter asks of the system that orders, keeps and carries its messages. There are two:
-// Redis, shared by all processes, and the memory of one process. Everything above this interface is
-// the same for both, and service/adapter/test/engine.test.ts holds both to it.
+// The interface of an engine, which orders, stores and transports messages. There are two: Redis,
+// which all processes share, and the memory of one process. Both pass
+// service/adapter/test/engine.test.ts, and all code above this interface is the same for both.
 import type { Id } from './delivery/envelope.ts';
 
-/** One message, or a bundle of several, and where it goes. */
+/** A message or bundle, and its targets. */
 export interface Publication {
   payload: Buffer;
-  /** How many messages the payload holds: each has an id of its own. */
+  /** How many messages the payload contains. Each gets its own id. */
   messages: number;
-  /** Names of the logs that keep it, one for each of its rooms; none: it gets no id. */
+  /** Names of the logs that store it, one per room. Without a log it gets no id. */
   logs: string[];
   channels: string[];
-  /** The rooms of a message to several: each channel carries them, no log keeps them. */
+  /** The rooms of a message to several rooms. Sent on the channels, but not stored in the logs. */
   rooms?: string[];
-  /** A list of the application's that gets an entry in the same step. */
+  /** An entry for a list of the application, appended atomically. */
   record?: { key: string; value: string; entriesMax: number; ms: number };
-  /** An idempotency key: the publication happens once in `ms` milliseconds. */
+  /** An idempotency key: published at most once in `ms` milliseconds. */
   once?: { key: string; ms: number };
 }
 
-/** What became of a publication. */
+/** The result of a publication. */
 export interface Outcome {
-  /** Of its last message. */
+  /** The id of its last message. */
   id: Id;
-  /** False: it was published before, and `record` is what was recorded then. */
+  /** False if the idempotency key was used before. `record` is then the first value. */
   first: boolean;
   record: string;
 }
 
 export interface Subscription {
   /**
-   * Of the attempt that is under way or was the last. Resolves when messages arrive, to the newest
-   * id by then: every later message of the channel arrives or is in a log.
+   * The current or last attempt to subscribe. Resolves once messages arrive, to the newest id at
+   * that time. Every later message of the channel arrives or is in a log.
    */
   readonly ready: Promise<Id>;
   close(): void;
 }
 
-/** @param rooms of a message to several rooms */
+/** @param rooms the rooms of a message to several rooms */
 export type Receive = (id: Id, payload: Buffer, rooms?: string[]) => void;
 
-/** Where to read a log: entries after an id. */
+/** Reads the entries of a log after an id. */
 export interface LogPosition {
   log: string;
   after: Id;
 }
 
-/** What a log holds after a position; payloads may be bundles, whose id is that of their last. */
+/** The entries of a log after a position. The id of a bundle is the id of its last message. */
 export type LogPart =
   | { status: 'ok'; entries: { id: Id; payload: Buffer }[] }
   /** Entries after the position are lost. */
   | { status: 'trimmed' }
-  /** They are more than the limits allow. */
+  /** There are more entries than the limits allow. */
   | { status: 'too_much' };
 
 export interface ReadLimits {
@@ -59,13 +59,13 @@ export interface ReadLimits {
   bytesMax: number;
 }
 
-/** A session as it is kept, so that any process can restore it. */
+/** A stored session, which any process can restore. */
 export interface StoredSession {
   namespace: string;
   /** The private session id. */
   pid: string;
   user: string;
-  /** The fencing token: a claim raises it, and saves with an older one are refused. */
+  /** The fencing token. A claim raises it, and saves with a smaller one are refused. */
   epoch: number;
   /** JSON. */
   state: string;
@@ -80,63 +80,63 @@ export type ClaimOutcome =
       state: string;
       /** The newest id. */
       highWatermark: Id;
-      /** Messages up to it may be lost. */
+      /** Messages up to this id may be lost. */
       lowWatermark: Id;
     }
   | { ok: false; why: 'unknown' | 'expired' | 'refused' | 'limited' };
 
-/** Every method rejects with `EngineUnavailable` while the engine is down, or too slow. */
+/** Every method rejects with `EngineUnavailable` if the engine is down or too slow. */
 export interface Engine {
   /**
-   * Assigns ids, appends to the logs and sends to the channels, each publication wholly or not at
-   * all, in this order. When it rejects, they may have been published all the same.
+   * Assigns ids, appends to the logs and sends on the channels, in order. Each publication is
+   * atomic. After a rejection they may still have been published.
    */
   publish(publications: Publication[]): Promise<Outcome[]>;
   /**
    * Calls `receive` with each message of a channel, in the order of publishing.
-   * @param log the log behind the channel, if it has one of its own
+   * @param log the log of the channel, if it has its own
    */
   subscribe(channel: string, log: string | undefined, receive: Receive): Subscription;
   /**
-   * The newest id. By then, what was published before has arrived on every subscribed channel, or,
-   * after an outage, is in the logs.
+   * The newest id. When it resolves, earlier messages have arrived on the subscribed channels or,
+   * after an outage, are in the logs.
    */
   position(): Promise<Id>;
-  /** Reads several logs, until the limits of all together are reached: the rest is `too_much`. */
+  /** Reads several logs. The limits apply to their total; logs beyond them are `too_much`. */
   readLogs(positions: LogPosition[], limits: ReadLimits): Promise<LogPart[]>;
   /** The newest `count` values of a record before an id or `+`, newest first. */
   readRecord(key: string, before: string, count: number): Promise<{ id: Id; value: string }[]>;
   /**
-   * Writes a session unless a newer claim has it: then it resolves to false.
-   * @param gone the socket is gone: from now on the session may be claimed for the recovery window
+   * Writes a session. Resolves to false if a newer claim has it.
+   * @param gone whether the socket is gone. This starts the recovery window.
    */
   saveSession(session: StoredSession, gone: boolean): Promise<boolean>;
-  /** Takes a session over, wherever it is: the newest claim wins, and its process is notified. */
+  /** Takes over a session. The newest claim wins, and the previous process is notified. */
   claimSession(key: SessionKey): Promise<ClaimOutcome>;
   /** Deletes a session unless a newer claim has it. */
   deleteSession(key: SessionKey, epoch: number): Promise<void>;
 }
 
-/** Requests between servers: raw messages that are kept nowhere. */
+/** Requests between servers: raw messages that are not stored. */
 export interface Bus {
   publish(channel: string, message: string | Buffer): Promise<unknown>;
   listen(channel: string, listener: BusListener, pattern: boolean): void;
   unlisten(channel: string, listener: BusListener): void;
-  /** How many processes listen to a channel. */
+  /** The number of processes that listen to a channel. */
   listeners(channel: string): Promise<number>;
 }
 export type BusListener = (message: Buffer, channel: Buffer) => void;
 
-/** What an engine reports to the stream above it. */
+/** Events of an engine, for the stream. */
 export interface EngineEvents {
-  /** All subscriptions are active again; what was published during the outage is in the logs. */
+  /** All subscriptions are active again. Messages published during the outage are in the logs. */
   up(): void;
   /** From now on messages may be missed. */
   down(): void;
   /**
-   * The engine answered.
-   * @param microseconds its clock, of which ids are made
-   * @param sentAt when it was asked, by `performance.now()`
+   * The engine replied.
+   * @param microseconds its clock, from which ids are made
+   * @param sentAt when the request was sent, by `performance.now()`
    */
   alive(microseconds: number, sentAt: number): void;
   /** Another process claimed a session of this one. */
@@ -144,10 +144,10 @@ export interface EngineEvents {
 }
 
 export interface EngineConnection {
-  /** Resolves when the engine is up for the first time. */
+  /** Resolves once the engine is up for the first time. */
   opened: Promise<void>;
   isUp(): boolean;
-  /** Rejects when the engine is refused from now on; never resolves. */
+  /** Rejects the next time that the engine is refused. Never resolves. */
   refusal(): Promise<never>;
   close(): Promise<void>;
 }
@@ -158,15 +158,15 @@ export interface OpenedEngine {
   connection: EngineConnection;
 }
 
-/** Something that opens engines. */
+/** Opens engines. */
 export interface EngineSource {
-  /** Several masters: a namespace has an engine of its own. */
+  /** Whether there are several masters, so that each namespace has its own engine. */
   sharded: boolean;
-  /** @param prefix of all names of keys and channels */
+  /** @param prefix the prefix of all keys and channels */
   open(prefix: string, events: EngineEvents): OpenedEngine;
 }
 
-/** Thrown for everything that an engine did not do, or may not have done. */
+/** Thrown when an operation failed or its outcome is unknown. */
 export class EngineUnavailable extends Error {
   override name = 'EngineUnavailable';
 }

@@ -1,4 +1,4 @@
-// The package's entry: `createAdapter(redisClient, options)`, the form of the ecosystem's adapters.
+// The entry of the package: `createAdapter(redisClient, options)`, as in other Socket.IO adapters.
 import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { RecoveringAdapter } from './adapter.ts';
@@ -26,9 +26,9 @@ export type { Extras } from './stream/publisher.ts';
 export interface AdapterFactory {
   (namespace: Namespace): Adapter;
   /**
-   * Emits an event to a server, a namespace, or what `to()` or `except()` returns, and resolves
-   * when the engine has it; to nothing if it only went to sockets of this process. Rejects with
-   * `EngineUnavailable`: then it may have been published all the same.
+   * Emits an event to a server, a namespace, or the result of `to()` or `except()`. Resolves once
+   * the engine has stored it, or to `undefined` if it was only for sockets of this process. After a
+   * rejection with `EngineUnavailable` the event may still have been published.
    */
   publish(
     target: object,
@@ -36,22 +36,22 @@ export interface AdapterFactory {
     args: unknown[],
     extras?: Extras,
   ): Promise<Outcome | undefined>;
-  /** The full name of a key for the extras of a message in the namespace `/`. */
+  /** The full name of a key, for the extras of a message in the namespace `/`. */
   key(name: string): string;
   /** The newest `count` values recorded under such a key before an id or `+`, newest first. */
   recorded(key: string, before: string, count: number): Promise<{ id: string; value: string }[]>;
   /**
-   * Resolves when sessions can be restored: the engine is up, and nothing is left to catch up.
-   * Rejects with `RedisUnfit`, which says why a Redis is refused; it is tried again all the same.
+   * Resolves once sessions can be restored: the engine is up and the catch-up is done. Rejects with
+   * `RedisUnfit`, whose message says why Redis is refused. The adapter keeps retrying.
    */
   ready(): Promise<void>;
-  /** Sends a message to this process itself; resolves when it has come back through the engine. */
+  /** Sends a message to this process through the engine, and resolves when it arrives. */
   loopback(): Promise<void>;
   /** Whether there is a connection to Redis, in a cluster to every master that is needed. */
   isUp(): boolean;
 }
 
-/** What the namespaces on one stream share. */
+/** Shared by the namespaces on one stream. */
 interface Shared {
   stream: Stream;
   publisher: Publisher;
@@ -60,19 +60,19 @@ interface Shared {
 }
 
 /**
- * For the `adapter` option of a Socket.IO server. The client may be one of `createClient`,
- * `createSentinel` or `createCluster`, connected or not: it is only asked for its options. In a
- * cluster every namespace has a stream of its own, on the master of its hash tag.
+ * For the `adapter` option of a Socket.IO server. The client comes from `createClient`,
+ * `createSentinel` or `createCluster`. It need not be connected: the adapter only reads its
+ * options. In a cluster every namespace has its own stream, on the master of its hash tag.
  */
 export function createAdapter(
   client: RedisClient | SentinelOptions,
   given: GivenOptions = {},
 ): AdapterFactory {
-  const locator = locatorOf(client); // refuses at once what it cannot use
+  const locator = locatorOf(client); // throws at once for an unsupported client
   return adapterOn((options) => redisSource(locator, options), given);
 }
 
-/** The same for a server that is alone: the engine is the memory of this process. */
+/** The same for a single server: the engine is the memory of this process. */
 export function createMemoryAdapter(given: GivenOptions = {}, store?: MemoryStore): AdapterFactory {
   return adapterOn((options) => memorySource(options, store), given);
 }
@@ -88,7 +88,7 @@ function adapterOn(
   let known: { options: AdapterOptions; source: EngineSource } | undefined;
   const streams = new Map<string, Shared>(); // by prefix
 
-  /** Only the server knows the recovery window, if it is not given. */
+  /** Opens the source lazily: the recovery window is an option of the server. */
   const opened = ({ server }: Namespace) => {
     if (known) return known;
     const own = recoveryMsOf(server);
@@ -96,7 +96,7 @@ function adapterOn(
     if (own > 0 && recoveryMsMax !== own) {
       throw new TypeError(
         `recoveryMsMax is ${recoveryMsMax}, but the server's maxDisconnectionDuration is ${own}: ` +
-          'give both the same number of milliseconds',
+          'set both to the same number of milliseconds',
       );
     }
     const options = { ...defaultOptions, ...given, observer, recoveryMsMax };
@@ -108,7 +108,7 @@ function adapterOn(
     return known?.source.sharded ? `${key}:{${namespace}}` : key;
   };
 
-  // A function, not an arrow: Socket.IO calls it with `new`.
+  // Not an arrow function: Socket.IO calls it with `new`.
   function factory(namespace: Namespace): RecoveringAdapter {
     const { options, source } = opened(namespace);
     const prefix = prefixOf(namespace.name);
@@ -120,7 +120,7 @@ function adapterOn(
     adapters.set(namespace.name, adapter);
     const { close } = adapter;
     adapter.close = async () => {
-      // At once: a namespace of the same name may be made while this one is closed.
+      // At once: the namespace may be recreated while this one closes.
       if (adapters.get(namespace.name) === adapter) adapters.delete(namespace.name);
       const last = adapters.size === 0 && streams.get(prefix)?.stream === stream;
       if (last) streams.delete(prefix);
@@ -175,12 +175,12 @@ async function publish(
 ): Promise<Outcome | undefined> {
   const destinations = destinationsOf(target);
   if (destinations.length > 1 && Object.keys(extras).length > 0) {
-    throw new TypeError('Extras are for one message: publish to one namespace');
+    throw new TypeError('Extras require a target in one namespace');
   }
   const outcomes = await Promise.all(
     destinations.map(({ adapter, to }) => {
       if (!(adapter instanceof RecoveringAdapter)) {
-        throw new TypeError('Publish to a namespace of a server that has this adapter');
+        throw new TypeError('The target belongs to a server that does not use this adapter');
       }
       return adapter.publish({ type: eventType, data: [event, ...args] }, to, extras);
     }),

@@ -1,5 +1,5 @@
-// Names of keys, logs and channels. A namespace is escaped, so that no two namespaces and rooms can
-// share a name: the room `x` of `/a:room` and the room `room:x` of `/a`, for example.
+// Names of keys, logs and channels. Namespaces are escaped to prevent collisions, such as between
+// the room `x` of `/a:room` and the room `room:x` of `/a`.
 
 /** The prefix of everything that belongs to one namespace. */
 export const scopeOf = (prefix: string, namespace: string) =>
@@ -7,9 +7,9 @@ export const scopeOf = (prefix: string, namespace: string) =>
 
 /** The pseudo-room of all sockets of a namespace. */
 export const everyone = '*';
-/** Socket ids are rooms, too. They share one channel; else every connect would subscribe. */
+/** Socket ids are rooms, too. They share one channel, so that a connect needs no subscription. */
 export const isDirect = (room: string) => /^[\w-]{20}$/.test(room);
-/** Stands for any of them. */
+/** A placeholder for any socket id. */
 export const anyDirect = '-'.repeat(20);
 
 export interface Names {

@@ -1,113 +1,116 @@
-// Every limit of the adapter, with its unit in the name, and what a server may be told.
+// The options of the adapter: limits, with the unit in the name, and callbacks.
 import type { Socket } from 'socket.io';
 
 export interface AdapterOptions {
   /**
-   * Milliseconds within which a lost connection can be recovered: what the server has as
-   * `connectionStateRecovery.maxDisconnectionDuration`. 0: it cannot.
+   * How long a lost connection can be recovered, in milliseconds. Must equal
+   * `connectionStateRecovery.maxDisconnectionDuration` of the server. 0 turns recovery off.
    */
   recoveryMsMax: number;
-  /** Prefix of all keys and channels; servers with the same one are one cluster. */
+  /** Prefix of all keys and channels. Servers with the same prefix form one cluster. */
   key: string;
-  /** Entries and bytes that the log of one room keeps, about. */
+  /** Approximate entries and bytes that the log of one room keeps. */
   logEntriesMax: number;
   logBytesMax: number;
-  /** Messages and bytes that one restored session may have missed; more: not recovered. */
+  /** Missed messages and bytes that are replayed. A session that missed more is not recovered. */
   replayMessagesMax: number;
   replayBytesMax: number;
-  /** What waits for one socket while it is restored; more: its transport is closed. */
+  /** Buffer of one socket during its restore. On overflow its transport is closed. */
   heldMessagesMax: number;
   heldBytesMax: number;
-  /** What waits while the process catches up; more: it catches up once more. */
+  /** The catch-up buffer of the process. On overflow the process catches up again. */
   gatedMessagesMax: number;
   gatedBytesMax: number;
-  /** Messages in one script call; what one turn of the event loop publishes is split by it. */
+  /** Messages per script call. Larger batches are split. */
   batchMessagesMax: number;
-  /** What waits for a script call or its answer; more: publishing is refused. */
+  /**
+   * The publish backlog, including calls without a reply. When it is full, publishes are refused.
+   */
   queuedMessagesMax: number;
   queuedBytesMax: number;
-  /** Sessions that are restored at once; others wait in line. */
+  /** Sessions that are restored concurrently. Others wait. */
   restoresAtOnceMax: number;
-  /** Milliseconds a restore may take; then the transport is closed: the client tries again. */
+  /** Timeout of a restore. The transport is then closed, and the client tries again. */
   restoreMsMax: number;
-  /** Milliseconds a command may take; later it counts as failed, its outcome unknown. */
+  /** Timeout of a command. Its outcome is then unknown. */
   commandMsMax: number;
-  /** Milliseconds a session's key outlives its last write; written anew in half the time. */
+  /** TTL of a session's key. It is renewed after half of that. */
   sessionMsMax: number;
-  /** Sessions of one user; with more, the oldest can't be recovered. */
+  /** Sessions per user. Beyond that, the oldest cannot be recovered. */
   sessionsPerUserMax: number;
-  /** How often within ten seconds a session may be claimed from a live connection. */
+  /** How often a session may be claimed from a live connection within ten seconds. */
   takeoversMax: number;
-  /** Milliseconds a room's channel is kept after its last local member left. */
+  /** Delay before unsubscribing from a room whose last local member left. */
   unsubscribeMs: number;
   /**
-   * Who connects, from the CONNECT packet's payload; only the same one may restore a session.
-   * `undefined` restores nothing. Rejecting closes the transport: the client tries again.
+   * Resolves to the user id for the payload of a CONNECT packet. A session is restored only to the
+   * same user, and never to `undefined`. A rejection closes the transport; the client tries again.
    */
   identify(auth: Record<string, unknown>, namespace: string): Promise<string | undefined>;
   observer: Observer;
   trail: Trail;
 }
 
-/** What a server gives; the rest are defaults. */
+/** The options that a server passes. The others have defaults. */
 export type GivenOptions = Partial<Omit<AdapterOptions, 'observer'>> & {
   observer?: Partial<Observer>;
 };
 
-/** Told what happens inside, for metrics and logs. */
+/** Callbacks for metrics and logs. */
 export interface Observer {
   restoreEnded(result: RestoreResult): void;
   /**
-   * Written to so many sockets of this process; a message to several rooms is told several times.
+   * A message was written to `sockets` sockets of this process. One message may
+   * cause several calls.
    * @param publishedAtMs by Redis's clock
-   * @param context what it was published with
+   * @param context the context that it was published with
    */
   delivered(sockets: number, publishedAtMs: number, context?: string): void;
   caughtUp(messages: number): void;
   limitReached(limit: Limit): void;
   failed(stage: string, error: unknown): void;
-  /** A connection to Redis has come or gone; `isUp()` of the adapter says which. */
+  /** A connection to Redis opened or closed. `isUp()` of the adapter returns the new state. */
   connectionChanged(): void;
 }
 
 /**
- * Told about single sockets and messages, to follow one complaint. While `active` is false nothing
- * here is called, and nothing is allocated for it: each delivery costs one check.
+ * Callbacks for single sockets and messages, to investigate one complaint. While `active` is false,
+ * none is called and nothing is allocated: a delivery costs one check.
  */
 export interface Trail {
   readonly active: boolean;
-  /** Redis has it; `first` is false when its `once` key was published before. */
+  /** Redis stored the message. `first` is false if its `once` key was used before. */
   published(message: TracedMessage, outcome: { id: string; first: boolean }): void;
-  /** Redis did not confirm it: it may be published all the same. */
+  /** Redis did not confirm the message. It may still have been published. */
   publishFailed(message: TracedMessage): void;
-  /** Written to a socket of this process. @param replayed it was read from a log by a restore */
+  /** Written to a socket of this process. @param replayed whether a restore read it from a log */
   delivered(socket: Socket, id: string, replayed: boolean): void;
-  /** Written to a socket by its own process, past Redis. */
+  /** Written to a socket of this process directly, without Redis. */
   sent(socket: Socket, event: string): void;
   restored(attempt: RestoreAttempt): void;
 }
 
-/** Where a message goes, without what it says. */
+/** The target of a message, without its content. */
 export interface TracedMessage {
   namespace: string;
   event: string;
-  /** None: everybody in the namespace. */
+  /** Empty for the whole namespace. */
   rooms: string[];
-  /** How many rooms are left out. */
+  /** The number of excluded rooms. */
   except: number;
   volatile: boolean;
 }
 
 export interface RestoreAttempt {
   namespace: string;
-  /** What `identify` answered. */
+  /** The result of `identify`. */
   user: string;
-  /** The private session id: a secret, never to be logged. */
+  /** The private session id. It is a secret: never log it. */
   pid: string;
-  /** As the client sent it: any text. */
+  /** As the client sent it, unvalidated. */
   offset: string;
   result: RestoreResult;
-  /** The socket id of the session, if there is one. */
+  /** The socket id of the session, if it was found. */
   sid: string | undefined;
   replayed: number;
 }
@@ -125,26 +128,26 @@ export const limits = [
 ] as const;
 export type Limit = (typeof limits)[number];
 
-/** Every way in which an attempt to restore a session ends. */
+/** Every result of an attempt to restore a session. */
 export const restoreResults = [
   'recovered',
   'unknown', // no such session
   'expired',
-  'refused', // it belongs to somebody else
+  'refused', // it belongs to another user
   'limited', // claimed from live connections too often
-  'trimmed', // the log or Redis lost what was missed
+  'trimmed', // the log or Redis lost missed messages
   'too_much',
   'future', // the client's offset is ahead of the log
-  'postponed', // Redis is unavailable or slow: the client tries again
+  'postponed', // Redis is unavailable or slow; the client tries again
 ] as const;
 export type RestoreResult = (typeof restoreResults)[number];
 
 const ignore = () => {};
 
-/** Milliseconds a log outlives its last message, and a session its socket. */
+/** TTL of a log after its last message, and of a session after its socket closed. */
 export const keepMsOf = ({ recoveryMsMax }: AdapterOptions) => 2 * recoveryMsMax + noticeMsMax;
 
-const noticeMsMax = 60_000; // a break may be noticed late
+const noticeMsMax = 60_000; // a lost connection may be noticed late
 
 export const defaultOptions: AdapterOptions = {
   recoveryMsMax: 120_000,

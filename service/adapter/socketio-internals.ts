@@ -1,6 +1,5 @@
-// Everything that the adapter uses of Socket.IO 4.8 and @socket.io/redis-adapter 8.3 beyond their
-// public interfaces. Each accessor checks what it takes, so that another version is refused with a
-// sentence instead of failing in the middle of a message.
+// All private members of Socket.IO 4.8 and @socket.io/redis-adapter 8.3 that the adapter uses. Each
+// accessor checks its member, so that an incompatible version fails with a clear error.
 import type { RedisAdapter } from '@socket.io/redis-adapter';
 import type { BroadcastOperator, Namespace, Server, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
@@ -10,7 +9,7 @@ export interface Packet {
   type: number;
   nsp?: string;
   data: unknown[];
-  /** Of the acknowledgement that the sender waits for. */
+  /** Id of the acknowledgement, if the sender expects one. */
   id?: number;
 }
 
@@ -30,7 +29,7 @@ export interface Client {
 
 export const eventType = 2;
 
-/** @throws {Error} where the member is missing or of another type */
+/** @throws {Error} if the member is missing or has another type */
 function member<T>(owner: object, name: string, isFit: (value: unknown) => boolean): T {
   const value: unknown = Reflect.get(owner, name);
   if (isFit(value)) return value as T;
@@ -50,7 +49,7 @@ export function encoderOf(server: Server): PacketEncoder {
   return member(server, 'encoder', (value) => value !== null && typeof value === 'object');
 }
 
-/** The recovery window of a server in milliseconds; 0: it recovers nothing. */
+/** The recovery window of a server in milliseconds, or 0 if recovery is off. */
 export function recoveryMsOf(server: Server): number {
   const options = member<object>(
     server,
@@ -98,7 +97,9 @@ export function writePacket(
 
 type CreateSocket = (client: Client, auth: Auth) => Promise<Socket>;
 
-/** Wraps the function that makes a socket of a CONNECT packet, before every middleware. */
+/**
+ * Wraps the function that creates a socket for a CONNECT packet. It runs before all middlewares.
+ */
 export function wrapCreateSocket(
   namespace: Namespace,
   wrap: (create: CreateSocket) => CreateSocket,
@@ -107,7 +108,7 @@ export function wrapCreateSocket(
   Reflect.set(namespace, '_createSocket', wrap(create));
 }
 
-/** Drops a socket whose middlewares still run, without touching its successor of the same id. */
+/** Drops a socket whose middlewares still run, but not its successor with the same id. */
 export function forgetUnconnected(namespace: Namespace, socket: Socket): void {
   member<Map<string, Socket>>(namespace, '_preConnectSockets', isMap).delete(socket.id);
   retireId(socket);
@@ -118,14 +119,14 @@ export function retireId(socket: Socket): void {
   Reflect.set(socket, 'id', `${socket.id}#retired`);
 }
 
-/** Ends a connection now, also one that is closing and waits for a peer that may be gone. */
+/** Closes a connection now, even one that is closing and waits for a dead peer. */
 export function endConnection(socket: Socket): void {
   const client = clientOf(socket);
   client.close();
   if (socket.connected) client.onclose('forced server close');
 }
 
-/** Changes each packet that the base class encodes: local broadcasts and those of emitters. */
+/** Maps each packet that the base class encodes: local broadcasts, and those of emitters. */
 export function mapEncoded(adapter: Adapter, map: (packet: Packet) => Packet): void {
   const encode = method(Adapter.prototype, '_encode');
   Reflect.set(adapter, '_encode', (packet: Packet, options: object) =>
@@ -133,12 +134,12 @@ export function mapEncoded(adapter: Adapter, map: (packet: Packet) => Packet): v
   );
 }
 
-/** Broadcasts to the sockets of this process alone. */
+/** Broadcasts only to the sockets of this process. */
 export function broadcastLocally(adapter: Adapter, packet: Packet, to: BroadcastOptions): void {
   Adapter.prototype.broadcast.call(adapter, packet as never, to);
 }
 
-/** Wraps what receives requests of other servers and messages of emitters. */
+/** Wraps the receivers of requests from other servers and of messages from emitters. */
 export function wrapRequests(adapter: RedisAdapter, wrap: (receive: Method) => Method): void {
   for (const name of ['onrequest', 'onmessage']) {
     Reflect.set(adapter, name, wrap(method(adapter, name).bind(adapter)));
@@ -158,16 +159,16 @@ export function wrapServerSideEmitWithAck(
 export const ackRequestsOf = (adapter: RedisAdapter) =>
   member<Map<string, unknown>>(adapter, 'ackRequests', isMap);
 
-/** What something with `emit` stands for: a server, a namespace, or what `to()` returns. */
+/** The resolved target of an `emit`. */
 export interface Destination {
   adapter: Adapter;
   to: BroadcastOptions;
 }
 
 /**
- * The namespaces and rooms that an `emit` on the target reaches; one destination for each child of
- * a parent namespace.
- * @throws {TypeError} for a socket and everything else: they emit to themselves
+ * The namespaces and rooms that an `emit` on the target reaches. A parent namespace has one
+ * destination per child.
+ * @throws {TypeError} for sockets, which emit to themselves, and for anything else
  */
 export function destinationsOf(target: object): Destination[] {
   const inner: unknown = Reflect.get(target, 'sockets');
@@ -177,7 +178,9 @@ export function destinationsOf(target: object): Destination[] {
   if (children instanceof Set) return [...children].flatMap(destinationsOf);
   const adapter: unknown = Reflect.get(target, 'adapter');
   if (adapter === null || typeof adapter !== 'object' || !('broadcast' in adapter)) {
-    throw new TypeError('Publish to a server, a namespace, or what their to() or except() returns');
+    throw new TypeError(
+      'Publish to a server, a namespace, or the result of their to() or except()',
+    );
   }
   const found = adapter as Adapter;
   if (inner instanceof Map) return [{ adapter: found, to: { rooms: new Set() } }]; // a namespace

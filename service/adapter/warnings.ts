@@ -1,7 +1,6 @@
 // The observer used when none is given: emits a Node.js warning once per distinct reason.
 import { EngineUnavailable } from './engine.ts';
 import { defaultOptions, type Limit, type Observer } from './options.ts';
-
 import { RedisUnfit } from './redis/requirements.ts';
 
 const limits: Record<Limit, string> = {
@@ -33,18 +32,19 @@ const limits: Record<Limit, string> = {
 
 const failures: Record<string, string> = {
   publish:
-    'A message could not be published and reaches nobody. Use the publish function of ' +
-    'createAdapter(...) to be told which',
+    'A message could not be published and may not be delivered. To learn which one, send it ' +
+    'with the publish method of createAdapter(...)',
   subscribe: 'A channel could not be subscribed to. The adapter tries again when it reconnects',
   catch_up: 'The process could not catch up with Redis and holds messages back. It tries again',
-  heartbeat: 'The heartbeat of this process did not reach Redis. If that goes on, sessions expire',
+  heartbeat:
+    'The heartbeat of this process did not reach Redis. If this continues, sessions expire',
   restore: 'A client could not be restored. It is disconnected and will try again',
   session_write: 'A session could not be saved. Its client may not be recovered',
   request: 'A request from another process failed, or a serverSideEmit listener threw',
   message: 'A message could not be decoded. Check that all processes run the same version',
 };
 
-/** Each reason is printed once only: counting them is up to an observer. */
+/** Prints each reason once. Use an observer to count them. */
 export function createWarnings(): Observer {
   const given = new Set<string>();
   const warn = (reason: string, text: string, detail = '') => {
@@ -63,7 +63,7 @@ export function createWarnings(): Observer {
         warn(
           stage,
           `Redis cannot be reached (${reason}): no client can connect and no message is ` +
-            'published until it is back. Check that it is running and its address is right. ' +
+            'published until it is back. Check that it is running and the address is correct. ' +
             'The adapter keeps trying',
         );
       } else if (stage === 'redis_settings') {
@@ -72,7 +72,7 @@ export function createWarnings(): Observer {
         const [word = ''] = /^[A-Z]{2,}/.exec(reason) ?? []; // NOPERM, OOM, ...
         const text = failures[stage] ?? `${stage} failed`;
         warn(`${stage} ${word}`, `${text} (${reason})`, stackOf(stage, error));
-      } // else the warning about the connection or the limit has said it
+      } // otherwise the warning about the connection or the limit covers it
     },
   };
 }
@@ -86,6 +86,6 @@ function reasonOf(error: unknown): string {
   return error.message || String(Reflect.get(error, 'code') ?? error.name);
 }
 
-/** Where the user's listener threw. */
+/** The stack of an error from the application's listener. */
 const stackOf = (stage: string, error: unknown) =>
   stage === 'request' && error instanceof Error ? error.stack : undefined;

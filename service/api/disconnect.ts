@@ -2,7 +2,7 @@
 // each replica reads it within half a second, or as soon as it reaches Redis again.
 import { z } from 'zod';
 import { nameSchema } from '../protocol/identity.ts';
-import type { Order } from '../stores/commands.ts';
+import type { Command } from '../stores/commands.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(1000).optional();
@@ -21,12 +21,12 @@ export const disconnectEndpoint = {
 } as const satisfies Endpoint;
 
 export interface CommandParts {
-  /** Resolves once every process will carry it out. Rejects with `Unavailable`. */
-  send(command: Order): Promise<void>;
+  /** Resolves when every process will run the command. Rejects with `Unavailable`. */
+  issueCommand(command: Command): Promise<void>;
 }
 
-export const disconnectRoute = ({ send }: CommandParts) =>
+export const disconnectRoute = ({ issueCommand }: CommandParts) =>
   routeOf(disconnectEndpoint, async ({ body: { users = [], sockets = [] } }) => {
-    await send({ type: 'disconnect', users, sockets });
+    await issueCommand({ type: 'disconnect', users, sockets });
     return { accepted: true } as const;
   });

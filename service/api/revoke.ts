@@ -20,9 +20,9 @@ export const revokeEndpoint = {
   answer: z.object({ userId: z.string(), before: z.int() }),
 } as const satisfies Endpoint;
 
-export const revokeRoute = ({ send }: CommandParts) =>
+export const revokeRoute = ({ issueCommand }: CommandParts) =>
   routeOf(revokeEndpoint, async ({ body }) => {
     const before = Math.min(body.before ?? Number.POSITIVE_INFINITY, Date.now());
-    await send({ type: 'revoke', userId: body.userId, before });
+    await issueCommand({ type: 'revoke', userId: body.userId, before });
     return { userId: body.userId, before };
   });

@@ -15,7 +15,7 @@ export function createHandle(metrics: Metrics): Handle {
   };
 }
 
-/** The payload among an event's arguments, or the refusal if it is invalid. */
+/** The validated payload of an event, or a refusal that names the invalid field. */
 export function parsePayload<S extends z.ZodType>(
   schema: S,
   args: unknown[],
@@ -28,8 +28,9 @@ export function parsePayload<S extends z.ZodType>(
 }
 
 /**
- * Answers through the acknowledgement callback, or sends an `error` event without one.
- * @param known false for an unknown event: its name is client input and must not reach the log
+ * Returns a function that answers an event once: through its acknowledgement callback, or with an
+ * `error` event if the client asked for none and the request is refused.
+ * @param known false if no handler exists: clients must not choose label values of metrics
  */
 export function replyTo(
   socket: MooringSocket,

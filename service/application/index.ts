@@ -1,4 +1,4 @@
-// The interface of an application: the built-in one and a user's own module implement it.
+// The interface of an application, for the built-in chat and for your own module.
 import type { z } from 'zod';
 import type { ClientEvent } from '../protocol/events.ts';
 import type { MooringNamespace, MooringServer, MooringSocket, User } from '../protocol/identity.ts';
@@ -11,9 +11,9 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 /**
- * The default export of an application module: registers events and may return a function that
- * closes what it opened. The platform does authentication, limits, recovery, drain and metrics
- * before a handler runs; `socket.data.user` is set on every namespace.
+ * The default export of an application module. It registers events, and may return a function that
+ * closes what it opened. The platform handles authentication, limits, recovery, drain and metrics;
+ * `socket.data.user` is set on every namespace.
  */
 export type Application = (
   io: MooringServer,
@@ -31,21 +31,21 @@ export interface Services {
   log: Log;
   metrics: Metrics;
   limits: { messageBytesMax: number; roomsPerSocketMax: number };
-  /** Milliseconds within which a lost connection can be recovered with its rooms; 0: never. */
+  /** How long a lost connection can be recovered, in milliseconds. 0 turns recovery off. */
   recoveryMs: number;
-  /** The fleet, from the latest heartbeats that this replica read. */
+  /** The pods of the fleet, as of the last heartbeats. */
   pods(): Pod[];
 }
 
-/** Whether this user may join this room. */
+/** Whether the user may join the room. */
 export type Access = (user: User, roomId: string) => Promise<{ ok: true } | Refusal>;
 
-/** Emits an event; resolves when Redis has it. Rejects with `Unavailable`. */
+/** Emits an event and resolves once Redis has stored it. Rejects with `Unavailable`. */
 export type Publish = (target: Target, event: string, ...args: unknown[]) => Promise<void>;
 
 /**
- * Registers events on a namespace, static or dynamic, once for all of its sockets. Throws if an
- * event is registered twice. Handlers receive `app`.
+ * Registers events on a static or dynamic namespace, once for all of its sockets. Throws if an
+ * event is registered twice. `app` is passed to the handlers.
  */
 export type Register = <App>(
   target: MooringServer | MooringNamespace,
@@ -54,8 +54,8 @@ export type Register = <App>(
 ) => void;
 
 /**
- * Registers a handler for one event of one socket: the schema validates the payload; `reply`
- * answers the acknowledgement or, without one, sends a refusal as an `error` event.
+ * Registers a handler for one event of one socket. Payloads are validated against the schema.
+ * `reply` calls the acknowledgement callback; without one, it sends refusals as `error` events.
  */
 export type Handle = <S extends z.ZodType>(
   socket: MooringSocket,

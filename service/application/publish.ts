@@ -1,4 +1,4 @@
-// Emits an event for an application; resolves when Redis has it.
+// `publish` for applications: emits, and resolves once the event is stored.
 import type { Broadcast } from '../stores/broadcast.ts';
 import type { Publish } from './index.ts';
 

@@ -1,9 +1,9 @@
-// Which events a namespace handles: one table for each namespace, none for a socket.
+// The events that each namespace handles: one table per namespace, none per socket.
 import { type ClientEvent, reservedEvents } from '../protocol/events.ts';
 import type { MooringNamespace, MooringServer } from '../protocol/identity.ts';
 import type { Register } from './index.ts';
 
-/** A definition with what it was registered with. */
+/** An event definition with the `app` that it was registered with. */
 export interface Registered {
   event: ClientEvent;
   app: unknown;
@@ -31,7 +31,7 @@ export function createEvents(): Events {
         if (table.has(name)) throw new Error(`the event ${name} is registered twice`);
         table.set(name, { event, app });
       }
-      // A dynamic namespace makes children as clients connect; they copy its listeners.
+      // A dynamic namespace creates children when clients connect. They copy its listeners.
       namespace.on('connect', ({ nsp }) => {
         if (nsp === namespace) return;
         const child = tableOf(nsp);

@@ -1,4 +1,4 @@
-// What an administrator says to everybody.
+// Announcements from administrators to every client.
 import type { Services } from '../application/index.ts';
 import { defineEvent, jsonSchema } from '../protocol/events.ts';
 import type { MooringServer } from '../protocol/identity.ts';

@@ -7,7 +7,7 @@ import { readHistory, sendMessage } from './messages.ts';
 import { listPods } from './pods.ts';
 import { createRooms, joinRoom, leaveRoom, notifyTyping, type Rooms } from './rooms.ts';
 
-/** What the handlers are given; each takes the few things that it needs. */
+/** What the handlers receive. Each declares the few things it needs. */
 type Chat = Services & { io: MooringServer; rooms: Rooms };
 
 /** Every event of the built-in application, by namespace. */

@@ -1,8 +1,9 @@
-// When a user has left: at once, or when a lost connection can no longer come back.
+// Decides when a user has left a room: at once, or once a lost connection can no longer be
+// recovered.
 import type { Services } from '../application/index.ts';
 
 const sweepMs = 2_000;
-const noSocket = ''; // what waits for the store cannot be cancelled
+const noSocket = ''; // departures that wait for the store cannot be canceled
 
 /** The reasons after which Socket.IO keeps a session, see `RECOVERABLE_DISCONNECT_REASONS`. */
 const recoverable = new Set([
@@ -19,12 +20,12 @@ interface Departure {
   userId: string;
 }
 
-/** @param left told when the last socket of a user has left a room */
+/** @param left called when the last socket of a user has left a room */
 export function createDepartures(
   { presence, recoveryMs, log }: Services,
   left: (roomId: string, userId: string) => void,
 ) {
-  // By socket, whose id is the same again when it is recovered: in a storm each one is looked up.
+  // By socket id, which a recovered socket keeps, so that lookups stay cheap during a storm.
   const pending = new Map<string, (Departure & { at: number })[]>();
   const wait = (socketId: string, departure: Departure, ms: number) => {
     const waiting = pending.get(socketId) ?? [];
@@ -48,13 +49,13 @@ export function createDepartures(
     try {
       if (await presence.leave(roomId, userId)) left(roomId, userId);
     } catch (error) {
-      log.warn({ err: error }, 'a departure waits for the store');
+      log.warn({ err: error }, 'presence is unavailable; the departure is retried');
       wait(noSocket, { roomId, userId }, sweepMs);
     }
   };
   const sweep = async () => {
     for (const { roomId, userId } of takeDue()) await now(roomId, userId);
-    const gone = await presence.sweep().catch(() => []); // the store is away: next time
+    const gone = await presence.sweep().catch(() => []); // the next sweep retries
     for (const { roomId, userId } of gone) left(roomId, userId);
   };
   let sweeping: Promise<void> | undefined;
@@ -71,7 +72,7 @@ export function createDepartures(
       if (recoveryMs === 0 || !recoverable.has(reason)) return void now(roomId, userId);
       wait(socketId, departure, recoveryMs);
     },
-    /** False when none of this socket was waiting here. */
+    /** Returns false if no departure of this socket was pending in this process. */
     cancel: (socketId: string): boolean => pending.delete(socketId),
     async close() {
       clearInterval(timer);

@@ -1,4 +1,4 @@
-// Sending to a room, and reading what was sent.
+// Sends messages to rooms, and reads their history.
 import { z } from 'zod';
 import type { Services } from '../application/index.ts';
 import { defineEvent, idSchema, messageSchema, roomSchema } from '../protocol/events.ts';

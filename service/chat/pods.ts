@@ -1,4 +1,4 @@
-// The pods of the fleet, for the test page of an administrator.
+// Lists the pods of the fleet, for administrators on the test page.
 import { z } from 'zod';
 import type { Services } from '../application/index.ts';
 import { defineEvent, podsSchema } from '../protocol/events.ts';

@@ -1,23 +1,25 @@
-// Joins and leaves of one socket for one room, one after the other: a join asks others and takes
-// its time, and what comes after it must see how it ended.
+// Serializes the joins and leaves of one socket in one room. A join waits for the access check and
+// for Redis; whatever follows must see its result.
 import type { MooringSocket } from '../protocol/identity.ts';
 
-export function createTurns() {
+export function createRoomMutex() {
   const sockets = new WeakMap<MooringSocket, Map<string, Promise<unknown>>>();
   return {
-    /** Runs `work` once what was begun before for this room has ended, however it did. */
-    take<T>(socket: MooringSocket, roomId: string, work: () => Promise<T>): Promise<T> {
+    /**
+     * Runs `work` after all earlier work on this room has ended, whether it succeeded or failed.
+     */
+    run<T>(socket: MooringSocket, roomId: string, work: () => Promise<T>): Promise<T> {
       const rooms = sockets.get(socket) ?? new Map<string, Promise<unknown>>();
       sockets.set(socket, rooms);
-      const turn = rooms.get(roomId)?.then(work, work) ?? work();
-      rooms.set(roomId, turn);
+      const result = rooms.get(roomId)?.then(work, work) ?? work();
+      rooms.set(roomId, result);
       const end = () => {
-        if (rooms.get(roomId) === turn) rooms.delete(roomId);
+        if (rooms.get(roomId) === result) rooms.delete(roomId);
       };
-      turn.then(end, end);
-      return turn;
+      result.then(end, end);
+      return result;
     },
-    /** The last that was begun for this room, while it has not ended. */
+    /** The most recent work on this room, if it is still running. */
     running: (socket: MooringSocket, roomId: string) => sockets.get(socket)?.get(roomId),
   };
 }

@@ -1,4 +1,4 @@
-// Joining and leaving rooms, and who the others there see come and go.
+// Joins and leaves rooms, and notifies the other members.
 import { z } from 'zod';
 import type { Services } from '../application/index.ts';
 import { defineEvent, messageSchema, roomSchema } from '../protocol/events.ts';
@@ -6,7 +6,7 @@ import { type MooringServer, type MooringSocket, nameSchema } from '../protocol/
 import { type Reply, refusal } from '../protocol/refusals.ts';
 import { roomName } from '../protocol/rooms.ts';
 import { createDepartures } from './departures.ts';
-import { createTurns } from './room-mutex.ts';
+import { createRoomMutex } from './room-mutex.ts';
 
 const joinHistoryMax = 100;
 
@@ -62,17 +62,17 @@ export function createRooms(io: MooringServer, services: Services) {
     io.to(roomName(roomId)).emit('user_left', { roomId, userId });
   };
   const departures = createDepartures(services, left);
-  const turns = createTurns();
+  const mutex = createRoomMutex();
 
   return {
     async join(socket: MooringSocket, roomId: string, reply: Answer) {
-      const entered = await turns.take(socket, roomId, () => enter(socket, roomId, services));
+      const entered = await mutex.run(socket, roomId, () => enter(socket, roomId, services));
       if (entered?.ok) await welcome(socket, roomId, entered.isNew, reply, services);
       else if (entered) reply(entered);
     },
 
     leave: (socket: MooringSocket, roomId: string, reply: Answer) =>
-      turns.take(socket, roomId, async () => {
+      mutex.run(socket, roomId, async () => {
         const room = roomName(roomId);
         const joined = socket.rooms.has(room);
         await socket.leave(room);
@@ -84,19 +84,21 @@ export function createRooms(io: MooringServer, services: Services) {
       for (const roomId of joinedRooms(socket)) {
         const departure = { roomId, userId: socket.data.user.id };
         const depart = () => departures.after(reason, socket.id, departure);
-        const turn = turns.running(socket, roomId);
-        if (turn)
-          turn.then(depart, () => {}); // who failed to enter was never counted
+        const running = mutex.running(socket, roomId);
+        if (running)
+          running.then(depart, () => {}); // a socket that failed to enter was never counted
         else depart();
       }
     },
 
-    /** It is counted still where its departure waits; elsewhere it is counted anew. */
+    /**
+     * Counts a recovered socket, unless this process still counts it: its departure was pending.
+     */
     recovered(socket: MooringSocket) {
       if (departures.cancel(socket.id)) return;
       for (const roomId of joinedRooms(socket)) {
         presence.enter(roomId, socket.data.user.id).catch((error: unknown) => {
-          log.warn({ err: error, socketId: socket.id }, 'presence misses a recovered socket');
+          log.warn({ err: error, socketId: socket.id }, 'presence lacks a recovered socket');
         });
       }
     },
@@ -105,27 +107,27 @@ export function createRooms(io: MooringServer, services: Services) {
   };
 }
 
-/** Lets the socket into the room, unless it may not or has gone meanwhile. */
+/** Joins the socket to the room if access allows it and the socket is still connected. */
 async function enter(socket: MooringSocket, roomId: string, services: Services) {
   const { access, presence, limits } = services;
   const { user } = socket.data;
   const allowed = await access(user, roomId);
   if (!allowed.ok) return allowed;
-  if (!socket.connected) return undefined; // it left while access was asked for
+  if (!socket.connected) return undefined; // it disconnected during the access check
   const isNew = !socket.rooms.has(roomName(roomId));
   if (!isNew) return { ok: true, isNew } as const;
   if (joinedRooms(socket).length >= limits.roomsPerSocketMax) return refusal('too_many_rooms');
-  await socket.join(roomName(roomId)); // before the history is read: what comes now is live
+  await socket.join(roomName(roomId)); // before reading the history, so that none is missed
   try {
     await presence.enter(roomId, user.id);
   } catch (error) {
-    await socket.leave(roomName(roomId)); // in the room and counted there, or neither
+    await socket.leave(roomName(roomId)); // a member must always be counted
     throw error;
   }
   return { ok: true, isNew } as const;
 }
 
-/** Shows the room to who has joined it, and a newcomer to the others. */
+/** Sends the room's history to the new member, and announces the member to the others. */
 async function welcome(
   socket: MooringSocket,
   roomId: string,

@@ -1,5 +1,5 @@
-// Events as data: what a client may send and what it gets. The contract, AsyncAPI, rate limits and
-// dispatch take names, schemas and descriptions from here and from the definitions of handlers.
+// Events as data: what clients send and receive. The contract, the AsyncAPI document, rate limits
+// and dispatch are derived from these definitions and from those beside the handlers.
 import { z } from 'zod';
 import { type MooringSocket, nameSchema } from './identity.ts';
 import { type Reply, refusalCodes } from './refusals.ts';
@@ -11,17 +11,17 @@ export const pingTimeoutMs = 20_000;
 /** An event that clients send, with its handler. */
 export interface ClientEvent<App = unknown> {
   name: string;
-  /** Of the payload, the event's first argument. Unknown keys are dropped. */
+  /** Schema of the payload, the event's first argument. Unknown keys are dropped. */
   schema: z.ZodType;
   /** What the event does, for the contract. */
   description: string;
-  /** What a granted request is answered with, beside `ok: true`. */
+  /** The fields of a successful answer, besides `ok: true`. */
   answer?: z.ZodObject | undefined;
-  /** Events of one socket per second, on average; five seconds' worth may come at once. */
+  /** Events per second and socket, on average. Bursts of five seconds' worth are allowed. */
   perSecondMax?: number | undefined;
   /**
-   * Validation and limits come first. What it throws or rejects with is logged, counted and
-   * answered. `app` is what the event was registered with.
+   * Runs after limits and validation. Errors that it throws or rejects with are logged, counted and
+   * answered. `app` is the value passed to `register`.
    */
   handler(
     payload: unknown,
@@ -57,9 +57,9 @@ export interface ServerEvent {
   name: string;
   /** The namespaces it is sent on. */
   namespace: '/' | 'every';
-  /** Of its arguments, in order. */
+  /** Schema of the arguments, in order. */
   schema: z.ZodTuple;
-  /** Who gets it and when, for the contract. */
+  /** When it is sent and to whom, for the contract. */
   description: string;
 }
 
@@ -93,13 +93,13 @@ function isShallow(value: unknown): boolean {
   return false;
 }
 
-/** The sender's choice of a message's id: an idempotency key. */
+/** A message id chosen by the sender: an idempotency key. */
 export const idSchema = z.string().min(1).max(128);
 export const roomSchema = z.object({ roomId: nameSchema });
 
 const count = z.int().nonnegative();
 
-/** The fleet, as `pods` and `GET /v1/pods` answer. */
+/** The answer of `pods` and of `GET /v1/pods`. */
 export const podsSchema = z.object({
   pods: z.array(
     z.object({

@@ -1,8 +1,8 @@
-// Who is behind a socket, and the types of the server that carry it.
+// The user behind a socket, and the server types that carry it.
 import type { DefaultEventsMap, Namespace, Server, Socket } from 'socket.io';
 import { z } from 'zod';
 
-/** Room names and user ids appear in URLs, logs and keys: the alphabet is narrow on purpose. */
+/** Deliberately narrow: room names and user ids appear in URLs, logs and Redis keys. */
 export const nameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_\-.:@]{1,128}$/, 'must be 1-128 letters, digits or any of _ - . : @');
@@ -11,18 +11,20 @@ export const nameSchema = z
 export interface User {
   id: string;
   role?: string;
-  /** Patterns of the rooms the user may join, for `ROOM_ACCESS=claims`. */
+  /** Patterns of the rooms that the user may join, for `ROOM_ACCESS=claims`. */
   rooms?: string[];
 }
 
-/** `socket.data` once the socket is authenticated. Kept to plain JSON: it survives recovery. */
+/** `socket.data` of an authenticated socket. Plain JSON only, because sessions store it. */
 export interface SocketData {
   user: User;
-  /** Epoch milliseconds at which the token ends. */
+  /** Expiry of the token in epoch milliseconds. */
   expiresAt: number;
-  /** Epoch milliseconds at which the token was issued; 0 when it does not say. */
+  /** When the token was issued, in epoch milliseconds. 0 if the token does not say. */
   issuedAt: number;
-  /** The last revocation that the token has outlived; a session from before it is not restored. */
+  /**
+   * The user's latest revocation, which this token is newer than. Older sessions are not restored.
+   */
   revokedBefore?: number;
 }
 

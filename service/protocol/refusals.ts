@@ -1,15 +1,15 @@
-// Every way to refuse. Answers, metrics, alerts and the contract take the codes from here.
+// Every refusal code. Answers, metrics, alerts and the contract are derived from this table.
 
 interface Definition {
-  /** What the client is told. */
+  /** Message for the client. */
   message: string;
   /** Whether the same request may succeed later. */
   retryable: boolean;
-  /** What is refused: a connect to a namespace, a request on one, or both. */
+  /** Whether the code refuses connects to a namespace, requests on one, or both. */
   refuses: 'connects' | 'requests' | 'both';
-  /** When, for the contract. */
+  /** Cause or remedy, for the contract. */
   description: string;
-  /** Whether many of them fire `MooringConnectsRefused` or `MooringRequestsRefused`. */
+  /** Which alert counts it: `MooringConnectsRefused`, `MooringRequestsRefused` or none. */
   alert: 'connects' | 'requests' | 'none';
 }
 
@@ -91,7 +91,7 @@ export const refusals = {
     retryable: true,
     refuses: 'requests',
     description: 'Redis or the room access webhook is unavailable or too slow.',
-    alert: 'none', // alerts on Redis say so better
+    alert: 'none', // the alerts on Redis cover it
   },
   internal: {
     message: 'Internal error',
@@ -118,14 +118,20 @@ export interface Refusal {
 
 export type Reply = { ok: true; [key: string]: unknown } | Refusal;
 
-/** The answer to a request that is refused; `detail` is appended to the code's message. */
+/** A refusal. `detail` is appended to the message of the code. */
 export function refusal(code: RefusalCode, detail?: string): Refusal {
   const { message, retryable } = refusals[code];
   const text = detail ? `${message}: ${detail}` : message;
   return { ok: false, error: { code, message: text, retryable } };
 }
 
-/** Why a handshake is answered with 503, so that a proxy takes it to another replica. */
+interface RefusalReason {
+  description: string;
+  /** Whether it is normal during a rollout. */
+  rollout: boolean;
+}
+
+/** Reasons to answer a handshake with 503, which proxies retry on another replica. */
 export const handshakeRefusals = {
   starting: { description: 'The replica is not ready yet.', rollout: false },
   draining: { description: 'The replica is shutting down.', rollout: true },
@@ -137,12 +143,12 @@ export const handshakeRefusals = {
   },
   yielding: { description: 'A newer `RELEASE` is ready.', rollout: true },
   shedding: { description: 'Other replicas have fewer connections.', rollout: true },
-} as const satisfies Record<string, { description: string /** Expected. */; rollout: boolean }>;
+} as const satisfies Record<string, RefusalReason>;
 
 export type HandshakeRefusal = keyof typeof handshakeRefusals;
 export const handshakeRefusalReasons = Object.keys(handshakeRefusals) as HandshakeRefusal[];
 
-/** Thrown by stores when Redis is unavailable or too slow; answered as `unavailable`. */
+/** Thrown by stores if Redis is unavailable or too slow. Clients receive `unavailable`. */
 export class Unavailable extends Error {
   override name = 'Unavailable';
 }

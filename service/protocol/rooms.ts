@@ -1,5 +1,5 @@
-// The names of Socket.IO's rooms. Prefixes keep the rooms of an application, users' rooms and
-// socket ids apart: socket ids contain no colon.
+// Names of Socket.IO rooms. Prefixes separate the application's rooms, users' rooms and socket ids,
+// which contain no colon.
 
 export const roomName = (roomId: string) => `room:${roomId}`;
 export const userRoom = (userId: string) => `user:${userId}`;

@@ -1,5 +1,5 @@
-// Who may open a connection now. Engine.IO can only answer 403 or 400, which proxies do not retry
-// and clients take badly; a 503 in front of it sends them to another replica.
+// Refuses handshakes with 503 before Engine.IO sees them. Engine.IO could only answer 400 or 403,
+// which proxies do not retry; they retry a 503 on another replica.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { HandshakeRefusal } from '../protocol/refusals.ts';
@@ -7,8 +7,8 @@ import type { HandshakeRefusal } from '../protocol/refusals.ts';
 const retryAfterSeconds = 1;
 
 /**
- * Answers 503 to handshakes while `refuse` has a reason. A request that carries a `sid` belongs to
- * an open session and always passes. To be called after Engine.IO took the server.
+ * Answers 503 to handshakes while `refuse` returns a reason. Requests with a `sid` belong to an
+ * open connection and always pass. Call it after attaching Engine.IO to the server.
  */
 export function interposeAdmission(
   server: Server,
@@ -36,15 +36,15 @@ export function interposeAdmission(
   });
 }
 
-/** An Engine.IO request that would open a session: the protocol's path, and no `sid`. */
+/** Whether a request would open an Engine.IO connection: the path matches and there is no `sid`. */
 export function isHandshake(url: string): boolean {
   if (!url.startsWith('/socket.io/')) return false; // Engine.IO matches the path as a prefix
-  const { searchParams } = new URL(url, 'http://any'); // as Engine.IO does
-  const sid = searchParams.getAll('sid').at(-1); // the last one counts, an empty one is none
+  const { searchParams } = new URL(url, 'http://any'); // parsed as Engine.IO does
+  const sid = searchParams.getAll('sid').at(-1); // the last counts, an empty one does not
   return searchParams.has('EIO') && !sid;
 }
 
-/** Runs `first` before the listeners that are there; true from it means it has answered. */
+/** Runs `first` before the existing listeners, and skips them if it returns true. */
 function interpose(
   server: Server,
   event: 'request' | 'upgrade',

@@ -1,66 +1,68 @@
-// Doing what back ends have ordered: closing sockets, for this process among all.
+// Runs the commands of backends on the sockets of this process.
 import type { MooringServer, MooringSocket } from '../protocol/identity.ts';
 import { Unavailable } from '../protocol/refusals.ts';
 import { userRoom } from '../protocol/rooms.ts';
-import type { Order, Orders } from '../stores/commands.ts';
+import type { Command, Commands } from '../stores/commands.ts';
 
-const lookMs = 500;
-const repeatMs = 20_000; // longer than a connect takes whose token was verified before
+const pollMs = 500;
+// Longer than a connect takes: its token may have been verified just before the revocation.
+const repeatMs = 20_000;
 type Report = (stage: string, error: unknown) => void;
 
-export function obeyOrders(io: MooringServer, { give, take }: Orders, report: Report) {
-  const begun = Promise.withResolvers<void>();
-  let repeated: { order: Order; until: number }[] = [];
-  const attempt = async () => {
-    const orders = await take();
-    begun.resolve();
-    for (const order of orders) {
-      if (order.type === 'revoke') repeated.push({ order, until: Date.now() + repeatMs });
-      else close(io, order);
+export function runCommands(io: MooringServer, { issue, poll }: Commands, report: Report) {
+  const started = Promise.withResolvers<void>();
+  let repeated: { command: Command; until: number }[] = [];
+  const runNew = async () => {
+    const commands = await poll();
+    started.resolve();
+    for (const command of commands) {
+      if (command.type === 'revoke') repeated.push({ command, until: Date.now() + repeatMs });
+      else close(io, command);
     }
     repeated = repeated.filter(({ until }) => until > Date.now());
-    for (const { order } of repeated) close(io, order);
+    for (const { command } of repeated) close(io, command);
   };
-  let looking: Promise<void> | undefined;
-  const look = () => {
-    looking ??= attempt()
-      .catch((error) => error instanceof Unavailable || report('orders', error)) // next time, then
+  let running: Promise<void> | undefined;
+  const run = () => {
+    // While Redis is unavailable, the next run retries.
+    running ??= runNew()
+      .catch((error) => error instanceof Unavailable || report('commands', error))
       .then(() => {
-        looking = undefined;
+        running = undefined;
       });
-    return looking;
+    return running;
   };
-  const timer = setInterval(look, lookMs);
-  void look();
+  const timer = setInterval(run, pollMs);
+  void run();
 
   return {
-    /** Resolves when no order can be missed any more. */
-    begun: begun.promise,
-    /** Gives an order to every process, and has it done in this one. */
-    async order(order: Order) {
-      await give(order);
-      await look();
+    /** Resolves when this process can no longer miss a command. */
+    started: started.promise,
+    /** Issues a command to every process, and runs it in this one. */
+    async issue(command: Command) {
+      await issue(command);
+      await run();
     },
     async close() {
       clearInterval(timer);
-      await looking;
+      await running;
     },
   };
 }
 
-/** Without a way back: a stock client does not connect again by itself, its session is deleted. */
-function close(io: MooringServer, order: Order): void {
-  for (const socket of [...socketsOf(io, order)]) {
-    if (order.type === 'revoke' && socket.data.issuedAt >= order.before) continue;
+/** Closes sockets for good: stock clients do not reconnect, and the sessions are deleted. */
+function close(io: MooringServer, command: Command): void {
+  for (const socket of [...socketsOf(io, command)]) {
+    if (command.type === 'revoke' && socket.data.issuedAt >= command.before) continue;
     socket.disconnect(true);
   }
 }
 
-function* socketsOf(io: MooringServer, order: Order): Generator<MooringSocket> {
-  const revoked = order.type === 'revoke';
-  const users = revoked ? [order.userId] : order.users;
+function* socketsOf(io: MooringServer, command: Command): Generator<MooringSocket> {
+  const revoked = command.type === 'revoke';
+  const users = revoked ? [command.userId] : command.users;
   for (const { adapter, sockets } of io._nsps.values()) {
-    const named = revoked ? [] : order.sockets;
+    const named = revoked ? [] : command.sockets;
     const theirs = users.flatMap((userId) => [...(adapter.rooms.get(userRoom(userId)) ?? [])]);
     for (const id of [...named, ...theirs]) {
       const socket = sockets.get(id);

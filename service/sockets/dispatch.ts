@@ -1,5 +1,5 @@
-// Every event of every socket passes here: limits, then the handler of its namespace. The methods
-// are shared by all sockets of a server, so that a connection costs no closures.
+// Dispatches every event of every socket: limits first, then the handler of its namespace. All
+// sockets of a server share the methods, so that a connection allocates no closures.
 import { EventEmitter } from 'node:events';
 import { Socket } from 'socket.io';
 import { parsePayload, replyTo } from '../application/handle.ts';
@@ -13,7 +13,7 @@ import { createRateLimit } from './limits.ts';
 type Report = (stage: string, error: unknown, details?: object) => void;
 type EventArgs = [event: string, ...args: unknown[]];
 
-/** What Socket.IO 4.8 keeps private of a socket. */
+/** Private members of a Socket.IO 4.8 socket. */
 interface Internals {
   /** Runs the middlewares of `socket.use()`. */
   run(packet: EventArgs, done: (error?: Error) => void): void;
@@ -27,17 +27,17 @@ interface Parts {
   report: Report;
 }
 
-/** The returned function makes a socket, from now on, one whose events are limited and guarded. */
+/** Returns a function that makes a socket limit and guard its events from then on. */
 export function createDispatch(parts: Parts): (socket: MooringSocket) => void {
   const { events, metrics, report } = parts;
   const rate = createRateLimit(parts.eventsPerSecondMax);
 
-  /** The handler of an event that may run; answers those that may not. */
+  /** Returns the handler if the event may be handled. Otherwise it answers with a refusal. */
   function admit(socket: MooringSocket, [event, ...args]: EventArgs) {
     const registered = events.find(socket.nsp, event);
-    const own = event === 'error' ? 1 : 0; // Socket.IO's listener, which does nothing
+    const own = event === 'error' ? 1 : 0; // Socket.IO registers a no-op listener
     const handled = registered !== undefined || socket.listenerCount(event) > own;
-    metrics.messageReceived(handled ? event : 'unknown'); // a label is never a client's choice
+    metrics.messageReceived(handled ? event : 'unknown'); // clients must not choose label values
     const refuse = (code: 'rate_limited' | 'unknown_event') => {
       const acknowledged = typeof args.at(-1) === 'function';
       if (code === 'rate_limited' && !acknowledged && !rate.notifies(socket)) return;
@@ -69,7 +69,7 @@ export function createDispatch(parts: Parts): (socket: MooringSocket) => void {
     internals.run(packet, (error) => {
       process.nextTick(() => {
         if (error) return internals._onerror(error);
-        if (!this.connected) return; // it left while a middleware ran
+        if (!this.connected) return; // it disconnected while a middleware ran
         if (admitted.registered) handle(admitted.registered, this, packet.slice(1));
         EventEmitter.prototype.emit.apply(this, packet); // to listeners of `socket.on()`
       });

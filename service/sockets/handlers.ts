@@ -1,4 +1,4 @@
-// No handler, the platform's or a user's, can end the process: what it throws is answered.
+// Guards all handlers, so that none can end the process. Errors are reported and answered.
 import { Socket } from 'socket.io';
 import { replyTo } from '../application/handle.ts';
 import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
@@ -10,7 +10,7 @@ type Listener = (...args: unknown[]) => unknown;
 
 const lifecycleEvents = new Set(['disconnect', 'disconnecting', 'error']);
 
-/** The answer to an event whose handler failed. An error that is not `Unavailable` is a bug. */
+/** The refusal after a handler failed. An error other than `Unavailable` is a bug. */
 export function handlerFailed(
   error: unknown,
   event: string,
@@ -22,7 +22,7 @@ export function handlerFailed(
   return refusal('internal');
 }
 
-/** The methods of a socket that register handlers, wrapping each of them. */
+/** Replacements for the methods that register handlers on a socket. They guard each handler. */
 export function guardedMethods(metrics: Metrics, report: Report): Record<string, Listener> {
   const methods: Record<string, Listener> = {};
   for (const name of ['on', 'addListener', 'prependListener'] as const) {
@@ -33,7 +33,7 @@ export function guardedMethods(metrics: Metrics, report: Report): Record<string,
         const answer = handlerFailed(error, event, this, report);
         if (!lifecycleEvents.has(event)) replyTo(this, event, args, metrics)(answer);
       };
-      // EventEmitter finds a wrapped listener by this property when it is to be removed.
+      // EventEmitter uses this property to find a wrapped listener when removing it.
       const safe = Object.assign(safely(handler, failed), { listener: handler });
       return register.call(this, event, safe);
     };
@@ -54,7 +54,7 @@ export function guardedMethods(metrics: Metrics, report: Report): Record<string,
   return methods;
 }
 
-/** The same for what an application registers on a namespace. */
+/** Guards the handlers that an application registers on a namespace. */
 export function guardNamespace(namespace: MooringNamespace, report: Report): void {
   const on = namespace.on as Listener;
   Reflect.set(namespace, 'on', (event: string, handler: Listener) => {
@@ -75,8 +75,8 @@ export function guardNamespace(namespace: MooringNamespace, report: Report): voi
 }
 
 /**
- * The same for dynamic namespaces: they are not announced, and their children copy what was
- * registered on them before they are.
+ * Guards the handlers of dynamic namespaces. These emit no `new_namespace`, and their children copy
+ * the registered handlers before they emit theirs.
  */
 export function guardDynamicNamespaces(io: MooringServer, report: Report): void {
   const of = io.of as (...given: unknown[]) => MooringNamespace;
@@ -87,7 +87,7 @@ export function guardDynamicNamespaces(io: MooringServer, report: Report): void 
   });
 }
 
-/** Calls `failed` with what the handler throws, or what it returns rejects with. */
+/** Calls `failed` if the handler throws or its promise rejects. */
 function safely(handler: Listener, failed: (error: unknown, args: unknown[]) => void): Listener {
   return function safe(this: unknown, ...args: unknown[]) {
     try {

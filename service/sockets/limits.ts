@@ -1,5 +1,4 @@
-// What one client may cost: events per second, and bytes it does not read.
-
+// Limits per client: events per second, and unread bytes.
 import { fullBucket, type TokenBucket, takeToken } from '../lib/token-bucket.ts';
 import type { ClientEvent } from '../protocol/events.ts';
 import type { MooringServer, MooringSocket } from '../protocol/identity.ts';
@@ -8,12 +7,12 @@ import type { Metrics } from '../telemetry/metrics.ts';
 const notifyMs = 1_000;
 const unreadBytesMax = 4 * 1024 * 1024;
 
-/** What a socket has left. Made with its first event: most sockets only listen. */
+/** The remaining budget of a socket. Allocated on its first event: most sockets only listen. */
 interface Budget {
   bucket: TokenBucket;
-  /** Of the events that have a limit of their own. */
+  /** Buckets of the events that have their own limit. */
   byEvent?: Map<string, TokenBucket>;
-  /** When the socket was last told of a refusal that it asked no acknowledgement for. */
+  /** When the socket last received an `error` event for exceeding the limit. */
   notifiedAtMs: number;
 }
 
@@ -28,12 +27,12 @@ export function createRateLimit(perSecondMax: number) {
     return budget;
   };
   return {
-    /** Whether the socket may send one more event now; every one counts. */
+    /** Takes a token for one event and returns whether there was one. */
     allows(socket: MooringSocket): boolean {
       const nowMs = performance.now();
       return takeToken(budgetOf(socket, nowMs).bucket, perSecondMax, nowMs);
     },
-    /** Whether the event's own limit, if it has one, allows it. */
+    /** The same for the event's own limit, if it has one. */
     allowsEvent(socket: MooringSocket, { name, perSecondMax: max }: ClientEvent): boolean {
       if (max === undefined) return true;
       const nowMs = performance.now();
@@ -43,7 +42,9 @@ export function createRateLimit(perSecondMax: number) {
       budget.byEvent.set(name, bucket);
       return takeToken(bucket, max, nowMs);
     },
-    /** Whether to tell the socket now: an error for each event of a flood is a flood as well. */
+    /**
+     * Whether to send an `error` event now. Sending one for each event of a flood would be a flood.
+     */
     notifies(socket: MooringSocket): boolean {
       const nowMs = performance.now();
       const budget = budgetOf(socket, nowMs);
@@ -62,21 +63,21 @@ interface EnginePacket {
 type Connection = MooringSocket['conn'] & { unreadBytes: number };
 
 /**
- * Closes a connection whose unread bytes pass the bound: broadcasts to a paused client would
- * otherwise fill the memory. Counts deliveries on the way.
+ * Closes connections with too many unread bytes: broadcasts to a paused client would otherwise fill
+ * the memory. Also counts deliveries.
  */
 export function closeSlowConsumers(io: MooringServer, metrics: Metrics): void {
   function flushed(this: Connection) {
-    this.unreadBytes = 0; // handed to the transport, which takes the next batch when it is done
+    this.unreadBytes = 0; // the transport has the batch; it takes the next one when done
   }
   function created(this: Connection, { type, data }: EnginePacket) {
     if (type !== 'message' || data === undefined) return;
     if (isEvent(data)) metrics.messageDelivered();
     this.unreadBytes += data.length;
-    const first = this.unreadBytes === data.length; // as large as it is, it may be read at once
+    const first = this.unreadBytes === data.length; // a single large packet is allowed
     if (this.unreadBytes <= unreadBytesMax || first || this.readyState !== 'open') return;
     metrics.slowConsumerClosed();
-    this.close(true); // without waiting for what the client does not read
+    this.close(true); // discards unread packets
     const webSocket = Reflect.get(this.transport, 'socket');
     webSocket?.terminate();
   }

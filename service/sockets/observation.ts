@@ -1,10 +1,10 @@
-// What connections and rooms there are, counted as they come and go.
+// Counts connections and rooms.
 
 import { EventEmitter } from 'node:events';
 import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
-/** The returned function counts a socket that has connected, until it disconnects. */
+/** Returns a function that counts a connected socket until it disconnects. */
 export function createObserver(metrics: Metrics): (socket: MooringSocket) => void {
   function disconnected(this: MooringSocket, reason: string) {
     const who = { socketId: this.id };
@@ -13,7 +13,7 @@ export function createObserver(metrics: Metrics): (socket: MooringSocket) => voi
   return (socket) => {
     const { conn, nsp } = socket;
     metrics.connected(nsp.name, conn.transport.name, { socketId: socket.id });
-    // Not by its guarded method, which would wrap the one function for each socket.
+    // Bypasses the guarded `on`, which would allocate a wrapper for each socket.
     EventEmitter.prototype.on.call(socket, 'disconnect', disconnected);
     if (conn.transport.name !== 'polling') return; // only polling is upgraded
     conn.once('upgrade', () => {
@@ -22,7 +22,7 @@ export function createObserver(metrics: Metrics): (socket: MooringSocket) => voi
   };
 }
 
-/** Counts rooms, without the room that Socket.IO makes for each socket. */
+/** Counts rooms, except the room that Socket.IO creates for each socket. */
 export function observeRooms({ adapter }: MooringNamespace, metrics: Metrics): void {
   adapter.on('create-room', (room) => {
     if (!adapter.sids.has(room)) metrics.roomCreated();

@@ -1,4 +1,4 @@
-// The Socket.IO server with everything the platform does for an application.
+// The Socket.IO server, with everything that the platform does for an application.
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
@@ -20,8 +20,8 @@ import { closeSlowConsumers } from './limits.ts';
 import { createObserver, observeRooms } from './observation.ts';
 import { createSocketTrail, trailRooms } from './trail.ts';
 
-const envelopeBytesMax = 4_096; // around a message of the full length, so that it gets an answer
-const goodbyeMsMax = 1_000; // at the end: clients that are there answer a close at once
+const envelopeBytesMax = 4_096; // lets an oversized message reach the handler, which refuses it
+const goodbyeMsMax = 1_000; // live clients answer a close frame at once
 const connectTimeoutMs = 10_000; // from the handshake to the first namespace
 
 type Connection = MooringSocket['conn'] & { openedAt: number };
@@ -32,7 +32,7 @@ interface Parts {
   adapter: ServerOptions['adapter'];
   verify: (token: unknown) => Promise<Verdict>;
   verifyAuth: (auth: Record<string, unknown>) => Promise<Verdict>;
-  /** Why no new connection is taken now, if so. */
+  /** The reason to refuse handshakes now, if any. */
   refuseHandshake: () => HandshakeRefusal | undefined;
   metrics: Metrics;
   trail: Trail;
@@ -57,7 +57,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     observeRooms(namespace, metrics);
     trailRooms(namespace, trail);
     events.register(namespace, [refreshToken], { verify: parts.verify });
-    // After the adapter's own listener, which replays, and before any of `connection`.
+    // Runs after the adapter's listener, which replays, and before all `connection` listeners.
     namespace.on('connect', (socket: MooringSocket) => {
       observe(socket);
       trailSocket(socket);
@@ -79,12 +79,12 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
 
   return {
     io,
-    /** The open Engine.IO connections, whatever namespaces they carry. */
+    /** The open Engine.IO connections. */
     connections: (): Connection[] => Object.values(Reflect.get(io.engine, 'clients')),
     async close() {
       expiry.close();
       const closed = io.close();
-      httpServer.closeAllConnections(); // one that never sends its request would keep it open
+      httpServer.closeAllConnections(); // a connection without a request would keep the server open
       const timer = setTimeout(cut, goodbyeMsMax);
       await closed;
       clearTimeout(timer);
@@ -92,7 +92,9 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   };
 }
 
-/** Destroys what is open: a WebSocket waits 30 s for the goodbye of a client that is gone. */
+/**
+ * Destroys the open TCP connections: a WebSocket waits 30 s for the close frame of a dead client.
+ */
 function cutter(httpServer: HttpServer): () => void {
   const open = new Set<Socket>();
   httpServer.on('connection', (socket) => {
@@ -126,9 +128,9 @@ function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
   };
 }
 
-/** CORS does not cover WebSockets: the origin is checked here for every transport. */
+/** Checks the origin for every transport, because CORS does not cover WebSockets. */
 export function originAllowed({ headers }: IncomingMessage, origins: string[]): boolean {
   const { origin, host } = headers;
-  if (!origin || origins.includes(origin)) return true; // no origin: not a browser
+  if (!origin || origins.includes(origin)) return true; // only browsers send an origin
   return URL.canParse(origin) && new URL(origin).host === host;
 }

@@ -1,5 +1,5 @@
-// Connects this process's trail to the traces of the fleet: reads which users are traced, and
-// passes on what happens to them. Sockets never wait for it.
+// Connects this process's trail to the traces of the fleet: polls for traced users, and appends
+// their events. Sockets never wait for it.
 import type { MooringServer } from '../protocol/identity.ts';
 import { Unavailable } from '../protocol/refusals.ts';
 import { userRoom } from '../protocol/rooms.ts';
@@ -11,7 +11,7 @@ import { placesOf } from './trail.ts';
 
 const lookMs = 500;
 const passMs = 100;
-const passedEventsMax = 200; // in one command for one trace
+const passedEventsMax = 200; // per trace and command
 
 export function followTraces(
   io: MooringServer,
@@ -29,11 +29,11 @@ export function followTraces(
       trail.passed(waiting);
     }
   };
-  // While Redis is unavailable events wait, up to a bound.
+  // While Redis is unavailable, a bounded number of events is kept.
   const failed = (error: unknown) => error instanceof Unavailable || report('trace', error);
   const loops = [every(lookMs, look, failed), every(passMs, pass, failed)];
   return {
-    /** What has happened until now is passed on first. */
+    /** Appends the remaining events first. */
     async close(): Promise<void> {
       await Promise.all(loops.map((loop) => loop.close()));
       await pass().catch(failed);
@@ -41,7 +41,7 @@ export function followTraces(
   };
 }
 
-/** Where the user is now, so that the trace begins with it. */
+/** Starts the trace with the user's current sockets. */
 function introduce(io: MooringServer, trail: Trail, { id, userId }: FollowedUser): void {
   const sockets = [...io._nsps.values()].flatMap(({ adapter, sockets: connected }) =>
     [...(adapter.rooms.get(userRoom(userId)) ?? [])].flatMap((sid) => connected.get(sid) ?? []),
@@ -52,7 +52,7 @@ function introduce(io: MooringServer, trail: Trail, { id, userId }: FollowedUser
   }
 }
 
-/** One run after the other, not two at once. */
+/** Runs `work` at an interval, and never two runs at once. */
 function every(ms: number, work: () => Promise<void>, failed: (error: unknown) => void) {
   let running: Promise<void> | undefined;
   const run = () => {

@@ -1,16 +1,16 @@
-// What happens to the sockets of a user: connects, disconnects, and rooms joined and left.
+// Trail events of sockets: connects, disconnects, joins and leaves.
 import { EventEmitter } from 'node:events';
 import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
 import { placeOf } from '../telemetry/trail/followed.ts';
 import { subjectOf } from '../telemetry/trail/subject.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
 
-/** The rooms of a socket, its own and that of everybody included. */
+/** The rooms of a socket, including its own and the namespace's. */
 export function placesOf({ nsp: { name }, rooms }: MooringSocket): string[] {
   return [placeOf(name), ...[...rooms].map((room) => placeOf(name, room))];
 }
 
-/** The returned function is to be called with each socket that has connected. */
+/** Returns a function to call with each connected socket. */
 export function createSocketTrail(trail: Trail): (socket: MooringSocket) => void {
   function disconnected(this: MooringSocket, reason: string) {
     if (!trail.active) return;
@@ -18,7 +18,7 @@ export function createSocketTrail(trail: Trail): (socket: MooringSocket) => void
     trail.tell({ type: 'disconnected', ...subjectOf(this), transport, reason });
   }
   return (socket) => {
-    // Not by its guarded method, which would wrap the one function for each socket.
+    // Bypasses the guarded `on`, which would allocate a wrapper for each socket.
     EventEmitter.prototype.on.call(socket, 'disconnect', disconnected);
     if (!trail.active) return;
     const { recovered, conn } = socket;
@@ -29,7 +29,7 @@ export function createSocketTrail(trail: Trail): (socket: MooringSocket) => void
 
 export function trailRooms({ name, adapter, sockets }: MooringNamespace, trail: Trail): void {
   const tell = (type: 'joined' | 'left', room: string, socketId: string) => {
-    const socket = sockets.get(socketId); // there is none yet while it connects
+    const socket = sockets.get(socketId); // undefined while the socket connects
     if (!socket?.connected || room === socketId || !trail.wants(socket.data.user.id)) return;
     const places = type === 'joined' ? [placeOf(name, room)] : [];
     trail.tell({ type, ...subjectOf(socket), room }, places);
@@ -38,7 +38,7 @@ export function trailRooms({ name, adapter, sockets }: MooringNamespace, trail: 
     if (trail.active) tell('joined', room, id);
   });
   adapter.on('leave-room', (room, id) => {
-    const isLeavingAll = adapter.sids.get(id)?.has(room); // it disconnects
+    const isLeavingAll = adapter.sids.get(id)?.has(room); // the socket disconnects
     if (trail.active && !isLeavingAll) tell('left', room, id);
   });
 }

@@ -1,4 +1,4 @@
-// How processes reach each other's clients: the one seam between the service and its adapter.
+// Publishes to the clients of all processes: the only seam between the service and its adapter.
 import type { ServerOptions } from 'socket.io';
 import {
   type AdapterFactory,
@@ -15,32 +15,32 @@ import { trailOfAdapter } from '../telemetry/trail/adapter.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
 import type { Clock } from './redis/clock.ts';
 
-/** Identifies who connects, from the payload of its CONNECT packet. */
+/** Identifies the user of a connecting socket from the payload of its CONNECT packet. */
 export type Identify = (
   auth: Record<string, unknown>,
 ) => Promise<{ ok: true; data: SocketData } | { ok: false }>;
 
-/** How long an idempotency key is answered with the first outcome. */
+/** TTL of idempotency keys. */
 const onceMs = 600_000;
 const pageEntries = 100;
 
-/** Something with `emit`: the server, a namespace, or what `to()` and `except()` return. */
+/** An emit target: the server, a namespace, or the result of `to()` or `except()`. */
 export interface Target {
   emit(event: string, ...args: unknown[]): unknown;
 }
 
-/** What happens in the same step as the publishing, or not at all. */
+/** Extra writes, atomic with publishing the message. */
 export interface Extras {
-  /** Keeps `value`, the newest `entriesMax` of its key, for `ms` after the last one. */
+  /** Appends `value` to a list that keeps `entriesMax` values, for `ms` after the last write. */
   record?: { key: string; value: string; entriesMax: number; ms: number };
-  /** An idempotency key: the message is published once in ten minutes. */
+  /** An idempotency key: the message is published at most once in ten minutes. */
   once?: string;
-  /** Travels with the message, for `deliveryDelayed` on each process that delivers it. */
+  /** Passed to `deliveryDelayed` on each process that delivers the message. */
   context?: string;
 }
 
 export interface Outcome {
-  /** False: the idempotency key was used before, and `record` is what was recorded then. */
+  /** False if the idempotency key was used before. `record` is then the first value. */
   first: boolean;
   record: string;
 }
@@ -49,16 +49,16 @@ export interface Broadcast {
   /** For the `adapter` option of Socket.IO. */
   adapter: ServerOptions['adapter'];
   /**
-   * Emits an event and resolves when it is stored, else rejects with `Unavailable`: then it may be
-   * published all the same, and a retry with the same idempotency key finds out. Extras are for one
-   * namespace.
+   * Emits an event and resolves once it is stored. After a rejection with `Unavailable` the event
+   * may still have been published; retry with the same idempotency key. Extras require a target in
+   * one namespace.
    */
   publish(target: Target, event: string, args: unknown[], extras?: Extras): Promise<Outcome>;
-  /** What was recorded under a key, newest first. */
+  /** The recorded values of a key, newest first. */
   recorded(key: string): AsyncIterable<string>;
-  /** Sends a message to this process itself; resolves when it is back. */
+  /** Sends a message to this process through Redis and resolves when it arrives. */
   loopback(): Promise<void>;
-  /** Resolves when lost connections can be recovered; to be asked once the server is there. */
+  /** Resolves once lost connections can be recovered. Call it after creating the server. */
   ready(): Promise<void>;
   isUp(): boolean;
 }
@@ -75,16 +75,16 @@ const resultNames = {
 } as const satisfies Record<string, RecoveryResult>;
 
 interface Parts {
-  /** None: this process is alone, and its memory takes the place of Redis. */
+  /** If omitted, this is the only process, and its memory replaces Redis. */
   client?: RedisClient;
   recoveryMsMax: number;
   identify: Identify;
   metrics: Metrics;
-  /** Of which the ids of messages are. */
+  /** The clock from which message ids are made. */
   clock: Pick<Clock, 'now'>;
   report(stage: string, error: unknown): void;
   trail?: Trail | undefined;
-  /** Called when a connection to Redis has come or gone. */
+  /** Called when a connection to Redis opens or closes. */
   changed(): void;
 }
 
@@ -151,7 +151,7 @@ function optionsOf(
   };
 }
 
-/** The owner of a session: one user, until the user's tokens are revoked. */
+/** The owner of a session: a user, up to the user's next revocation. */
 const ownerOf = ({ user, revokedBefore }: SocketData) =>
   revokedBefore ? `${user.id} ${revokedBefore}` : user.id;
 

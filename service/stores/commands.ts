@@ -1,24 +1,24 @@
-// What back ends order of every process, and whose tokens count no more.
+// Commands from backends to every process, and the revocations that they leave.
 
-export type Order =
+export type Command =
   | { type: 'disconnect'; users: string[]; sockets: string[] }
   | { type: 'revoke'; userId: string; before: number };
 
-/** Each process asks for its orders, so that one that was cut off from Redis misses none. */
-export interface Orders {
-  /** Resolves when every process will find it. Rejects with `Unavailable`. */
-  give(order: Order): Promise<void>;
-  /** What was given since the last call, oldest first. In Redis, since the first one. */
-  take(): Promise<Order[]>;
+/** Processes poll for commands, so that one that lost its connection to Redis misses none. */
+export interface Commands {
+  /** Resolves when every process will find the command. Rejects with `Unavailable`. */
+  issue(command: Command): Promise<void>;
+  /** Commands since the last call, oldest first. In Redis, the first call returns none. */
+  poll(): Promise<Command[]>;
   /**
-   * Epoch milliseconds before which the user's tokens count no more, 0 if they all do. While Redis
-   * is away it is what this process knows.
+   * Epoch milliseconds: the user's tokens from before are revoked. 0 if none are. While Redis is
+   * unavailable, answers with the revocations that this process knows.
    */
   revokedBefore(userId: string): Promise<number>;
 }
 
-/** How long a revocation is kept: tokens that live longer come to life again. */
+/** How long a revocation is kept. A token that lives longer becomes valid again. */
 export const revokedMsMax = 30 * 86_400_000;
 
-/** Revocations that one process remembers by itself. */
+/** Revocations that one process keeps in memory. */
 export const knownMax = 100_000;

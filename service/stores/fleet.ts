@@ -1,34 +1,34 @@
-// Who else is there: every process of the fleet says so once a second.
+// The processes of the fleet. Each publishes a heartbeat every second.
 
-/** What a process says of itself. */
+/** The heartbeat of a process. */
 export interface Beat {
-  /** Of the process; a pod with workers has several. */
+  /** Identifies the process. A pod with workers has several. */
   id: string;
   pod: string;
-  /** What proxies take it for: the workers behind one port are one upstream. */
+  /** The upstream that proxies see. Workers behind one port share it. */
   upstream: string;
-  /** What it runs; processes with another one are of another generation. */
+  /** The release that the process runs. Each release has its own generation. */
   release: string;
-  /** Takes new clients. */
+  /** Whether it accepts handshakes. */
   ready: boolean;
-  /** Milliseconds since it first took clients; 0 before. */
+  /** Milliseconds since it was first ready, or 0. */
   readyMs: number;
   draining: boolean;
   /** Open Engine.IO connections. */
   connections: number;
-  /** Asked of it within a second. */
+  /** Handshakes received in the last second. */
   handshakes: number;
 }
 
 export interface Replica extends Beat {
-  /** Releases in the order in which they were rolled out; the newest has the highest. */
+  /** Rank of the release in rollout order. The newest has the highest. */
   generation: number;
 }
 
 export interface Fleet {
-  /** Says it, and resolves to all that said so within the last seconds, this one among them. */
+  /** Publishes a heartbeat and resolves to the recent ones of all processes, this one included. */
   beat(own: Beat): Promise<Replica[]>;
-  /** The others need not wait until they miss it. */
+  /** Removes a process at once, before its heartbeat expires. */
   leave(id: string): Promise<void>;
 }
 
@@ -37,12 +37,12 @@ export const memoryFleet: Fleet = {
   leave: async () => {},
 };
 
-/** The processes of a pod, added up. */
+/** The sum over the processes of a pod. */
 export interface Pod {
   pod: string;
   release?: string;
   generation?: number;
-  /** Whether any of its processes is. */
+  /** Whether any of its processes is ready. */
   ready: boolean;
   readySeconds: number;
   draining: boolean;
@@ -51,7 +51,7 @@ export interface Pod {
   connections: number;
 }
 
-/** In the order of their names. */
+/** Sums up the processes of each pod; sorted by name. */
 export function podsOf(replicas: Replica[]): Pod[] {
   const byPod = Map.groupBy(replicas, ({ pod }) => pod);
   const pods = [...byPod].map(([pod, processes]) => ({

@@ -1,4 +1,4 @@
-// Recent messages of each room, in it exactly if they were published: both are one step.
+// Recent messages of each room. A message is recorded and published atomically.
 import { randomUUID } from 'node:crypto';
 import type { Message } from '../protocol/events.ts';
 import type { Broadcast, Target } from './broadcast.ts';
@@ -7,23 +7,25 @@ export interface Draft {
   roomId: string;
   userId: string;
   text: string;
-  /** Chosen by the client: the same id from the same user is one message. */
+  /** Idempotency key chosen by the client, per user. */
   id?: string | undefined;
 }
 
-/** Recent messages of each room. Rejects with `Unavailable`. */
+/** The methods reject with `Unavailable`. */
 export interface History {
   /**
-   * Emits the message to a target in the namespace `/` and keeps it, both or neither. `first` is
-   * false when the draft's id was published before: then nothing happens, and `message` is the
-   * first one. After `Unavailable` it may be published all the same: the same id finds out.
+   * Emits the message to a target in the namespace `/` and records it, atomically. If the draft's
+   * id was published before, nothing happens: `first` is false and `message` is the first message.
+   * After `Unavailable` the message may still have been published; retry with the same id.
    */
   publish(
     target: Target,
     event: string,
     draft: Draft,
   ): Promise<{ message: Message; first: boolean }>;
-  /** Oldest first, the newest `limit` of those before a message's id or epoch milliseconds. */
+  /**
+   * The newest `limit` messages before a message id or a time in epoch milliseconds, oldest first.
+   */
   read(roomId: string, query: HistoryQuery): Promise<{ messages: Message[]; more: boolean }>;
 }
 
@@ -39,7 +41,7 @@ export interface HistoryLimits {
   msMax: number;
 }
 
-const pageLettersMax = 512 * 1024; // an answer must not be larger than a client can take
+const pageLettersMax = 512 * 1024; // keeps answers small enough for any client
 const keyOf = (roomId: string) => `history:${roomId}`;
 
 export function createHistory(
@@ -72,8 +74,8 @@ export function createHistory(
 }
 
 /**
- * The messages before `before`; an unknown id has none before it. Two users may have chosen the
- * same id: then before the oldest of them, so that pages come to an end.
+ * The messages before `before`; none if the id is unknown. If two users chose the same id, the
+ * oldest of these messages counts, so that paging terminates.
  */
 async function* older(
   newestFirst: AsyncIterable<string>,

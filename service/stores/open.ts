@@ -1,18 +1,18 @@
-// What is kept outside the process, or in it when there is no Redis.
+// Opens the stores: in Redis, or in memory if there is no Redis.
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
 import { type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
-import type { Orders } from './commands.ts';
+import type { Commands } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory, type History } from './history.ts';
-import { createMemoryOrders } from './memory/commands.ts';
+import { createMemoryCommands } from './memory/commands.ts';
 import { createMemoryPresence } from './memory/presence.ts';
 import { createMemoryTraces } from './memory/traces.ts';
 import type { Presence } from './presence.ts';
 import { createClock } from './redis/clock.ts';
-import { createRedisOrders, ordersNeeds } from './redis/commands.ts';
+import { commandsNeeds, createRedisCommands } from './redis/commands.ts';
 import { openRedis, redisClient } from './redis/connection.ts';
 import { createRedisFleet, fleetNeeds } from './redis/fleet.ts';
 import { createRedisPresence, presenceNeeds } from './redis/presence.ts';
@@ -20,20 +20,20 @@ import { watchStats } from './redis/stats.ts';
 import { createRedisTraces, tracesNeeds } from './redis/traces.ts';
 import type { Traces } from './traces.ts';
 
-const goneMsMin = 15_000; // a process that sweeps every few seconds is not gone before
+const goneMsMin = 15_000; // several missed sweeps
 
 export interface Stores {
   history: History;
   presence: Presence;
-  orders: Orders;
+  commands: Commands;
   broadcast: Broadcast;
   fleet: Fleet;
   traces: Traces;
-  /** Epoch milliseconds by the clock that all processes share. */
+  /** Epoch milliseconds by a clock that all processes share. */
   now(): number;
   /**
-   * Resolves when the stores first work; to be asked once the server is there. Rejects when Redis
-   * is one on which they must not.
+   * Resolves once the stores work for the first time. Call it after creating the server. Rejects
+   * with `RedisUnfit` if the Redis cannot be used.
    */
   ready(): Promise<unknown>;
   close(): Promise<void>;
@@ -54,14 +54,14 @@ export function openStores(parts: Parts): Stores {
 
 function openMemoryStores({ config, ...common }: Parts): Stores {
   const { recoveryMsMax } = config;
-  common.metrics.redisUp(true); // there is none that could be down
+  common.metrics.redisUp(true); // there is no Redis that could be down
   const clock = { now: Date.now };
   const changed = () => {};
   const broadcast = createBroadcast({ ...common, recoveryMsMax, clock, changed });
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence: createMemoryPresence(),
-    orders: createMemoryOrders(),
+    commands: createMemoryCommands(),
     broadcast,
     fleet: memoryFleet,
     traces: createMemoryTraces(),
@@ -78,7 +78,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   const client = redisClient(redisUrl, config);
   const changed = () => metrics.redisUp(redis.isUp() && broadcast.isUp());
   const traced = config.trace === 'on' ? [tracesNeeds] : [];
-  const needs = [presenceNeeds, ordersNeeds, fleetNeeds, ...traced];
+  const needs = [presenceNeeds, commandsNeeds, fleetNeeds, ...traced];
   const redis = openRedis(client, needs, metrics, report, changed);
   const clock = createClock();
   const stats = watchStats(redis, clock, metrics);
@@ -87,7 +87,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
-    orders: createRedisOrders(redis),
+    commands: createRedisCommands(redis),
     broadcast,
     fleet: createRedisFleet(redis),
     traces: createRedisTraces(redis),

@@ -1,16 +1,16 @@
-// What both presences share.
+// Presence: which users are in a room. The two implementations share this file.
 
-/** User ids that are answered for one room; a bigger room shows a part of its members. */
+/** User ids that `members` returns for one room. Larger rooms are truncated. */
 export const membersMax = 1_000;
 
 /** Which users are in a room, over all replicas. Rejects with `Unavailable`. */
 export interface Presence {
   /** Counts one more socket of the user in the room. */
   enter(roomId: string, userId: string): Promise<void>;
-  /** Counts one socket less; true when it was the user's last one there. */
+  /** Removes one socket from the count. Resolves to true if it was the user's last in the room. */
   leave(roomId: string, userId: string): Promise<boolean>;
-  /** User ids, a thousand at most. */
+  /** User ids, at most `membersMax`. */
   members(roomId: string): Promise<string[]>;
-  /** To be called every few seconds: who was left behind by a replica that is gone. */
+  /** Call it every few seconds. Removes and returns the members that a dead process left behind. */
   sweep(): Promise<{ roomId: string; userId: string }[]>;
 }

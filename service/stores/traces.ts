@@ -1,9 +1,9 @@
-// Traces: which users are followed now, on every process, and what happened to them.
+// Traces: the users that are followed on every process, and the events recorded for them.
 
 export interface Trace {
   id: string;
   userId: string;
-  /** Where the user's sockets are or have been: rooms with their namespaces. */
+  /** Rooms, with their namespaces, that the user's sockets are or were in. */
   places: string[];
 }
 
@@ -11,7 +11,7 @@ export interface TraceEvents {
   userId: string;
   /** Oldest first, as they were appended. */
   events: string[];
-  /** Events after the cursor that are no longer kept. */
+  /** How many events after the cursor are no longer stored. */
   lost: number;
   /** The cursor for the next read. */
   next: number;
@@ -19,14 +19,14 @@ export interface TraceEvents {
   endsAt: number;
 }
 
-/** Rejects with `Unavailable`, all of it. */
+/** The methods reject with `Unavailable`. */
 export interface Traces {
-  /** Resolves to its id and end in epoch milliseconds; to nothing when too many are running. */
+  /** Resolves to id and end (epoch milliseconds), or to `undefined` if too many are running. */
   start(userId: string): Promise<{ id: string; endsAt: number } | undefined>;
   running(): Promise<Trace[]>;
-  /** Nothing happens when the trace has ended. */
+  /** Does nothing if the trace has ended. */
   append(id: string, places: string[], events: string[]): Promise<void>;
-  /** What came after a cursor, 0 at first. Resolves to nothing when the trace has ended. */
+  /** Events after a cursor, which starts at 0. Resolves to `undefined` if the trace has ended. */
   read(id: string, after: number): Promise<TraceEvents | undefined>;
   stop(id: string): Promise<void>;
 }
@@ -36,12 +36,12 @@ export const traceLimits = {
   tracesMax: 5,
   /** Milliseconds after which a trace ends. */
   traceMsMax: 900_000,
-  /** Milliseconds without a read after which it ends: nobody follows it any more. */
+  /** Milliseconds without a read after which an abandoned trace ends. */
   idleMsMax: 30_000,
-  /** Events of a trace that are kept until they are read; the oldest go first. */
+  /** Events that a trace stores. The oldest are dropped first. */
   eventsMax: 1_000,
-  /** Events that one read answers. */
+  /** Events that one read returns. */
   readEventsMax: 500,
-  /** Places of a trace whose messages are told; deliveries are told everywhere. */
+  /** Places of a trace whose publishes are recorded. Deliveries are always recorded. */
   placesMax: 500,
 };

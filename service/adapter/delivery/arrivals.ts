@@ -1,18 +1,18 @@
-// What arrives in one turn of the event loop is delivered together: messages for the same sockets
-// that follow each other are one write to each.
+// Batches the messages that arrive in one event-loop turn: consecutive messages to the same sockets
+// become one write per socket.
 import type { Envelope } from './envelope.ts';
 
-/** Some sockets. */
+/** A set of sockets. */
 export interface Target {
-  /** Writes envelopes to them, in order. */
+  /** Writes envelopes to the sockets, in order. */
   deliver(envelopes: Envelope[]): void;
 }
 
-const runBytesMax = 65_536; // what one write carries, besides one envelope that is larger
+const runBytesMax = 65_536; // per write, unless a single envelope is larger
 
 export type Arrivals = ReturnType<typeof createArrivals>;
 
-/** @param delivered called when everything is written */
+/** @param delivered called after everything is written */
 export function createArrivals(delivered: () => void) {
   let runs: { target: Target; envelopes: Envelope[]; bytes: number }[] = [];
   const flush = () => {

@@ -1,25 +1,25 @@
-// A message as it travels: encoded once by the publisher, relayed unread, framed once per process.
+// The wire format of a message: encoded once by the publisher, and framed once per process.
 //
 //   header length (2 bytes) | header (JSON) | packet | attachments
 //
-// Messages to the same target that one turn of the event loop publishes travel as one, a bundle: a
-// header length of zero, then each message after its length (4 bytes). Their ids end with the
-// bundle's.
+// Consecutive messages of a batch to the same target form a bundle: a header length of zero, then
+// for each message its length (4 bytes) and its payload. The bundle has the id of its last message;
+// the others have the ids before it.
 //
-// A stock client takes the last argument of an event for its offset. The packet is encoded with
-// zeros there, which every process overwrites with the id.
+// Stock clients take the last argument of an event as the offset. The packet is encoded with zeros
+// in its place, and every process overwrites them with the id.
 
 import type { PacketEncoder } from '../socketio-internals.ts';
 import { frameOf } from './websocket-frame.ts';
 
-/** Microseconds by the engine's clock, as 16 digits: ordered as text. */
+/** Microseconds by the engine's clock, as 16 digits, so that ids compare as strings. */
 export type Id = string;
 export const noId: Id = '0000000000000000';
-/** Before every id: the position of a process that does not know the stream yet. */
+/** Smaller than every id: the position before the first catch-up. */
 export const unknown: Id = '';
 export const idLength = noId.length;
 const headerLengthBytes = 2;
-const longHeader = 0xffff; // then its length follows, in 4 bytes: so many rooms are named in it
+const longHeader = 0xffff; // marks a header with many rooms; its length follows in 4 bytes
 const bundled = Buffer.alloc(headerLengthBytes);
 const lengthBytes = 4;
 const lowDigits = 6;
@@ -28,11 +28,11 @@ export const isId = (value: unknown): value is Id =>
   typeof value === 'string' && /^\d{16}$/.test(value);
 
 interface Header {
-  /** Rooms whose members do not get it. */
+  /** Rooms whose members are excluded. */
   except?: string[];
   volatile?: true;
   compress?: false;
-  /** A text of the publisher's that travels along; processes of an older version pass over it. */
+  /** A text from the publisher. Processes of older versions ignore it. */
   context?: string;
   /** Lengths of the attachments, in bytes. */
   attachments?: number[];
@@ -45,19 +45,19 @@ interface WriteOptions {
   wsPreEncodedFrame?: object;
 }
 
-/** A message as every socket of this process gets it; what few need is made on demand. */
+/** A decoded message. Rarely needed representations are created on demand. */
 export class Envelope {
   readonly id: Id;
   readonly header: Header;
   readonly bytes: number;
-  /** All of it as one WebSocket frame, unless there are attachments. */
+  /** The message as one WebSocket frame, unless it has attachments. */
   readonly frame: Buffer | undefined;
   readonly options: WriteOptions;
   readonly #text: Buffer;
   readonly #attachments: Buffer[] = [];
   #packets: [string, ...Buffer[]] | undefined;
 
-  /** @param shownId what the client is to take for its offset */
+  /** @param shownId the offset that the client receives */
   constructor(id: Id, payload: Buffer, shownId: Id) {
     this.id = id;
     this.bytes = payload.length;
@@ -78,13 +78,13 @@ export class Envelope {
     this.frame = frame;
   }
 
-  /** What `client.writeToEngine` takes. */
+  /** The arguments for `client.writeToEngine`. */
   get packets(): (string | Buffer)[] {
     this.#packets ??= [this.#text.toString(), ...this.#attachments];
     return this.#packets;
   }
 
-  /** As Engine.IO would make a packet of it, if it has no attachments. */
+  /** The Engine.IO packet of a message without attachments. */
   get engine(): object {
     return { type: 'message', data: this.packets[0], options: this.options };
   }
@@ -96,7 +96,10 @@ export interface Flags {
   local?: boolean;
 }
 
-/** The payload that is published, without the id; the packet as the encoder of a server left it. */
+/**
+ * Encodes the payload to publish, without the id. @param packet as the encoder of a server returns
+ * it
+ */
 export function encode(packet: (string | Buffer)[], header: Header): Buffer {
   const [text, ...views] = packet as [string, ...(ArrayBufferView | ArrayBuffer)[]];
   const attachments = views.map(bytesOf);
@@ -112,7 +115,7 @@ const bytesOf = (view: ArrayBufferView | ArrayBuffer): Buffer =>
     ? Buffer.from(view.buffer, view.byteOffset, view.byteLength)
     : Buffer.from(view);
 
-/** A payload that lacks only its body, of so many bytes. */
+/** Allocates a payload and writes its header, but not its body. */
 function headed(header: Header, bodyBytes: number): { payload: Buffer; bodyStart: number } {
   const json = JSON.stringify(header);
   const jsonBytes = Buffer.byteLength(json);
@@ -140,7 +143,7 @@ function headerOf(payload: Buffer): Header {
   return end - start === '{}'.length ? {} : JSON.parse(payload.toString('utf8', start, end));
 }
 
-/** Several payloads as one. */
+/** Joins several payloads into a bundle. */
 export function bundle(payloads: Buffer[]): Buffer {
   const bytes = payloads.reduce((sum, { length }) => sum + lengthBytes + length, bundled.length);
   const whole = Buffer.allocUnsafe(bytes);
@@ -152,7 +155,7 @@ export function bundle(payloads: Buffer[]): Buffer {
   return whole;
 }
 
-/** The messages of a bundle, or the one that it is. */
+/** Splits a bundle. Returns other payloads unchanged. */
 export function unbundle(id: Id, payload: Buffer): { id: Id; payload: Buffer }[] {
   if (payload[0] !== 0 || payload[1] !== 0) return [{ id, payload }];
   const payloads: Buffer[] = [];
@@ -164,14 +167,16 @@ export function unbundle(id: Id, payload: Buffer): { id: Id; payload: Buffer }[]
   return payloads.map((each, i) => ({ id: idBefore(id, payloads.length - 1 - i), payload: each }));
 }
 
-/** The id that is so many before another. Of its last digits, since large numbers print slowly. */
+/**
+ * The id `count` before another. Computes on the last digits, because large numbers print slowly.
+ */
 export function idBefore(id: Id, count: number): Id {
   const digits = Number(id.slice(-lowDigits)) - count;
   if (digits < 0) return `${+id - count}`;
   return id.slice(0, -lowDigits) + `${digits}`.padStart(lowDigits, '0');
 }
 
-/** The same payload with a context. */
+/** Adds a context to a payload. */
 export function withContext(payload: Buffer, context: string): Buffer {
   const body = payload.subarray(bodyStartOf(payload));
   const header = { ...headerOf(payload), context };
@@ -180,7 +185,7 @@ export function withContext(payload: Buffer, context: string): Buffer {
   return extended;
 }
 
-/** Throws where the server's parser does not write the last argument last, as text. */
+/** Throws unless the server's parser writes the last argument last, as text. */
 export function requireDefaultParser(encoder: PacketEncoder): void {
   const [text] = encoder.encode({ type: 2, nsp: '/', data: ['x', noId] });
   if (typeof text !== 'string' || !text.endsWith(`"${noId}"]`)) {

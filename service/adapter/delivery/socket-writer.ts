@@ -1,5 +1,5 @@
-// Writes to clients: frames go straight to the TCP connection of a WebSocket where nothing waits
-// before them; everywhere else Engine.IO queues the packets.
+// Writes to clients. Frames go straight to the TCP connection of a WebSocket if nothing is queued
+// before them. In all other cases Engine.IO queues the packets.
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Envelope } from './envelope.ts';
@@ -9,7 +9,7 @@ interface Client {
   writeToEngine(packets: Envelope['packets'], options: Envelope['options']): void;
 }
 
-/** What is used of Engine.IO's socket, most of it internal. */
+/** The members of Engine.IO's socket that are used here, most of them private. */
 interface Connection extends EventEmitter {
   server: EventEmitter;
   readyState: string;
@@ -26,14 +26,14 @@ interface Connection extends EventEmitter {
 const webSocketOpen = 1;
 const joinedBytesMax = 65_536; // of frames that are copied into one buffer
 
-/** Entries for several sockets, whose bytes are put together once. */
+/** Envelopes for several sockets. Their bytes are joined once. */
 export interface Batch {
   envelopes: Envelope[];
-  /** Every socket gets all of them: none is volatile or excepts a room, and their ids rise. */
+  /** True if every socket gets all of them: none is volatile or excludes a room, and ids rise. */
   plain: boolean;
-  /** Of all envelopes; nothing when some have none, or are large. */
+  /** One frame for all envelopes, or `undefined` if one has no frame or they are too large. */
   frame(): Buffer | undefined;
-  /** As Engine.IO would make packets of them. */
+  /** The Engine.IO packets of the envelopes. */
   engine(): object[];
 }
 
@@ -68,8 +68,7 @@ function join(envelopes: Envelope[]): Buffer | undefined {
 export type SocketWriter = ReturnType<typeof createSocketWriter>;
 
 export function createSocketWriter() {
-  // Of this turn of the event loop: those that were written to, and those whose further writes wait
-  // for its end.
+  // Connections that this event-loop turn has written to, and those corked until its end.
   const written = new Set<Duplex>();
   const corked = new Set<Duplex>();
 
@@ -92,7 +91,7 @@ export function createSocketWriter() {
       written.add(stream);
       stream.write(frame);
     },
-    /** The turn of the event loop is over: one more write for each that got more than one. */
+    /** Ends the event-loop turn: flushes the corked connections, with one write each. */
     end(): void {
       for (const stream of corked) stream.uncork();
       corked.clear();
@@ -102,8 +101,7 @@ export function createSocketWriter() {
 }
 
 /**
- * The TCP connection, when the kernel has everything that was written before this turn of the event
- * loop.
+ * The TCP connection, if the kernel has taken everything that was written before this turn.
  */
 function directStream(conn: Connection, corked: Set<Duplex>): Duplex | undefined {
   const { readyState, upgrading, writeBuffer, transport } = conn;
@@ -114,7 +112,7 @@ function directStream(conn: Connection, corked: Set<Duplex>): Duplex | undefined
   return stream.writableLength === 0 || corked.has(stream) ? stream : undefined;
 }
 
-/** The events of Engine.IO by which others count and measure, if they do. */
+/** Emits the Engine.IO events that listeners use to count and measure. */
 function announce(conn: Connection, { engine }: Batch): void {
   const { server } = conn;
   if (conn.listenerCount('packetCreate') > 0) {

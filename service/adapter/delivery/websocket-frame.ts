@@ -1,4 +1,4 @@
-// The WebSocket frame of an Engine.IO message, built once for all sockets of a process.
+// Builds the WebSocket frame of an Engine.IO message, once for all sockets of a process.
 
 const tail = '"]'; // what follows the offset
 const finalText = 0x81;
@@ -7,8 +7,8 @@ const length16 = 126;
 const length64 = 127;
 
 /**
- * In a buffer of its own: others hold `packet`.
- * @param shownId takes the place of the offset, the last argument of the packet's event
+ * Copies `packet`, which is shared.
+ * @param shownId replaces the placeholder of the offset, the last argument of the event
  */
 export function frameOf(packet: Buffer, shownId: string): { frame: Buffer; text: Buffer } {
   const length = packet.length + 1;

@@ -1,9 +1,9 @@
-// Requests between servers that share a memory.
+// Requests between servers in one process.
 import type { Bus, BusListener } from '../engine.ts';
 
 export function createMemoryBus(): Bus {
   const exact = new Map<string, Set<BusListener>>();
-  const patterns = new Map<string, Set<BusListener>>(); // by what comes before the `*`
+  const patterns = new Map<string, Set<BusListener>>(); // by the prefix before the `*`
   const mapOf = (pattern: boolean) => (pattern ? patterns : exact);
   const nameOf = (channel: string, pattern: boolean) => (pattern ? channel.slice(0, -1) : channel);
   return {

@@ -1,5 +1,5 @@
-// The engine of a single process: what Redis does for many, in this process's memory. Engines on
-// one store behave as several processes on one Redis.
+// The engine of a single process, in its memory. Engines on one store behave like several processes
+// on one Redis.
 import { randomUUID } from 'node:crypto';
 import { type Id, idLength, noId } from '../delivery/envelope.ts';
 import type {
@@ -33,13 +33,13 @@ export function createMemoryStore(options: AdapterOptions) {
     sessions: createSessions({ ...options, keepMs }),
     published: createExpiringMap<Outcome>(keptMax),
     records: createExpiringMap<{ id: Id; value: string }[]>(keptMax),
-    /** What happens to the engines that have sessions. */
+    /** The event callbacks of the engines that hold sessions. */
     holders: new Map<string, EngineEvents>(),
     bus: createMemoryBus(),
   };
 }
 
-/** @param store shared with other engines, or of its own */
+/** @param store pass one to share it between engines */
 export function memorySource(
   options: AdapterOptions,
   store: MemoryStore = createMemoryStore(options),

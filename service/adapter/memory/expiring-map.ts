@@ -1,7 +1,7 @@
-// A map whose values live for a time, and of which the oldest go when there are too many.
+// A map with a TTL per entry and a maximum size. The oldest entries are evicted first.
 
 export function createExpiringMap<V>(sizeMax: number) {
-  const entries = new Map<string, { value: V; expiresAt: number }>(); // in the order of writing
+  const entries = new Map<string, { value: V; expiresAt: number }>(); // in write order
   return {
     get(key: string): V | undefined {
       const entry = entries.get(key);

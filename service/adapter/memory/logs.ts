@@ -1,11 +1,11 @@
-// The logs of rooms in this process's memory, bounded in entries, bytes and time.
+// The logs of rooms in memory, bounded in entries, bytes and time.
 import { type Id, noId } from '../delivery/envelope.ts';
 import type { LogPart, ReadLimits } from '../engine.ts';
 
 interface Log {
   entries: { id: Id; payload: Buffer }[];
   bytes: number;
-  /** The newest id that was dropped. */
+  /** The newest dropped id. */
   trimmedTo: Id;
   /** By `performance.now()`. */
   expiresAt: number;
@@ -14,7 +14,7 @@ interface Log {
 export interface LogLimits {
   entriesMax: number;
   bytesMax: number;
-  /** Milliseconds a log outlives its last entry. */
+  /** TTL of a log after its last entry. */
   keepMs: number;
 }
 
@@ -27,7 +27,7 @@ export function createLogs({ entriesMax, bytesMax, keepMs }: LogLimits) {
     log.trimmedTo = dropped.id;
   };
   return {
-    /** True when the log lost entries because of their bytes. */
+    /** Returns true if the log dropped entries to stay within `bytesMax`. */
     append(name: string, id: Id, payload: Buffer): boolean {
       const log = logs.get(name) ?? { entries: [], bytes: 0, trimmedTo: noId, expiresAt: 0 };
       log.entries.push({ id, payload });
@@ -39,7 +39,7 @@ export function createLogs({ entriesMax, bytesMax, keepMs }: LogLimits) {
       while (log.bytes > bytesMax) drop(log);
       return tooLarge;
     },
-    /** @param left what may still be read, of which this takes its part */
+    /** @param left the remaining read budget, which is reduced */
     read(name: string, after: Id, left: ReadLimits): LogPart {
       const log = logs.get(name);
       if (!log) return { status: 'ok', entries: [] };
@@ -50,7 +50,7 @@ export function createLogs({ entriesMax, bytesMax, keepMs }: LogLimits) {
       const fits = left.messagesMax >= 0 && left.bytesMax >= 0;
       return entries.length === 0 || fits ? { status: 'ok', entries } : { status: 'too_much' };
     },
-    /** Forgets the logs whose time is over. */
+    /** Deletes expired logs. */
     sweep(): void {
       const now = performance.now();
       for (const [name, { expiresAt }] of logs) if (expiresAt <= now) logs.delete(name);

@@ -1,10 +1,10 @@
-// Sessions in this process's memory.
+// Sessions in memory.
 import type { ClaimOutcome, SessionKey, StoredSession } from '../engine.ts';
 
 interface Kept extends StoredSession {
-  /** The engine that has it. */
+  /** The engine that holds the session. */
   holder: string;
-  /** When its socket went, by `performance.now()`; `undefined`: it is connected. */
+  /** When its socket disconnected, by `performance.now()`, or `undefined` while connected. */
   goneAt: number | undefined;
   takeovers: number;
   takeoversSince: number;
@@ -12,10 +12,10 @@ interface Kept extends StoredSession {
 
 export interface SessionLimits {
   recoveryMsMax: number;
-  /** Milliseconds a session is kept after its socket went. */
+  /** TTL of a session after its socket disconnected. */
   keepMs: number;
   sessionsPerUserMax: number;
-  /** Claims from live connections within ten seconds. */
+  /** How often a session may be claimed from a live connection within ten seconds. */
   takeoversMax: number;
 }
 
@@ -26,18 +26,20 @@ const nameOf = ({ namespace, pid }: Pick<StoredSession, 'namespace' | 'pid'>) =>
 export function createSessions(limits: SessionLimits) {
   const { recoveryMsMax, keepMs, sessionsPerUserMax, takeoversMax } = limits;
   const sessions = new Map<string, Kept>();
-  const byUser = new Map<string, Set<string>>(); // in the order of their last save
+  const byUser = new Map<string, Set<string>>(); // ordered by last save
   const remove = (name: string) => {
     const user = sessions.get(name)?.user ?? '';
     sessions.delete(name);
     byUser.get(user)?.delete(name);
     if (byUser.get(user)?.size === 0) byUser.delete(user);
   };
-  /** Those whose sockets are gone are the first to go. */
+  /** Evicts disconnected sessions first. */
   const evictionOf = (names: Set<string>) =>
     [...names].find((name) => sessions.get(name)?.goneAt !== undefined) ?? [...names][0];
   return {
-    /** `taken`: a newer claim has it. `evicted`: the user has too many, and one had to go. */
+    /**
+     * `taken`: a newer claim has the session. `evicted`: the user had too many, so one was removed.
+     */
     save(session: StoredSession, gone: boolean, holder: string): 'saved' | 'taken' | 'evicted' {
       const name = nameOf(session);
       const known = sessions.get(name);

@@ -1,9 +1,9 @@
-// Requests between servers through Redis, and messages of emitters: raw, as they come.
+// Raw messages through Redis: requests between servers, and messages from emitters.
 import type { Bus, BusListener } from '../engine.ts';
 import type { Client } from './client.ts';
 import type { Connections } from './connections.ts';
 
-/** Something that is subscribed on every connection. */
+/** A subscription that is renewed on every connection. */
 interface Listening {
   channel: string;
   listener: BusListener;

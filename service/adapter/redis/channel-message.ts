@@ -1,4 +1,4 @@
-// A message on a channel, as the script puts it together:
+// The format of a message on a channel, as the publish script writes it:
 //
 //   id (16 digits) | length of the rooms (4 bytes) | rooms (JSON), if several | payload
 import { type Id, idLength, isId } from '../delivery/envelope.ts';
@@ -6,7 +6,7 @@ import { type Id, idLength, isId } from '../delivery/envelope.ts';
 const lengthBytes = 4;
 const roomsStart = idLength + lengthBytes;
 
-/** What goes between the id and the payload. */
+/** Encodes the part between the id and the payload. */
 export function encodeRooms(rooms: string[] | undefined): Buffer {
   if (!rooms) return Buffer.alloc(lengthBytes);
   const json = JSON.stringify(rooms);
@@ -17,11 +17,11 @@ export function encodeRooms(rooms: string[] | undefined): Buffer {
   return encoded;
 }
 
-/** @throws {Error} for a message that is not of this adapter */
+/** @throws {Error} if this adapter did not publish the message */
 export function decodeMessage(message: Buffer): { id: Id; payload: Buffer; rooms?: string[] } {
   const id = message.toString('latin1', 0, idLength);
   if (!isId(id) || message.length < roomsStart) {
-    throw new Error('A channel carries a message that is not of this adapter');
+    throw new Error('Received a message that this adapter did not publish');
   }
   const payloadStart = roomsStart + message.readUInt32LE(idLength);
   const payload = message.subarray(payloadStart);

@@ -1,5 +1,5 @@
-// Reads the options of the client that is passed to createAdapter. Anything but a client of redis 5
-// or 6 is a TypeError: such a client would connect somewhere else, crash the process or hang.
+// Reads the options of the client that is passed to createAdapter. Throws a TypeError unless it is
+// a client of redis 5 or 6: others would connect to the wrong server, crash the process or hang.
 import type { RedisClientOptions, RedisClusterOptions, RedisSentinelOptions } from '@redis/client';
 import type { RedisClient, SentinelOptions } from './client.ts';
 
@@ -9,7 +9,7 @@ const wanted =
   'Pass a client from createClient, createSentinel or createCluster of the package redis, ' +
   'version 5 or 6: createAdapter(createClient({ url }))';
 
-/** Throws a `TypeError` that says what to give instead. */
+/** Throws a `TypeError` that says what to pass instead. */
 export function optionsOf(given: RedisClient | SentinelOptions): ClientOptions {
   if (has(given, 'sentinelRootNodes')) return withoutPrefix(given as RedisSentinelOptions);
   if (!isNodeRedis(given)) throw new TypeError(`createAdapter got ${nameOf(given)}. ${wanted}`);
@@ -26,7 +26,7 @@ export function optionsOf(given: RedisClient | SentinelOptions): ClientOptions {
   return withoutPrefix(options);
 }
 
-/** The stock adapter takes a second client, for subscriptions, in the place of the options. */
+/** The stock adapter expects a second client, for subscriptions, in place of the options. */
 export function requireOptions(given: unknown): void {
   if (!has(given, 'connect') && !has(given, 'duplicate')) return;
   throw new TypeError(
@@ -49,13 +49,13 @@ function fromDuplicate(client: RedisClient): ClientOptions | undefined {
   return duplicate.call(Object.create(Kept.prototype, self)).options;
 }
 
-/** node-redis prefixes keys but not channels, which would tear them apart. */
+/** node-redis prefixes keys but not channels, so the two would no longer match. */
 function withoutPrefix(options: ClientOptions): ClientOptions {
   const { nodeClientOptions, defaults } = options as Record<string, object | undefined>;
   for (const part of [options, nodeClientOptions, defaults]) {
     if (part && Reflect.get(part, 'keyPrefix')) {
       throw new TypeError(
-        'createAdapter got a client with a keyPrefix, which does not reach channels. ' +
+        'createAdapter got a client with a keyPrefix, which does not apply to channels. ' +
           'Pass a client without one, and the prefix as the option `key` of createAdapter',
       );
     }
@@ -77,6 +77,6 @@ function nameOf(given: unknown): string {
   if (has(given, 'then')) return 'a promise: await it first';
   if (has(given, 'defineCommand')) return 'a client of ioredis';
   if (has(given, 'duplicate')) return 'a client of redis 4 or older, or of another package';
-  if (typeof given === 'object' && given) return 'an object that is no Redis client';
+  if (typeof given === 'object' && given) return 'an object that is not a Redis client';
   return String(given);
 }

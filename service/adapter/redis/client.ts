@@ -1,19 +1,19 @@
-// The clients of node-redis: those that the adapter opens, and those that it is given.
+// Types of node-redis clients: those that the adapter opens, and those that users pass.
 import type { createClient } from '@redis/client';
 
 /** One connection. */
 export type Client = ReturnType<typeof createClient>;
 
 /**
- * What `createClient`, `createSentinel` or `createCluster` of redis 5 or 6 returns. Connected or
- * not: the adapter reads its options and opens connections of its own.
+ * A client from `createClient`, `createSentinel` or `createCluster` of redis 5 or 6. It need not be
+ * connected: the adapter reads its options and opens its own connections.
  */
 export interface RedisClient {
   connect(): Promise<unknown>;
   withTypeMapping(mapping: never): unknown;
 }
 
-/** The options of `createSentinel`, for redis 5, whose Sentinel clients do not show them. */
+/** The options of `createSentinel`. Sentinel clients of redis 5 do not expose them. */
 export interface SentinelOptions {
   name: string;
   sentinelRootNodes: { host: string; port: number }[];

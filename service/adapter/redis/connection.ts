@@ -1,5 +1,6 @@
-// A lasting tie to the server that takes writes: connections that are opened, examined and dropped
-// together. When one breaks, or the server is no master any more, it is looked for anew.
+// Maintains a link to the master: a group of connections that are opened, checked and dropped
+// together. If one breaks, or the server is no longer the master, the link locates the master
+// again.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineUnavailable } from '../engine.ts';
 import type { Client } from './client.ts';
@@ -9,13 +10,13 @@ import type { Needs } from './permissions.ts';
 import { examine, RedisUnfit, refusal } from './requirements.ts';
 
 interface Events {
-  /** There are new connections, without a subscription. */
+  /** New connections are open. Nothing is subscribed on them. */
   up(): void;
-  /** They are lost, or could not be opened. */
+  /** The connections are lost, or could not be opened. */
   down(error: unknown): void;
-  /** The server answers a ping. */
+  /** The server answered a ping. */
   alive?(): void;
-  /** What the promises suffer from, once each. */
+  /** Warns about a setting that weakens a guarantee, once each. */
   warned(sentence: string): void;
 }
 
@@ -25,7 +26,7 @@ const closeMsMax = 1_500;
 
 export type Link<N extends Client[]> = ReturnType<typeof openLink<N>>;
 
-/** @param count connections to the same server; the first one is examined */
+/** @param count number of connections to the server. The first one runs the checks. */
 export function openLink<N extends Client[]>(
   locator: Locator,
   needs: Needs,
@@ -34,12 +35,12 @@ export function openLink<N extends Client[]>(
 ) {
   const stop = new AbortController();
   const opened = Promise.withResolvers<void>();
-  const told = { ...events, warned: onceEach(events.warned) };
+  const deduplicated = { ...events, warned: onceEach(events.warned) };
   let clients: N | undefined;
   let drop: (error: unknown) => void = () => {};
   let refused = rejectable();
   const hold = async (succeeded: () => void): Promise<never> => {
-    const attempt = begin(locator, needs, count, told);
+    const attempt = begin(locator, needs, count, deduplicated);
     drop = attempt.broken.reject;
     try {
       await Promise.race([attempt.ready, attempt.broken.promise]);
@@ -62,21 +63,21 @@ export function openLink<N extends Client[]>(
   });
 
   return {
-    /** Resolves when it is up for the first time. */
+    /** Resolves once the link is up for the first time. */
     opened: opened.promise,
-    /** The connections, while there are any. */
+    /** The connections, while the link is up. */
     now: (): N | undefined => clients,
     /**
-     * Sends a command. Rejects with `EngineUnavailable`, at once while Redis is away.
-     * @param late told when there is no answer in time; the command may be done all the same
+     * Sends a command. Rejects with `EngineUnavailable`, and at once while Redis is unavailable.
+     * @param late called on a timeout. The command may still take effect.
      */
     async use<T>(send: (clients: N) => Promise<T>, msMax: number, late?: () => void): Promise<T> {
       if (!clients) throw new EngineUnavailable('Redis is unavailable');
       return within(send(clients), msMax, late).catch(unavailable(drop));
     },
-    /** Rejects with `RedisUnfit` when a server is refused from now on; never resolves. */
+    /** Rejects with `RedisUnfit` the next time that a server is refused. Never resolves. */
     refusal: (): Promise<never> => refused.promise,
-    /** What is under way may end first. */
+    /** Lets pending commands finish first. */
     async close(): Promise<void> {
       stop.abort();
       const closing = Promise.allSettled(clients?.map((client) => client.close()) ?? []);
@@ -87,13 +88,13 @@ export function openLink<N extends Client[]>(
   };
 }
 
-/** @param leave told when the server is no longer the one that takes writes */
+/** @param leave called if the server is no longer the master */
 const unavailable = (leave: (error: unknown) => void) => (cause: Error) => {
   if (/^(READONLY|MOVED) /.test(cause.message)) leave(cause);
   throw new EngineUnavailable(`Redis command failed: ${cause.message}`, { cause });
 };
 
-/** One attempt; `broken` rejects when a connection fails, then or later. */
+/** Starts one attempt. `broken` rejects when a connection fails, then or later. */
 function begin(
   locator: Locator,
   needs: Needs,
@@ -121,21 +122,21 @@ function begin(
   return { clients, ready: open(), broken };
 }
 
-function onceEach(tell: (sentence: string) => void): (sentence: string) => void {
-  const told = new Set<string>();
+function onceEach(warn: (sentence: string) => void): (sentence: string) => void {
+  const seen = new Set<string>();
   return (sentence) => {
-    if (!told.has(sentence)) tell(sentence);
-    told.add(sentence);
+    if (!seen.has(sentence)) warn(sentence);
+    seen.add(sentence);
   };
 }
 
 function rejectable(): PromiseWithResolvers<never> {
   const pending = Promise.withResolvers<never>();
-  pending.promise.catch(() => {}); // whoever needs it gets it all the same
+  pending.promise.catch(() => {}); // a rejection without a listener must not end the process
   return pending;
 }
 
-/** Until it is aborted, with pauses that grow as long as nothing succeeds. */
+/** Repeats until aborted, with exponential backoff while attempts fail. */
 async function repeat(
   signal: AbortSignal,
   hold: (succeeded: () => void) => Promise<never>,
@@ -147,7 +148,7 @@ async function repeat(
       pauseMs = backoffMsMin;
     };
     await hold(succeeded).catch((reason) => signal.aborted || lost(reason));
-    const ms = pauseMs * (0.5 + Math.random() / 2); // not all processes at once
+    const ms = pauseMs * (0.5 + Math.random() / 2); // jitter
     await sleep(ms, undefined, { signal }).catch(() => {});
     pauseMs = Math.min(backoffMsMax, 2 * pauseMs);
   }

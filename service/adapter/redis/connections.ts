@@ -1,5 +1,5 @@
-// The adapter's own connections to Redis: one for publishing, subscribing and sessions, one for
-// reading logs, so that a long read delays no message.
+// The adapter's own connections to Redis: one for publishing, subscribing and sessions, and one for
+// reading logs, so that a long read does not delay messages.
 import { RESP_TYPES } from '@redis/client';
 import { idLength } from '../delivery/envelope.ts';
 import type { AdapterOptions } from '../options.ts';
@@ -14,9 +14,9 @@ export type Connections = ReturnType<typeof openConnections>;
 export type Argument = string | Buffer;
 
 /**
- * @param prefix of the keys and channels; in a cluster it holds their hash tag
- * @param up called after each connect; nothing is subscribed then
- * @param down called when they are lost, or could not be opened
+ * @param prefix the prefix of keys and channels. In a cluster it contains the hash tag.
+ * @param up called after each connect. Nothing is subscribed yet.
+ * @param down called when the connections are lost or cannot be opened
  */
 export function openConnections(
   locator: Locator,
@@ -51,21 +51,21 @@ export function openConnections(
 
   return {
     opened: link.opened,
-    /** Acts now, or when they are opened for the first time; in the order of the calls. */
+    /** Runs a function once the connections were opened for the first time, in call order. */
     onceOpened: after(link.opened),
     refusal: link.refusal,
     close: link.close,
-    /** The connection for everything but reading logs, while there is one. */
+    /** The connection for everything except reading logs, while the link is up. */
     main: () => link.now()?.[0],
-    /** Sends a command; replies arrive in the order of the calls and among the messages. */
+    /** Sends a command. Replies arrive in call order, and in order with messages. */
     use,
     run: ({ lua }: Script, keys: string[], args: Argument[]) =>
       use((main) => evaluate(main, lua, keys, args)),
-    /** Runs a script on the connection for reading; texts come as Buffers. */
+    /** Runs a script on the connection for reading. Strings are returned as Buffers. */
     read: ({ lua }: Script, keys: string[], args: Argument[]) =>
       link.use(([, reader]) => evaluate(inBuffers(reader), lua, keys, args), commandMsMax),
     get: (name: string) => use((main) => main.get(name)),
-    /** The newest entries of a stream that `publish` has recorded, before an id or `+`. */
+    /** The newest entries of a record before an id or `+`. */
     async newest(stream: string, before: string, count: number) {
       const end = before === '+' ? '+' : `(${before}-0`;
       const read = ([, reader]: [Client, Client]) =>
@@ -92,7 +92,7 @@ function after(opened: Promise<void>): (act: () => void) => void {
 
 const buffered = new WeakMap<Client, Client>();
 
-/** The same connection, with texts as Buffers. */
+/** The same connection, returning strings as Buffers. */
 function inBuffers(client: Client): Client {
   const mapped =
     buffered.get(client) ?? client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });

@@ -1,4 +1,4 @@
-// The engine that all processes share: ids, logs, channels and sessions in Redis.
+// The Redis engine, which all processes share: ids, logs, channels and sessions.
 import { randomBytes } from 'node:crypto';
 import { noId } from '../delivery/envelope.ts';
 import type { EngineEvents, EngineSource, OpenedEngine } from '../engine.ts';
@@ -22,8 +22,7 @@ const beatMsMax = 2_000;
 const aliveMsMin = 1_000;
 
 /**
- * Engines on the Redis of a client of `createClient`, `createSentinel` or `createCluster`,
- * connected or not: it is only asked for its options.
+ * Opens engines on a Redis.
  */
 export function redisSource(locator: Locator, options: AdapterOptions): EngineSource {
   return {
@@ -44,7 +43,7 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
   const keys = keysOf(prefix);
   const witness = createWitness();
   let closed = false;
-  let resuming = Promise.resolve(); // one after the other
+  let resuming = Promise.resolve(); // serializes resumes
   const failed = (stage: string) => (error: unknown) =>
     closed || options.observer.failed(stage, error);
   const connections = openConnections(locator, prefix, options, {
@@ -80,8 +79,8 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
     events.up();
   };
   function resume(): void {
-    events.down(); // until everything is subscribed
-    checkLoss().catch(() => {}); // sent at once: what is published from now on comes after it
+    events.down(); // until all channels are subscribed
+    checkLoss().catch(() => {}); // sent at once, before any later publish
     resuming = resuming.then(resumeNow).catch((error) => {
       failed('catch_up')(error);
       setTimeout(() => connections.main() && resume(), retryMs).unref();
@@ -95,12 +94,12 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
   const { refusal, opened } = connections;
   return {
     engine: {
-      // Before the first connection they wait for it, in the order of the calls.
+      // Waits for the first connection. Publishes stay in call order.
       publish: (publications) =>
         new Promise((resolve, reject) => {
           const parts = { connections, keys, options, witness };
           connections.onceOpened(() => {
-            subscriptions.flush(); // who joined before listens before
+            subscriptions.flush(); // earlier joins are subscribed first
             publish(publications, parts).then(resolve, reject);
           });
         }),
@@ -135,7 +134,7 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
   };
 }
 
-/** Keeps the key of this process alive: its sessions are valid as long as the key lives. */
+/** Renews the key of this process. Its sessions are valid as long as the key exists. */
 function startHeartbeat(
   { main, run }: Connections,
   key: string,

@@ -1,4 +1,4 @@
-// Redis commands as everybody here sends them: scripts by their digest, answers bounded in time.
+// Runs scripts by their digest, and limits the time of commands.
 import { createHash } from 'node:crypto';
 
 interface Options {
@@ -12,9 +12,9 @@ interface Scriptable<T> {
 }
 
 /**
- * Runs a script: as a whole the first time by a client, which has one connection and no other, then
- * by its digest, so that calls are done in the order in which they are made. A second attempt would
- * come after its successors.
+ * Runs a script. The first call of a client sends the text, and later calls the digest. This keeps
+ * calls in order: the retry after a NOSCRIPT error would run after later calls. A client has
+ * exactly one connection.
  */
 export function evaluate<T>(
   client: Scriptable<T>,
@@ -44,7 +44,7 @@ function sentOn(client: Scriptable<unknown>): Set<string> {
   return sent;
 }
 
-const digests = new Map<string, string>(); // of constants: filled once, as scripts are first used
+const digests = new Map<string, string>(); // a cache; scripts are constants
 
 function digestOf(lua: string): string {
   const digest = digests.get(lua) ?? createHash('sha1').update(lua).digest('hex');
@@ -52,7 +52,7 @@ function digestOf(lua: string): string {
   return digest;
 }
 
-/** Rejects when there is no answer in time; then the command may be done all the same. */
+/** Rejects on a timeout. The command may still take effect. */
 export async function within<T>(command: Promise<T>, msMax: number, late = () => {}): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {

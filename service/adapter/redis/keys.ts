@@ -1,12 +1,14 @@
-// Keys of an engine that belong to no namespace.
+// Keys of an engine that do not belong to a namespace.
 
 export type Keys = ReturnType<typeof keysOf>;
 
 export const keysOf = (prefix: string) => ({
   /** The newest id. */
   sequence: `${prefix}:sequence`,
-  /** The low watermark: below it Redis has lost messages, and no session can be restored. */
-  floor: `${prefix}:floor`,
-  /** A key and a channel for each process; the key lives as long as its sessions are valid. */
+  /**
+   * The id below which Redis has lost messages. Sessions with a smaller position are not restored.
+   */
+  lowWatermark: `${prefix}:low-watermark`,
+  /** A key and a channel per process. Its sessions are valid as long as the key exists. */
   processes: `${prefix}:process:`,
 });

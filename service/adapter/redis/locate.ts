@@ -1,6 +1,6 @@
-// Where the Redis is that takes writes: at one address, where Sentinels say, or with the owner of a
-// hash slot. The client that a server is given is only asked for its options: one connection of our
-// own carries publishing, subscriptions and sessions, so that replies and messages arrive in order.
+// Locates the master: at a fixed address, through Sentinels, or as the owner of a hash slot. The
+// user's client only provides options. The adapter publishes, subscribes and saves sessions on one
+// connection of its own, so that replies and messages arrive in order.
 import {
   createClient,
   type RedisClientOptions,
@@ -13,9 +13,9 @@ import { within } from './evaluate.ts';
 import { RedisUnfit, refusal } from './requirements.ts';
 
 export interface Locator {
-  /** Several masters: keys that belong together have to share a hash tag. */
+  /** Whether there are several masters, so that related keys must share a hash tag. */
   sharded: boolean;
-  /** A client for the master that has the key, not yet connected; it never reconnects. */
+  /** Returns an unconnected client for the master of a key. The client never reconnects. */
   locate(key: string): Promise<Client>;
 }
 
@@ -25,7 +25,7 @@ interface Address {
 }
 
 const connectMsMax = 2_000;
-const silenceMsMax = 10_000; // without an answer to a ping either: a peer that is gone, or frozen
+const silenceMsMax = 10_000; // no reply even to pings: the peer is dead or frozen
 const pingMs = 3_000; // node-redis sends nothing when idle
 
 export function locatorOf(client: RedisClient | SentinelOptions): Locator {
@@ -36,7 +36,7 @@ export function locatorOf(client: RedisClient | SentinelOptions): Locator {
   return { sharded: false, locate };
 }
 
-/** The options that a connection takes over: whom to connect as, and to which database. */
+/** The options that a connection inherits: credentials and database. */
 const inherited: readonly string[] = [
   'username',
   'password',
@@ -46,8 +46,8 @@ const inherited: readonly string[] = [
 ];
 
 /**
- * Options of a connection that is used until it breaks. Options that change what commands do or
- * answer (RESP, type mappings, caches, modules) apply to the given client only.
+ * The options of a connection that is used until it breaks. Options that change what commands do or
+ * return (RESP, type mappings, caches, modules) are not inherited.
  */
 function once(options: object, address?: Address): RedisClientOptions {
   const socket = {
@@ -57,11 +57,12 @@ function once(options: object, address?: Address): RedisClientOptions {
     ...address,
     reconnectStrategy: false as const,
   };
-  // A timeout of node-redis is a signal and a timer for each command, and half its cost; answers
-  // are bounded where they are awaited.
+  // Timeouts of node-redis take a signal and a timer per command, half of its cost. Callers use
+  // `within` instead.
   const commandOptions = { timeout: 0 };
   const quiet = { disableOfflineQueue: true, disableClientInfo: true, pingInterval: pingMs };
-  // A server that moves its clients is met anew like any other; subscriptions must not be split.
+  // Without maintenance notifications, which would split subscriptions, a moved server is located
+  // again.
   const names = address ? inherited : [...inherited, 'url'];
   const kept = Object.entries(options).filter(([name]) => names.includes(name));
   const fixed = { ...quiet, commandOptions, RESP: 3, maintNotifications: 'disabled' } as const;
@@ -97,7 +98,7 @@ function bySlots({ rootNodes, defaults = {}, nodeAddressMap }: RedisClusterOptio
     socket: { ...defaults.socket, ...address },
   });
   const locate = async (key: string) => {
-    // In any order: a node that is cut off from the others still says what was once true.
+    // In random order: a partitioned node may return a stale topology.
     const nodes = [...shuffled(known), ...shuffled(rootNodes)];
     const { found } = await firstAnswer(nodes, async (node) => {
       const socket = { ...defaults.socket, ...node.socket };
@@ -118,7 +119,9 @@ function bySlots({ rootNodes, defaults = {}, nodeAddressMap }: RedisClusterOptio
   return { sharded: true, locate };
 }
 
-/** Asks one after the other; rejects with what is to be done, or went wrong at each. */
+/**
+ * Asks the nodes one after another. Rejects with a `RedisUnfit` if there was one, or all errors.
+ */
 async function firstAnswer<N, T>(
   nodes: N[],
   ask: (node: N) => Promise<T | undefined>,
@@ -133,7 +136,7 @@ async function firstAnswer<N, T>(
     }
   }
   const unfit = errors.find((error) => error instanceof RedisUnfit);
-  throw unfit ?? new AggregateError(errors, 'nobody knows the master');
+  throw unfit ?? new AggregateError(errors, 'No node returned a master');
 }
 
 async function asking<T>(client: Client, ask: () => Promise<T>): Promise<T> {

@@ -1,19 +1,19 @@
-// Reads many logs in bounded steps: none may hold Redis up, and none reads logs that have nothing
-// new.
+// Reads many logs in bounded steps, so that none blocks Redis for long. Logs without new entries
+// are skipped.
 import type { LogPart, LogPosition, ReadLimits } from '../engine.ts';
 import { readLogs as script } from './scripts.ts';
 import { chunks } from './subscriptions.ts';
 
-const stepEntries = 2_000; // in one script call, some milliseconds of Redis
+const stepEntries = 2_000; // per script call, which takes Redis a few milliseconds
 const stepBytes = 1_048_576;
 
-/** Runs a script; texts come as Buffers. */
+/** Runs a script. Strings are returned as Buffers. */
 type Read = (script: { lua: string }, keys: string[], args: string[]) => Promise<unknown>;
 type Found = [place: number, status: Buffer, ...entries: Buffer[]];
 
 /**
- * Reads the logs in turn.
- * @param limits of all together; the logs with something new past them are `too_much`
+ * Reads logs.
+ * @param limits for the total. Logs beyond them that have new entries are `too_much`.
  */
 export async function readLogs(
   read: Read,
@@ -48,7 +48,7 @@ async function readChunk(
       else take(source, entries, left);
     }
     pending = pending.slice(finished);
-    // One that was not finished has more, which it must not read any more.
+    // An unfinished log beyond the limits must not be read further.
     if (pending[0]?.part.status === 'too_much') pending = pending.slice(1);
   }
   return sources.map(({ part }) => part);

@@ -1,21 +1,23 @@
-// What the user of Redis may do, found out by trying: asking would take more permissions.
+// Checks the permissions of the Redis user by trying: querying the ACL would need more permissions.
 import type { Client } from './client.ts';
 
 export interface Needs {
-  /** Of all keys and channels; what lacks is granted for all of them. */
+  /** Common prefix of all keys and channels. Suggested ACL rules cover all of it. */
   family: string;
-  /** Of those that are tried; in a cluster with the hash tag of their master. */
+  /**
+   * Prefix of the tried keys and channels. In a cluster it contains the hash tag of their master.
+   */
   prefix: string;
   scripts: string[];
-  /** Commands that are sent outside of scripts; a subcommand after a space. */
+  /** Commands sent outside of scripts. Subcommands follow after a space. */
   commands: string[];
   pubSub?: { channels: string[]; pattern: string };
 }
 
 /**
- * Calls each command with the key for every argument, and with one more as long as they are too
- * few: nearly all fail for what they got, and those that are not permitted for that.
- * ARGV: key, then the commands. Answers names and errors of those not permitted in turn.
+ * Calls each command with the key as every argument, and adds arguments until there are enough.
+ * Most calls fail because of their arguments, but denied commands fail with an ACL error.
+ * ARGV: key, then the commands. Returns alternating names and errors of the denied commands.
  */
 const tryLua = `
 local denied = {}
@@ -38,7 +40,7 @@ end
 redis.pcall('DEL', ARGV[1])
 return denied`;
 
-/** The rules of an ACL that the user lacks, such as `+xadd` or `~key:*`. */
+/** The ACL rules that the user lacks, such as `+xadd` or `~key:*`. */
 export async function missingPermissions(client: Client, needs: Needs): Promise<string[]> {
   const { family, prefix, pubSub } = needs;
   const key = `${prefix}:trial`;
@@ -52,7 +54,7 @@ export async function missingPermissions(client: Client, needs: Needs): Promise<
   const denied = client.eval(tryLua, { arguments: [key, ...commands] }) as Promise<string[]>;
   const attempts: [command: string, trying: Promise<unknown>, channel?: string][] = [
     ['eval', denied],
-    ['evalsha', client.evalSha('0'.repeat(40), { keys: [key] })], // MOVED, if it is
+    ['evalsha', client.evalSha('0'.repeat(40), { keys: [key] })], // detects MOVED
   ];
   const ignore = () => {};
   for (const channel of pubSub?.channels ?? []) {
@@ -80,7 +82,7 @@ export async function missingPermissions(client: Client, needs: Needs): Promise<
   return [...missing].sort();
 }
 
-/** The commands in the scripts' text, so that none can be forgotten. */
+/** Extracts the commands from the text of the scripts, so that none is forgotten. */
 function commandsOf(scripts: string[]): string[] {
   const calls = scripts.flatMap((lua) => [
     ...lua.matchAll(/redis\.call\('([A-Z]+)'(?:, '([A-Z]+)')?/g),

@@ -33,7 +33,7 @@ export async function publish(
   });
 }
 
-/** Keys and arguments of the script. */
+/** The keys and arguments of the script. */
 function callOf(
   publications: Publication[],
   { sequence }: Keys,

@@ -1,18 +1,18 @@
-// What a Redis must be and allow for the promises to hold, found out by trying at every connect.
+// Checks at every connect that Redis meets the requirements of the guarantees.
 import type { Client } from './client.ts';
 import { missingPermissions, type Needs } from './permissions.ts';
 
-/** A Redis on which the promises cannot be kept; the message says what to do about it. */
+/** The Redis does not meet a requirement. The message says how to fix it. */
 export class RedisUnfit extends Error {
   override name = 'RedisUnfit';
-  override stack = undefined as never; // nothing of it is in the code
+  override stack = undefined as never; // the cause is not in the code
 }
 
 const majorVersionMin = 7;
 
 /**
- * Rejects with `RedisUnfit`, or another error when the server can't be used now.
- * @param warn told what the promises suffer from, though they are kept
+ * Rejects with `RedisUnfit`, or with another error if the server cannot be used right now.
+ * @param warn receives warnings about settings that weaken a guarantee
  */
 export async function examine(
   client: Client,
@@ -27,13 +27,13 @@ export async function examine(
   if (mode !== (sharded ? 'cluster' : 'standalone')) {
     throw new RedisUnfit(otherMode(mode));
   }
-  if (role !== 'master') throw new Error('This Redis is a replica: its master is looked for again');
+  if (role !== 'master') throw new Error('This Redis is a replica; locating the master again');
   const missing = await missingPermissions(client, needs);
   if (missing.length > 0) throw new RedisUnfit(grantOf(client.options.username, missing));
   await examineSettings(client, warn);
 }
 
-/** Says what it means when the server refuses a client that connects; else the error itself. */
+/** Explains why a server refused a connection. Returns other errors unchanged. */
 export function refusal(error: unknown, { options }: Client): unknown {
   const { message = '' } = error as Error;
   const { host, port } = options.socket as { host?: string; port?: number };
@@ -63,7 +63,7 @@ const grantOf = (user = 'default', rules: string[]) =>
   `Redis does not permit what is needed: ACL SETUSER ${user} ${rules.join(' ')}`;
 
 async function examineSettings(client: Client, warn: (sentence: string) => void): Promise<void> {
-  const info = await client.info().catch(() => ''); // CONFIG is forbidden in managed Redis
+  const info = await client.info().catch(() => ''); // not CONFIG, which managed Redis forbids
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
   const appendOnly = /^aof_enabled:(\d)/m.exec(info)?.[1];
   if (policy && policy !== 'noeviction') {
@@ -74,9 +74,9 @@ async function examineSettings(client: Client, warn: (sentence: string) => void)
   }
   if (!policy || !appendOnly) {
     warn(
-      'INFO does not show maxmemory-policy and appendonly: see that they are noeviction and yes',
+      'INFO does not show maxmemory-policy and appendonly: make sure they are noeviction and yes',
     );
   } else if (appendOnly === '0') {
-    warn('Redis keeps no append-only file, so a restart of it loses messages: set appendonly yes');
+    warn('Redis has no append-only file, so restarting it loses messages: set appendonly yes');
   }
 }

@@ -1,18 +1,19 @@
-// What Redis does in one step each. Ids are microseconds by its clock, made from one sequence.
+// Lua scripts, each of which Redis runs atomically. Ids are microseconds by its clock, from one
+// sequence.
 
 export interface Script {
   lua: string;
 }
 
 /**
- * Publishes a batch: ids for each message, which may be a bundle of several, an entry in the log of
- * each of its rooms, and the message on each of its channels.
- * KEYS: sequence, then the messages' keys in turn: logs, then record, then once.
- * ARGV: entries max, bytes max, log ms, messages, then for each message: payload, ids, logs,
- * channels, record max, record ms, record value, once ms, rooms as on the channel, then the
- * channels' names; '' means none.
- * Answers the last id of each message, or `=` and what its `once` key holds; last, how many logs
- * lost entries because of their bytes.
+ * Publishes a batch. Each message, which may be a bundle, gets ids and is appended to the log of
+ * each of its rooms and published on each of its channels.
+ * KEYS: sequence, then for each message: logs, record, once.
+ * ARGV: entries max, bytes max, log ms, number of messages, then for each message: payload, number
+ * of ids, number of logs, number of channels, record max, record ms, record value, once ms, encoded
+ * rooms, channels. '' means none.
+ * Returns the last id of each message, or `=` and the value of its `once` key; then the number of
+ * logs that were trimmed because of their bytes.
  */
 export const publish: Script = {
   lua: `
@@ -21,7 +22,7 @@ local now = time[1] * 1000000 + time[2]
 local last = tonumber(redis.call('GET', KEYS[1]) or '0')
 if now > last then last = now - 1 end
 local key, arg, out, cut = 2, 5, {}, 0
-local large = ARGV[2] / ARGV[1] -- smaller ones can't add up to bytes max
+local large = ARGV[2] / ARGV[1] -- smaller payloads cannot add up to bytes max
 for message = 1, tonumber(ARGV[4]) do
   local payload, ids = ARGV[arg], ARGV[arg + 1]
   local logs, channels = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
@@ -68,9 +69,9 @@ return out`,
 
 /**
  * Writes a session, unless a newer claim has it.
- * KEYS: session, the user's sessions. ARGV: epoch, user, process, state, ms to live, '1' when
- * disconnected now, sessions per user, ms their set lives.
- * Answers 0 when it belongs to somebody else by now, 2 when the user's next to expire had to go.
+ * KEYS: session, the user's sessions. ARGV: epoch, user, process, state, TTL in ms, '1' if
+ * disconnected now, sessions per user, TTL of their set in ms.
+ * Returns 0 if a newer claim has the session, 2 if another session of the user was evicted, else 1.
  */
 export const saveSession: Script = {
   lua: `
@@ -99,10 +100,10 @@ return redis.call('DEL', KEYS[1])`,
 };
 
 /**
- * Takes a session over: the newest claim wins, and the process that held it is told.
- * KEYS: session, sequence, floor. ARGV: user, process, window in ms, prefix of processes, notice,
- * claims from live connections in ten seconds.
- * Answers the outcome, and with 'ok' the epoch, the state, the sequence and the floor.
+ * Takes over a session. The newest claim wins, and the previous process is notified.
+ * KEYS: session, sequence, low watermark. ARGV: user, process, window in ms, prefix of processes,
+ * notice, claims from live connections in ten seconds.
+ * Returns the outcome; for 'ok' also the epoch, the state, the sequence and the low watermark.
  */
 export const claimSession: Script = {
   lua: `
@@ -136,11 +137,11 @@ return {'ok', tostring(epoch), held[4], redis.call('GET', KEYS[2]) or none,
 };
 
 /**
- * Reads logs in turn, each after an id, until so many entries or bytes are read.
+ * Reads logs one after another, each after an id, up to a number of entries and bytes.
  * KEYS: logs. ARGV: entries, bytes, then the id for each log.
- * Answers how many logs it has finished, then for each that has something an array: its place from
- * 1, and 'trimmed', or 'ok' or 'more' with ids and payloads in turn. The log with 'more' is not
- * finished.
+ * Returns the number of finished logs, then an array for each log that is not up to date: its index
+ * from 1, a status, and alternating ids and payloads. The status is 'trimmed', 'ok', or 'more' if
+ * the log is not finished.
  */
 export const readLogs: Script = {
   lua: `
@@ -190,8 +191,8 @@ return out`,
 };
 
 /**
- * Keeps the key of a process alive. KEYS: process. ARGV: ms to live.
- * Answers the time in microseconds.
+ * Renews the key of a process. KEYS: process. ARGV: TTL in ms.
+ * Returns the time in microseconds.
  */
 export const heartbeat: Script = {
   lua: `
@@ -201,10 +202,11 @@ return string.format('%.0f', time[1] * 1000000 + time[2])`,
 };
 
 /**
- * After a reconnect: did Redis forget what this process has delivered or published? Then the floor
- * rises, below which nobody can be restored.
- * KEYS: sequence, floor, log of such a message. ARGV: last id seen, that message's id, log ms.
- * Answers the sequence.
+ * After a reconnect, checks whether Redis has lost a message that this process delivered or
+ * published. If so, raises the low watermark, below which no session is restored.
+ * KEYS: sequence, low watermark, log of such a message. ARGV: newest id seen, id of that message,
+ * log ms.
+ * Returns the sequence.
  */
 export const checkLoss: Script = {
   lua: `
@@ -216,7 +218,7 @@ local fresh = time[1] * 1000000 + time[2] - ARGV[3] * 1000
 if not lost and KEYS[3] ~= '' and tonumber(ARGV[2]) > fresh then
   local entries = redis.call('XRANGE', KEYS[3], ARGV[2], ARGV[2])
   local first = redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1)[1]
-  local empty = not first and redis.call('EXISTS', KEYS[3]) == 1 -- trimmed, because of its bytes
+  local empty = not first and redis.call('EXISTS', KEYS[3]) == 1 -- trimmed because of its bytes
   lost = #entries == 0 and not empty and (not first or string.sub(first[1], 1, 16) <= ARGV[2])
 end
 if lost then

@@ -19,7 +19,7 @@ export function createSessions(
   { prefix, processId, keys, options }: Parts,
 ): Pick<Engine, 'saveSession' | 'claimSession' | 'deleteSession'> {
   const { sessionMsMax, sessionsPerUserMax, recoveryMsMax, takeoversMax, observer } = options;
-  /** A session, and the set of all sessions of its user. */
+  /** The keys of a session, and of the set of all sessions of its user. */
   const keysOf = ({ namespace, pid, user }: SessionKey) => {
     const scope = scopeOf(prefix, namespace);
     return [`${scope}session:${pid}`, `${scope}sessions:${user}`];
@@ -27,7 +27,7 @@ export function createSessions(
   return {
     async saveSession(session, gone) {
       const { epoch, user, state } = session;
-      const ms = gone ? keepMsOf(options) : sessionMsMax; // past the window it is known as expired
+      const ms = gone ? keepMsOf(options) : sessionMsMax; // past the window: expired
       const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax];
       const args = [epoch, user, processId, state, ...limits].map(String);
       const answer = Number(await run(saveSession, keysOf(session), args));
@@ -39,7 +39,7 @@ export function createSessions(
       const notice = JSON.stringify({ namespace: key.namespace, pid: key.pid });
       const [outcome, epoch, state, highWatermark, lowWatermark] = (await run(
         claimSession,
-        [name, keys.sequence, keys.floor],
+        [name, keys.sequence, keys.lowWatermark],
         [key.user, processId, `${recoveryMsMax}`, keys.processes, notice, `${takeoversMax}`],
       )) as ['ok' | (ClaimOutcome & { ok: false })['why'], string, string, Id, Id];
       if (outcome !== 'ok') return { ok: false, why: outcome };

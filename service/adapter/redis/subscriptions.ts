@@ -1,5 +1,5 @@
-// The channels that this process listens to. Each is subscribed again on every new connection, many
-// at once in one command: a process may listen to a hundred thousand rooms.
+// The channels that this process is subscribed to. They are renewed on every new connection, many
+// per command, because a process may have a hundred thousand rooms.
 import type { Id } from '../delivery/envelope.ts';
 import { type BusListener, EngineUnavailable, type Receive, type Subscription } from '../engine.ts';
 import type { Client } from './client.ts';
@@ -17,7 +17,7 @@ interface Known {
 interface Parts {
   /** Reads the newest id. */
   position(client: Client): Promise<Id>;
-  /** Takes a raw message of a channel apart. */
+  /** Handles a raw message from a channel. */
   arrived(known: Pick<Known, 'receive' | 'log'>, message: Buffer): void;
   failed(error: unknown): void;
 }
@@ -25,7 +25,7 @@ interface Parts {
 export function createSubscriptions({ main, opened }: Connections, parts: Parts) {
   const known = new Map<string, Known>();
   const leaving = new Set<string>();
-  // One for all channels, so that many can be subscribed in one command.
+  // One listener for all channels, so that one command can subscribe many.
   const listener: BusListener = (message, channel) => {
     const subscription = known.get(String(channel));
     if (subscription) parts.arrived(subscription, message);
@@ -33,7 +33,7 @@ export function createSubscriptions({ main, opened }: Connections, parts: Parts)
   const attach = async (channels: string[]): Promise<Id> => {
     const client = main();
     if (!client) throw new EngineUnavailable('Redis is unavailable');
-    // In this order: everything after the position arrives.
+    // Subscribes first, so that every message after the position arrives.
     const subscribed = client.subscribe(channels, listener, true);
     const [position] = await Promise.all([parts.position(client), subscribed]);
     return position;
@@ -41,7 +41,7 @@ export function createSubscriptions({ main, opened }: Connections, parts: Parts)
   const attaching = coalesce(attach);
   const begin = (subscription: Known, attempt: Promise<Id>) => {
     subscription.ready = attempt;
-    attempt.catch(() => {}); // whoever waits for it hears of it
+    attempt.catch(() => {}); // callers that wait for it handle the error
   };
   const detach = () => {
     const channels = [...leaving].filter((channel) => !known.has(channel));
@@ -72,9 +72,9 @@ export function createSubscriptions({ main, opened }: Connections, parts: Parts)
         },
       };
     },
-    /** Subscribes what waits, before something that must come after it. */
+    /** Sends the pending subscriptions now, before an operation that must follow them. */
     flush: attaching.flush,
-    /** Resolves when all are active on a new connection. */
+    /** Resolves once all subscriptions are active on a new connection. */
     async renew(): Promise<void> {
       for (const some of chunks([...known.keys()])) {
         const attempt = attach(some);
@@ -90,7 +90,7 @@ export const chunks = <T>(items: T[]): T[][] =>
     items.slice(i * channelsAtOnce, (i + 1) * channelsAtOnce),
   );
 
-/** Makes one call of those that come in one step. */
+/** Combines the calls of one step into one. */
 function coalesce(act: (channels: string[]) => Promise<Id>) {
   let waiting: { channels: string[]; result: PromiseWithResolvers<Id> } | undefined;
   const flush = () => {

@@ -1,27 +1,27 @@
-// Identifies who connects before anything is restored: the one hook into Socket.IO's internals that
-// changes what it does. Its Socket constructor joins the rooms and writes the missed packets of a
-// session, and runs before every middleware.
+// Identifies the user before a session is restored. This is the only hook that changes the behavior
+// of Socket.IO. It is needed because the Socket constructor joins the session's rooms and writes
+// its missed packets before any middleware runs.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Namespace, Socket } from 'socket.io';
 import { type Auth, type Client, retireId, wrapCreateSocket } from '../socketio-internals.ts';
 import type { Session } from './session.ts';
 
-/** One CONNECT packet on its way to a socket. */
+/** The state of one CONNECT packet until its socket exists. */
 export interface Connect {
   client: Client;
-  /** `undefined`: may not restore anything. */
+  /** If `undefined`, nothing is restored. */
   user: string | undefined;
   session?: Session;
 }
 
 const underWay = new AsyncLocalStorage<Connect>();
 
-/** The CONNECT packet for which Socket.IO asks to restore a session. */
+/** The CONNECT packet for which Socket.IO calls `restoreSession`. */
 export const currentConnect = () => underWay.getStore();
 
 /**
  * @param identify see `AdapterOptions`
- * @param created called with every socket before its middlewares run; false: it must not live
+ * @param created called with every socket before its middlewares run. False drops the socket.
  */
 export function hookConnect(
   namespace: Namespace,
@@ -33,10 +33,10 @@ export function hookConnect(
     try {
       connect.user = await identify(auth);
     } catch {
-      client.conn.close(); // the user is unknown only now: let the client try again
+      client.conn.close(); // a temporary failure: the client tries again
     }
     if (connect.user === undefined || typeof auth.pid !== 'string') delete auth.pid;
-    else if (typeof auth.offset !== 'string') auth.offset = ''; // it has received nothing yet
+    else if (typeof auth.offset !== 'string') auth.offset = ''; // nothing received yet
     const socket = await underWay.run(connect, () => create(client, auth));
     if (!created(socket, connect)) {
       retireId(socket);

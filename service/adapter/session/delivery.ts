@@ -1,4 +1,4 @@
-// Writes envelopes to sockets: each at most once, in order, and never before its socket is ready.
+// Writes envelopes to sockets: at most once, in order, and never before the socket is ready.
 import type { Namespace, Socket } from 'socket.io';
 import type { Target } from '../delivery/arrivals.ts';
 import type { Envelope, Flags } from '../delivery/envelope.ts';
@@ -7,9 +7,9 @@ import type { AdapterOptions, Trail } from '../options.ts';
 import { decode, notifyOutgoing, type Packet, writePacket } from '../socketio-internals.ts';
 import type { Session } from './session.ts';
 
-const replayedAtOnce = 64; // messages that are put together into one write, if they are small
+const replayedAtOnce = 64; // messages per write
 
-/** The part of an adapter that knows who is where. */
+/** The sockets, rooms and sessions of an adapter. */
 export interface Members {
   nsp: Namespace;
   rooms: Map<string, Set<string>>;
@@ -19,7 +19,7 @@ export interface Members {
 
 type Parts = { options: AdapterOptions; writer: SocketWriter };
 
-/** Some of the sockets, by id. */
+/** A target that delivers to the given socket ids. */
 export function targetOf(members: Members, sids: () => Iterable<string>, parts: Parts): Target {
   return { deliver: (envelopes) => deliver(members, sids(), envelopes, parts) };
 }
@@ -68,12 +68,12 @@ function hold(
   }
   const { heldMessagesMax, heldBytesMax, observer } = options;
   if (held.length <= heldMessagesMax && session.heldBytes <= heldBytesMax) return;
-  held.length = session.heldBytes = 0; // it is in the log, and its client will ask for it
+  held.length = session.heldBytes = 0; // the client will get them from the log
   observer.limitReached('held');
   session.client?.conn.close();
 }
 
-/** The socket is connected: what was missed, then what came meanwhile, then live. */
+/** Writes the replay, then the held messages. From then on the socket receives live messages. */
 export function goLive(members: Members, session: Session, parts: Parts): void {
   const { replay, held = [] } = session;
   session.replay = [];
@@ -107,20 +107,20 @@ function followDelivery(
   if (socket) for (const { id } of written) trail.delivered(socket, id, replayed);
 }
 
-/** Answers what was written of it. */
+/** Returns the envelopes that were written. */
 function write(members: Members, session: Session, batch: Batch, writer: SocketWriter): Envelope[] {
   const { socket } = session;
   const { envelopes } = batch;
   const fresh = unseen(members, session, batch);
   if (!socket || fresh.length === 0) return [];
   if (socket.listenersAnyOutgoing().length > 0) {
-    for (const envelope of fresh) tellOutgoingListeners(members, socket, envelope);
+    for (const envelope of fresh) notifyOutgoingListeners(members, socket, envelope);
   }
   writer.send(socket.client, fresh.length === envelopes.length ? batch : createBatch(fresh));
   return fresh;
 }
 
-/** What of it the session is to get, in the same array if that is all. */
+/** The envelopes that the session has not received; the same array if that is all of them. */
 function unseen(members: Members, session: Session, { envelopes, plain }: Batch): Envelope[] {
   const [first] = envelopes;
   if (plain && first && first.id > session.cursor) {
@@ -130,7 +130,7 @@ function unseen(members: Members, session: Session, { envelopes, plain }: Batch)
   return envelopes.filter((envelope) => accept(members, session, envelope));
 }
 
-/** Whether the session is to get it; from then on it counts as seen. */
+/** Whether to write the envelope to the session. Advances the cursor. */
 function accept(members: Members, session: Session, { header, id }: Envelope): boolean {
   if (!header.volatile) {
     if (id <= session.cursor) return false;
@@ -141,7 +141,7 @@ function accept(members: Members, session: Session, { header, id }: Envelope): b
   return !header.except.some((room) => own?.has(room));
 }
 
-/** To one live socket of this process: no need for Redis. */
+/** Writes to one live socket of this process, without Redis. */
 export function writeDirect(
   socket: Socket,
   packet: Packet,
@@ -152,8 +152,8 @@ export function writeDirect(
   writePacket(socket, withOffset, { volatile, compress });
 }
 
-/** `onAnyOutgoing` shows packets: the only case in which one is decoded. */
-function tellOutgoingListeners({ nsp }: Members, socket: Socket, { packets }: Envelope): void {
+/** Calls the listeners of `onAnyOutgoing`. Packets are decoded only for them. */
+function notifyOutgoingListeners({ nsp }: Members, socket: Socket, { packets }: Envelope): void {
   const packet = decode(nsp.server, packets);
   packet.data.pop(); // the offset
   notifyOutgoing(socket, packet);

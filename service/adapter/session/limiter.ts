@@ -1,10 +1,10 @@
-// Bounds how much work runs at once.
+// Bounds concurrent work.
 
 export type Limiter = ReturnType<typeof createLimiter>;
 
 /**
- * Runs work in the order of the calls, at most `atOnceMax` pieces at a time. Work that is aborted
- * while it waits never runs: the returned promise rejects with the reason.
+ * Runs work in call order, at most `atOnceMax` pieces concurrently. Work that is aborted while it
+ * waits never runs, and its promise rejects with the reason.
  */
 export function createLimiter(atOnceMax: number) {
   const waiting = new Set<() => void>();

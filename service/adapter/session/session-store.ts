@@ -1,5 +1,4 @@
-// Sessions as the engine keeps them, written while their sockets live, so that any process can
-// take them over.
+// Stores the sessions of live sockets in the engine, so that any process can take them over.
 import type { Id } from '../delivery/envelope.ts';
 import type { ClaimOutcome, Engine, SessionKey } from '../engine.ts';
 import type { Session } from './session.ts';
@@ -21,17 +20,17 @@ export function createSessionStore(engine: Engine, namespace: string) {
     const { sid, joined, pid, epoch, user } = session;
     if (pid === undefined) return true;
     await Promise.all(session.pending.splice(0));
-    const { data } = session.socket ?? session; // an application may put another object there
+    const { data } = session.socket ?? session; // the application may have replaced the object
     const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
     return engine.saveSession({ namespace, pid, user, epoch, state }, gone);
   };
   return {
     /**
-     * Resolves to false when another connection has claimed the session.
-     * @param gone the connection is gone: the session may be claimed for the recovery window
+     * Resolves to false if another connection has claimed the session.
+     * @param gone whether the connection is gone. This starts the recovery window.
      */
     save: (session: Session, gone: boolean) => inOrder(session, () => saveNow(session, gone)),
-    /** After the saves under way, which would bring the session back. */
+    /** Runs after pending saves, which would recreate the session. */
     async delete(session: Session): Promise<void> {
       const { pid, user, epoch } = session;
       if (pid === undefined) return;
@@ -44,7 +43,7 @@ export function createSessionStore(engine: Engine, namespace: string) {
   };
 }
 
-/** After the saves before it. */
+/** Runs `act` after the earlier saves of the session. */
 function inOrder<T>(session: Session, act: () => Promise<T>): Promise<T> {
   const done = session.saved.then(act);
   session.saved = done.catch(() => {});

@@ -1,21 +1,21 @@
-// Decides when sessions are saved: what changes in one turn of the event loop once, at its end;
-// what is gone at once; and all of them again before their keys expire.
+// Schedules session writes. Changes are batched per event-loop turn, closed sessions are written at
+// once, and all sessions are renewed before their keys expire.
 import { EngineUnavailable } from '../engine.ts';
 import type { AdapterOptions } from '../options.ts';
 import { createLimiter } from './limiter.ts';
 import type { Session } from './session.ts';
 import type { SessionStore } from './session-store.ts';
 
-const savesAtOnceMax = 256; // of ten thousand that are to be written after an outage
+const savesAtOnceMax = 256; // after an outage, thousands of sessions are written
 const unfinishedMax = 100_000;
 
-const connectionGone = () => new EngineUnavailable('The connection is gone');
+const connectionGone = () => new EngineUnavailable('The connection is closed');
 
 export type SessionWriter = ReturnType<typeof createSessionWriter>;
 
 /**
- * @param sessions all of this process
- * @param lost called when another process turns out to have the session
+ * @param sessions all sessions of this process
+ * @param lost called if a save finds that another process has the session
  */
 export function createSessionWriter(
   store: SessionStore,
@@ -56,15 +56,15 @@ export function createSessionWriter(
   const rearming = setInterval(saveAll, sessionMsMax / 2);
 
   return {
-    /** Rejects when the session was not saved; nobody has to wait. */
+    /** Rejects if the session was not saved. The result may be ignored. */
     save,
-    /** After an outage; by itself before the keys expire. */
+    /** Saves all sessions after an outage. A timer calls it before the keys expire. */
     saveAll,
     release: final.release,
     remove: final.remove,
-    /** What the sockets have missed is in no log any more: their clients get new sessions. */
+    /** Deletes all sessions, because the logs have lost what they missed. Clients get new ones. */
     forgetAll: () => [...sessions.values()].forEach(final.forget),
-    /** Resolves when everything is written, or has failed. */
+    /** Resolves once all writes have finished or failed. */
     async close(): Promise<void> {
       clearInterval(rearming);
       for (const saved of changed.values()) saved.reject(connectionGone());
@@ -75,7 +75,8 @@ export function createSessionWriter(
 }
 
 /**
- * Writes of sockets that are gone: they are repeated after an outage, or sessions live too long.
+ * Last writes of closed sockets. They are retried after an outage; otherwise sessions live too
+ * long.
  */
 function createFinalWrites(store: SessionStore, track: ReturnType<typeof createTracker>['track']) {
   let unfinished: (() => Promise<unknown>)[] = [];
@@ -83,14 +84,14 @@ function createFinalWrites(store: SessionStore, track: ReturnType<typeof createT
     track(act()).catch(() => unfinished.length < unfinishedMax && unfinished.push(act));
   };
   return {
-    /** The socket is gone and may come back within the recovery window, anywhere. */
+    /** The socket is gone, but may be recovered within the recovery window by any process. */
     release: (session: Session) => finish(() => store.save(session, true)),
     /** The socket is gone for good. */
     remove: (session: Session) => finish(() => store.delete(session)),
-    /** The socket is to go, and its client to come back with a new session. */
+    /** Deletes the session and closes the connection. The client reconnects with a new session. */
     forget(session: Session): void {
       const forgotten = { ...session };
-      session.pid = undefined; // its end must not save it again
+      session.pid = undefined; // closing must not save it again
       finish(() => store.delete(forgotten));
       session.client?.conn.close();
     },
@@ -102,7 +103,7 @@ function createFinalWrites(store: SessionStore, track: ReturnType<typeof createT
   };
 }
 
-/** Writes under way; those that fail are reported. */
+/** Tracks pending writes and reports failed ones. */
 function createTracker(observer: AdapterOptions['observer']) {
   const underWay = new Set<Promise<unknown>>();
   return {

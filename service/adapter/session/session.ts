@@ -1,14 +1,14 @@
-// One socket of this process, from its CONNECT packet to its end: what it holds, and how it
-// changes.
+// The session of one socket of this process: its fields and their transitions, from the CONNECT
+// packet to the end.
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io';
 import { type Envelope, type Id, unknown } from '../delivery/envelope.ts';
 import type { Client } from '../socketio-internals.ts';
 
 /**
- * `restoring`: claimed, and what was missed is being read. `open`: its connection is alive.
- * `closed`: its connection is gone. `lost`: another connection has the session, and this one must
- * not write it any more.
+ * `restoring`: claimed, and missed messages are being read. `open`: the connection is alive.
+ * `closed`: the connection is gone. `lost`: another connection has claimed the session, and this
+ * process must not write it any more.
  */
 type Phase = 'restoring' | 'open' | 'closed' | 'lost';
 
@@ -16,37 +16,37 @@ export interface Session {
   /** The socket id, which a recovered session keeps. */
   readonly sid: string;
   user: string;
-  /** The private session id: known once the socket is connected, and never without recovery. */
+  /** The private session id. Unset until the socket is connected, and always without recovery. */
   pid: string | undefined;
-  /** The fencing token: a process with an older one has lost the session. */
+  /** The fencing token. A process with a smaller one has lost the session. */
   epoch: number;
   phase: Phase;
   data: unknown;
   socket: Socket | undefined;
   client: Client | undefined;
-  /** The position at which each room was joined: nothing before it may be replayed. */
+  /** The position at which each room was joined. Earlier messages must not be replayed. */
   readonly joined: Map<string, Id>;
-  /** Joins whose position comes from the engine's clock, since the engine could not be asked. */
+  /** Joins during an outage, whose position is estimated from the engine's clock. */
   readonly estimates: Map<string, Estimate>;
-  /** The last message that was written; it only rises. */
+  /** The id of the last written message. It only rises. */
   cursor: Id;
-  /** What arrives before the socket is connected; `undefined`: write at once. */
+  /** Messages held until the socket is connected. `undefined` once messages are written at once. */
   held: Envelope[] | undefined;
   heldBytes: number;
-  /** What was missed, to be written when the socket is connected. */
+  /** Missed messages, written once the socket is connected. */
   replay: Envelope[];
-  /** Everything up to this position is in `replay`. */
+  /** `replay` is complete up to this position. */
   replayedUpTo: Id;
-  /** Subscriptions and positions that the next save has to wait for. */
+  /** Subscriptions and positions that the next save waits for. */
   pending: Promise<unknown>[];
-  /** The last save, done or failed: the next one follows it. */
+  /** Settles with the last save. The next one waits for it. */
   saved: Promise<unknown>;
 }
 
 export interface Estimate {
   /** When the room was joined, by `performance.now()`. */
   atMs: number;
-  /** The newest message that the process had seen: it loses nothing, but may be old. */
+  /** The newest message that the process had received: a safe position, but possibly an old one. */
   seen: Id;
 }
 
@@ -72,7 +72,7 @@ export function createSession(sid: string): Session {
   };
 }
 
-/** A session that a connection claimed: it holds messages back until it is restored. */
+/** A session that a connection has claimed. It holds messages until it is restored. */
 export function createClaimedSession(
   sid: string,
   claimed: Required<Pick<Session, 'pid' | 'user' | 'epoch' | 'data' | 'client'>> & {
@@ -97,14 +97,14 @@ function enter(session: Session, phase: Phase): void {
   session.phase = phase;
 }
 
-/** What was missed is read; the socket may be made. */
+/** The missed messages are read. The socket may be created. */
 export function restored(session: Session, replay: Envelope[]): void {
   assert.equal(session.phase, 'restoring');
   session.replay = replay;
   enter(session, 'open');
 }
 
-/** The socket is connected, and may be written to after its replay. */
+/** The socket is connected. It may be written to after the replay. */
 export function connected(
   session: Session,
   fields: Required<Pick<Session, 'socket' | 'client' | 'data' | 'user'>> & Pick<Session, 'pid'>,
@@ -114,7 +114,7 @@ export function connected(
   enter(session, 'open');
 }
 
-/** The connection is gone; its client may come back. */
+/** The connection is gone. The client may reconnect. */
 export function closed(session: Session, data = session.data): void {
   session.data = data;
   enter(session, 'closed');
@@ -125,7 +125,7 @@ export function lost(session: Session): void {
   enter(session, 'lost');
 }
 
-/** The session has the connection no more, neither for writing nor for saving. */
+/** Whether the session must no longer be written to or saved. */
 export const isOver = ({ phase }: Session) => phase === 'closed' || phase === 'lost';
 
 /** Raises the position of a join, unless the room was left. */

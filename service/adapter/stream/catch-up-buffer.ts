@@ -1,4 +1,4 @@
-// Holds messages back while the process catches up, so that none overtakes what was missed.
+// Holds live messages during a catch-up, so that none overtakes a missed one.
 import type { Id } from '../delivery/envelope.ts';
 import type { AdapterOptions } from '../options.ts';
 
@@ -10,7 +10,7 @@ export interface Waiting {
 
 export type CatchUpBuffer = ReturnType<typeof createCatchUpBuffer>;
 
-/** Closed from the start, until the process knows its position in the stream. */
+/** Starts closed, until the process knows its position in the stream. */
 export function createCatchUpBuffer({ gatedMessagesMax, gatedBytesMax, observer }: AdapterOptions) {
   let held: Waiting[] | undefined = [];
   let bytes = 0;
@@ -19,19 +19,19 @@ export function createCatchUpBuffer({ gatedMessagesMax, gatedBytesMax, observer 
   return {
     whenOpen: () => opened.promise,
     isOpen: () => held === undefined,
-    /** The first time it opens: before that no position is known. */
+    /** Resolves when it opens for the first time. Before that, no position is known. */
     firstOpened: opened.promise,
     close() {
       if (held) return;
       held = [];
       opened = Promise.withResolvers();
     },
-    /** False: it is open, and the message is to be delivered now. */
+    /** Returns false if the buffer is open: deliver the message now. */
     hold(message: Waiting): boolean {
       if (!held) return false;
       bytes += message.bytes;
       if (held.length < gatedMessagesMax && bytes < gatedBytesMax) return held.push(message) > 0;
-      held = []; // all of it is in the logs: they are read again
+      held = []; // the logs have them all, and are read again
       bytes = 0;
       overflowed = true;
       observer.limitReached('gated');
@@ -43,12 +43,12 @@ export function createCatchUpBuffer({ gatedMessagesMax, gatedBytesMax, observer 
       overflowed = false;
       return was;
     },
-    /** Empties it, when messages of a lost connection cannot be trusted to be complete. */
+    /** Empties it: messages of a lost connection may be incomplete. */
     clear(): void {
       if (held) held = [];
       bytes = 0;
     },
-    /** Opens it; returns what it held. */
+    /** Opens it and returns the held messages. */
     open(): Waiting[] {
       const messages = held ?? [];
       held = undefined;

@@ -1,17 +1,17 @@
-// After an outage: every room of this process is read from where it stopped, so that live sockets
-// miss nothing and see nothing twice.
+// Catches up after an outage: reads every room of this process from its last position, so that live
+// sockets receive each missed message exactly once.
 import { type Id, unbundle, unknown } from '../delivery/envelope.ts';
 import type { Engine, LogPart } from '../engine.ts';
 
-const logsAtOnce = 1_000; // what is read before a failure is kept in steps of so many
-const limits = { messagesMax: 100_000, bytesMax: 64 * 1024 * 1024 }; // of one step
+const logsAtOnce = 1_000; // per step; finished steps survive a failure
+const limits = { messagesMax: 100_000, bytesMax: 64 * 1024 * 1024 }; // per step
 
 export interface CatchUpSource {
   log: string;
-  /** Everything up to it has arrived. */
+  /** Everything up to this id has arrived. */
   after: Id;
   receive(id: Id, payload: Buffer): void;
-  /** The log has lost a part: its sockets must come back with new sessions. */
+  /** The log was trimmed. Its sockets must reconnect with new sessions. */
   broken(): void;
 }
 
@@ -20,12 +20,12 @@ interface Parts {
   sources(): CatchUpSource[];
   seen(id: Id): void;
   caughtUp(messages: number): void;
-  /** Whether the outage was longer than logs live. */
+  /** Whether the outage outlasted the logs. */
   lostFor(): boolean;
   forgetAll(): void;
 }
 
-/** What was read of a log, and up to where. */
+/** The entries read from a log so far, and up to which id. */
 interface Progress {
   upTo: Id;
   entries: { id: Id; payload: Buffer }[];
@@ -33,8 +33,8 @@ interface Progress {
 }
 
 /**
- * The returned function delivers what was missed and resolves to the id up to which it did. After a
- * failure the next call goes on where it stopped, be it after another outage.
+ * Returns a function that delivers missed messages and resolves to the id up to which it did. After
+ * a failure the next call continues where it stopped, even after another outage.
  */
 export function createCatchUp(engine: Engine, parts: Parts): () => Promise<Id> {
   const progress = new Map<string, Progress>(); // by log
@@ -55,7 +55,7 @@ export function createCatchUp(engine: Engine, parts: Parts): () => Promise<Id> {
   };
 }
 
-/** Reads some logs from where they were read to, up to an id: later messages arrive by channel. */
+/** Continues to read some logs, up to an id. Later messages arrive on the channels. */
 async function read(
   engine: Engine,
   sources: CatchUpSource[],
@@ -79,7 +79,9 @@ async function read(
   }
 }
 
-/** In the order of publishing over all logs; a socket drops what it has already got. */
+/**
+ * Delivers in publish order over all logs. Sockets skip messages that they have already received.
+ */
 function deliver(
   sources: CatchUpSource[],
   progress: Map<string, Progress>,

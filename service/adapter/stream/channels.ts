@@ -1,5 +1,5 @@
-// The rooms of one namespace as channels and logs: a process listens to the rooms it has members
-// in, and each member knows from which position on.
+// Maps the rooms of one namespace to channels and logs. A process subscribes to the rooms of its
+// members, and records the position at which each member joined.
 import type { Target } from '../delivery/arrivals.ts';
 import { Envelope, type Id, noId } from '../delivery/envelope.ts';
 import type { Subscription } from '../engine.ts';
@@ -10,12 +10,12 @@ import type { CatchUpSource } from './catch-up.ts';
 import { correctPositions, estimatePosition } from './clock.ts';
 import type { Stream } from './stream.ts';
 
-const notYet: Id = '9999999999999999'; // after every id
+const notSubscribed: Id = '9999999999999999'; // larger than every id
 
 /** A channel that this process listens to. */
 interface Listening {
   subscription: Subscription;
-  /** What is published after it arrives here, or is read after an outage. */
+  /** Messages after this position arrive here, or are read after an outage. */
   since: Id;
 }
 
@@ -32,10 +32,10 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
     const known = listenings.get(channel);
     if (known) return known;
     const subscription = stream.subscribe(channel, log, receive(own));
-    const listening = { subscription, since: notYet };
+    const listening = { subscription, since: notSubscribed };
     listenings.set(channel, listening);
     const position = subscription.ready.then((id) => listensSince(stream, listening, id));
-    position.catch(() => {}); // who joined finds out by its save
+    position.catch(() => {}); // the save of each member reports it
     return listening;
   };
   const listenTo = (room: string) =>
@@ -60,17 +60,18 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
 
   return {
     ...names,
-    /** Resolves when messages to the whole namespace and to single sockets arrive here. */
+    /** Resolves once messages to the namespace and to single sockets arrive in this process. */
     listening: () => Promise.all(always.map(({ subscription }) => subscription.ready)),
-    /** A session begins: messages to everybody are for it from now on. */
+    /** Starts a session: from now on it receives messages to the namespace. */
     start: (session: Session) => start(session, everyone, listenTo(everyone)),
-    /** A session joins a room: its messages are for it from now on. */
+    /** Joins a session to a room: from now on it receives its messages. */
     enter(session: Session, room: string): void {
       const listening = listenTo(room);
       if (session.phase !== 'restoring') start(session, room, listening);
-      else if (listening.since === notYet) session.pending.push(listening.subscription.ready);
+      else if (listening.since === notSubscribed)
+        session.pending.push(listening.subscription.ready);
     },
-    /** The last local member may have left. */
+    /** Unsubscribes after a delay if the last local member has left. */
     left(room: string): void {
       if (members.rooms.has(room) || isDirect(room)) return;
       const leave = () => {
@@ -80,11 +81,11 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
       };
       setTimeout(leave, stream.options.unsubscribeMs).unref();
     },
-    /** A session that was restored up to a position listens to its rooms. */
+    /** Records that the rooms of a restored session are complete up to a position. */
     restoredTo(rooms: Iterable<string>, id: Id): void {
       for (const room of rooms) listensSince(stream, listenTo(room), id);
     },
-    /** What to read after an outage. */
+    /** The logs to read after an outage. */
     catchUpSources(): CatchUpSource[] {
       for (const session of members.sessions.values()) correctPositions(session, stream.clock);
       return [everyone, ...members.rooms.keys()].map((room) =>
@@ -96,7 +97,7 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
         }),
       );
     },
-    /** Everything up to a position was delivered after an outage. */
+    /** Records that everything up to a position was delivered after an outage. */
     caughtUp(upTo: Id): void {
       for (const { estimates } of members.sessions.values()) estimates.clear();
       for (const listening of listenings.values()) listensSince(stream, listening, upTo);
@@ -108,13 +109,13 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
   };
 }
 
-/** Makes what a channel calls with each message. */
+/** Creates the callbacks that receive the messages of channels. */
 function createReceiver(
   stream: Stream,
   members: Members,
   sidsOf: (room: string) => Iterable<string>,
 ) {
-  let lastOfSeveral: Id = noId; // the copies of a message to several rooms follow each other
+  let lastOfSeveral: Id = noId; // copies of one message are consecutive
   const envelopeOf = (id: Id, payload: Buffer) =>
     new Envelope(id, payload, id === noId ? stream.arrived() : id);
   return (own: Target | undefined) => (id: Id, payload: Buffer, rooms?: string[]) => {
@@ -124,7 +125,7 @@ function createReceiver(
     }
     if (id !== noId && id <= lastOfSeveral) return;
     if (id !== noId) lastOfSeveral = id;
-    // The first copy serves the members of all rooms: an outage between two copies loses nothing.
+    // The first copy is delivered to all rooms, so that an outage between two copies loses nothing.
     const sids = new Set(rooms.flatMap((room) => [...sidsOf(room)]));
     const all = targetOf(members, () => sids, stream);
     stream.arrivals.add(all, envelopeOf(id, payload));
@@ -132,11 +133,11 @@ function createReceiver(
 }
 
 function listensSince(stream: Stream, listening: Listening, id: Id): void {
-  stream.seen(id); // the position of the process is as new, or old messages would be replayed
+  stream.seen(id); // otherwise a catch-up would replay old messages
   if (id < listening.since) listening.since = id;
 }
 
-/** Raises the position of a join to where the subscription begins. */
+/** Raises the position of a join to the start of the subscription. */
 async function whenListening(
   stream: Stream,
   session: Session,
@@ -159,8 +160,9 @@ interface Room {
 }
 
 /**
- * Its members get what came after they joined. What came before the process listened to the room it
- * has not got, though it has seen later messages, of others.
+ * The catch-up source of a room. Members receive messages published after they joined. If the
+ * process was not subscribed to the room yet, its position in the stream does not cover the room,
+ * so reading starts at the earliest join.
  */
 function sourceOf(
   stream: Stream,
@@ -178,7 +180,7 @@ function sourceOf(
   const those = (wanted: (start: Id) => boolean) =>
     [...sids()].filter((sid) => wanted(startOf(sid)));
   const target = targetOf(members, () => those((start) => start <= after), stream);
-  let later: string[] | undefined; // joined after that position
+  let later: string[] | undefined; // members that joined after that position
   return {
     log,
     after,

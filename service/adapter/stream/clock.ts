@@ -1,11 +1,11 @@
-// What the engine's clock, of which ids are made, must have shown at a moment: the position of a
-// join while the engine cannot be asked. Moments are those of `performance.now()`.
+// Bounds for the engine's clock, from which ids are made, at a given time. They give a join its
+// position while the engine is unavailable. Times are those of `performance.now()`.
 import { type Id, idLength, unknown } from '../delivery/envelope.ts';
 import { type Estimate, raisePosition, type Session } from '../session/session.ts';
 
-const driftMax = 0.0005; // of the two clocks against each other; NTP slews by no more
+const driftMax = 0.0005; // between the two clocks; the maximum slew rate of NTP
 
-/** The engine's time, and between which moments it was that. */
+/** A reading of the engine's clock, taken between two local times. */
 interface Measurement {
   microseconds: number;
   sentAt: number;
@@ -17,17 +17,17 @@ export type Clock = ReturnType<typeof createClock>;
 export function createClock() {
   let best: Measurement | undefined;
   return {
-    /** The engine's time as it is in an answer. @param sentAt when it was asked */
+    /** Records the engine's time from a reply. @param sentAt when the request was sent */
     measure(microseconds: number, sentAt: number): void {
       const receivedAt = performance.now();
       const measured = { microseconds, sentAt, receivedAt };
       const known = best ? leastAt(best, receivedAt) : 0;
-      const isBehind = mostAt(measured, receivedAt) < known; // it was set, or is another clock
+      const isBehind = mostAt(measured, receivedAt) < known; // set back, or a new server
       if (isBehind || leastAt(measured, receivedAt) > known) best = measured;
     },
-    /** Whatever is published after the moment has a larger id. */
+    /** An id that is smaller than any published after the given time. */
     before: (atMs: number): Id => (best ? idOf(leastAt(best, atMs) - 1) : unknown),
-    /** Whether the clock certainly has not shown such an id at the moment. */
+    /** Whether the clock was certainly behind the id at the given time. */
     isBehind: (id: Id, atMs: number): boolean =>
       best !== undefined && idOf(mostAt(best, atMs)) < id,
   };
@@ -41,7 +41,7 @@ const mostAt = ({ microseconds, sentAt }: Measurement, atMs: number) =>
 
 const idOf = (microseconds: number): Id => String(Math.floor(microseconds)).padStart(idLength, '0');
 
-/** Sets the position of a join for which the engine could not be asked. */
+/** Estimates the position of a join while the engine is unavailable. */
 export function estimatePosition(
   session: Session,
   room: string,
@@ -52,7 +52,7 @@ export function estimatePosition(
   session.estimates.set(room, estimate);
 }
 
-/** Lowers estimates when the clock turns out to be behind: after a failover, for example. */
+/** Lowers estimates if the clock turns out to be behind, for example after a failover. */
 export function correctPositions({ joined, estimates }: Session, clock: Clock): void {
   for (const [room, { atMs, seen }] of estimates) {
     const position = joined.get(room);

@@ -1,10 +1,12 @@
-// A message from this process to itself, on the same path as every other: it comes back exactly
-// when messages of other processes would. No client ever sees it.
+// Loopback: a message from this process to itself, on the same path as all others. It arrives only
+// if messages of other processes would. Clients never receive it.
 import { randomUUID } from 'node:crypto';
 import type { Message } from './publisher.ts';
 import type { Stream } from './stream.ts';
 
-/** The returned function resolves when its message is back; of two at once, the later one. */
+/**
+ * Returns a function that resolves when its message arrives; of concurrent calls, only the last.
+ */
 export function createLoopback(
   { prefix, subscribe }: Stream,
   publish: (message: Message) => Promise<unknown>,
@@ -19,7 +21,7 @@ export function createLoopback(
     const back = new Promise<void>((resolve) => {
       arrived = (text) => text === sent && resolve();
     });
-    // In no log: it has no id, and moves nobody's position.
+    // Without a log it gets no id, and does not change any position.
     await publish({ payload: Buffer.from(sent), logs: [], channels: [channel] });
     await back;
   };

@@ -1,14 +1,14 @@
-// Publishing: everything that one turn of the event loop emits goes to the engine in one call.
+// Batches all messages of an event-loop turn into one call of the engine.
 import { bundle, encode, type Flags, idBefore, withContext } from '../delivery/envelope.ts';
 import { type Engine, EngineUnavailable, type Outcome, type Publication } from '../engine.ts';
 import { anyDirect, everyone, isDirect, type Names } from '../names.ts';
 import type { AdapterOptions, TracedMessage, Trail } from '../options.ts';
 
 const bundleBytesMax = 65_536;
-const directMax = 2_000; // the log of each socket keeps the message
+const directMax = 2_000; // each socket has its own log
 
 export type Message = Omit<Publication, 'messages'> & {
-  /** For the trail, while somebody follows it. */
+  /** Set while the trail is active. */
   traced?: TracedMessage;
 };
 
@@ -19,8 +19,8 @@ interface Addressed {
 }
 
 /**
- * An encoded packet with where it goes.
- * @throws {RangeError} for too many single sockets
+ * Addresses an encoded packet.
+ * @throws {RangeError} for too many socket ids
  */
 export function toMessage(
   packet: (string | Buffer)[],
@@ -28,10 +28,10 @@ export function toMessage(
   { rooms, except, flags }: Addressed,
 ): Message {
   const targets = rooms.length > 0 ? rooms : [everyone];
-  // Without an id, to several rooms: on one channel, or who is in two of them gets it twice.
+  // Volatile messages have no id, so a member of two rooms would get two copies. Use one channel.
   const together = flags.volatile === true && targets.length > 1;
   if (!together && targets.filter(isDirect).length > directMax) {
-    throw new RangeError(`Emit to at most ${directMax} sockets at once: let them join a room`);
+    throw new RangeError(`Emit to at most ${directMax} sockets at once: use a room`);
   }
   const payload = encode(packet, {
     ...(except.length > 0 && { except }),
@@ -43,13 +43,13 @@ export function toMessage(
     payload,
     logs: flags.volatile ? [] : targets.map(logOf),
     channels,
-    // A channel of its own says which room it is.
+    // A room's own channel already identifies the room.
     ...((targets.length > 1 || targets.some(isDirect)) && { rooms: targets }),
   };
 }
 
 export interface Extras extends Pick<Message, 'record' | 'once'> {
-  /** A short text that travels along, for the observer of each process that delivers it. */
+  /** A short text for the observer of each process that delivers the message. */
   context?: string;
 }
 
@@ -60,7 +60,7 @@ export function extend(message: Message, { context, ...more }: Extras): Message 
 
 interface Waiting {
   message: Message;
-  /** Of somebody who wants to know the outcome. */
+  /** Set if the caller waits for the outcome. */
   settle?: { resolve(outcome: Outcome): void; reject(error: unknown): void };
 }
 
@@ -71,7 +71,7 @@ export function createPublisher(
   { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer, trail }: AdapterOptions,
 ) {
   let queue: Waiting[] = [];
-  let messages = 0; // without an answer
+  let messages = 0; // without a reply
   let bytes = 0;
   const fail = ({ message: { traced }, settle }: Waiting, error: unknown) => {
     if (traced) trail.publishFailed(traced);
@@ -109,19 +109,19 @@ export function createPublisher(
   };
 
   return {
-    /** Sends what waits, before something that must come after it. */
+    /** Sends the queued messages now, before an operation that must follow them. */
     flush,
-    /** Rejects with `EngineUnavailable`; then the message may have been published all the same. */
+    /** Rejects with `EngineUnavailable`. The message may still have been published. */
     publish: (message: Message) =>
       new Promise<Outcome>((resolve, reject) => {
         enqueue({ message, settle: { resolve, reject } });
       }),
-    /** For messages whose outcome nobody waits for; a failure is reported to the observer. */
+    /** Publishes without waiting for the outcome. Failures are reported to the observer. */
     post: (message: Message) => enqueue({ message }),
   };
 }
 
-/** Tells who waits for a message of a group what became of it. */
+/** Resolves the messages of a group with their own ids. */
 function settleAll(group: Waiting[], outcome: Outcome, trail: Trail): void {
   for (const [i, { message, settle }] of group.entries()) {
     const after = group.length - 1 - i;
@@ -131,7 +131,7 @@ function settleAll(group: Waiting[], outcome: Outcome, trail: Trail): void {
   }
 }
 
-/** Messages that travel as one: those to the same target that follow each other. */
+/** Groups consecutive messages to the same target into bundles. */
 function grouped(batch: Waiting[]): Waiting[][] {
   const groups: Waiting[][] = [];
   let bytes = 0;
@@ -150,7 +150,7 @@ function grouped(batch: Waiting[]): Waiting[][] {
 }
 
 function isAlike(one: Waiting | undefined, { message: other }: Waiting): boolean {
-  if (!one || one.message.logs.length === 0) return false; // volatile ones have no id
+  if (!one || one.message.logs.length === 0) return false; // volatile messages have no id
   const { logs, record, once } = one.message;
   if (record || once || other.record || other.once) return false;
   return logs.length === other.logs.length && logs.every((log, i) => log === other.logs[i]);

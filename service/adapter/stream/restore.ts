@@ -1,5 +1,4 @@
-// Restores a session from wherever it was: claims it, holds back what arrives, reads what was
-// missed.
+// Restores a session: claims it, holds live messages, and reads the missed ones from the logs.
 import { Envelope, type Id, isId, noId, unbundle } from '../delivery/envelope.ts';
 import { EngineUnavailable } from '../engine.ts';
 import { everyone } from '../names.ts';
@@ -10,7 +9,7 @@ import type { SessionStore } from '../session/session-store.ts';
 import type { Channels } from './channels.ts';
 import type { Stream } from './stream.ts';
 
-/** The part of an adapter that a restore needs. */
+/** The members of an adapter that a restore uses. */
 export interface RestoreHost {
   readonly nsp: { readonly name: string };
   readonly stream: Stream;
@@ -18,13 +17,13 @@ export interface RestoreHost {
   readonly sessions: Map<string, Session>;
   readonly channels: Channels;
   addAll(sid: string, rooms: Set<string>): Promise<void>;
-  /** A newer connection has the session. */
+  /** Closes a connection that lost its session to a newer one. */
   retire(session: Session): void;
-  /** Undoes a restore that failed; a `useless` session is deleted, others wait for a next try. */
+  /** Undoes a failed restore. A `useless` session is deleted; others may be restored later. */
   abandon(session: Session, useless: boolean): void;
 }
 
-/** What Socket.IO makes a recovered socket of. */
+/** The values from which Socket.IO creates a recovered socket. */
 export interface Restored {
   sid: string;
   pid: string;
@@ -34,8 +33,8 @@ export interface Restored {
 }
 
 /**
- * Resolves to nothing when the session cannot be recovered. While the engine is down or slow it
- * closes the transport instead: with a new session the client would forget what it has missed.
+ * Resolves to `null` if the session cannot be recovered. If the engine is down or too slow, it
+ * closes the transport instead, because a client that gets a new session discards its offset.
  */
 export async function restore(
   host: RestoreHost,
@@ -51,7 +50,7 @@ export async function restore(
   const timer = setTimeout(() => {
     observer.limitReached('restore_ms');
     conn.close();
-    over.abort(new EngineUnavailable('Other restores took too long'));
+    over.abort(new EngineUnavailable('Timed out waiting for other restores'));
   }, restoreMsMax);
   let result: RestoreResult;
   try {
@@ -91,7 +90,7 @@ async function attempt(
   const { stream, store, sessions, channels } = host;
   const { client, user = '' } = connect;
   await stream.live();
-  if (client.conn.readyState !== 'open') return 'postponed'; // it has waited too long
+  if (client.conn.readyState !== 'open') return 'postponed'; // the client gave up
   const claim = await store.claim({ pid, user });
   if (!claim.ok) return claim.why;
   const { epoch, state, highWatermark, lowWatermark } = claim;
@@ -104,12 +103,12 @@ async function attempt(
   sessions.set(sid, session);
   const position = isId(offset) ? offset : noId;
   if (position > highWatermark) return 'future';
-  if (!session.joined.has(everyone)) return 'unknown'; // it would miss what is for everybody
-  void host.addAll(sid, roomsOf(session, everyone)); // from here on what arrives is held
+  if (!session.joined.has(everyone)) return 'unknown'; // it would miss messages to the namespace
+  void host.addAll(sid, roomsOf(session, everyone)); // from now on live messages are held
 
   await Promise.all(session.pending.splice(0));
   const upTo = await stream.position(); // after every subscription
-  if (!stream.isLive()) throw new EngineUnavailable('The engine went down meanwhile');
+  if (!stream.isLive()) throw new EngineUnavailable('The engine went down during the restore');
   session.replayedUpTo = upTo;
   channels.restoredTo(session.joined.keys(), upTo);
   const sources = [...session.joined].map(([room, joinedAt]) => ({
@@ -119,13 +118,13 @@ async function attempt(
   if (sources.some(({ after }) => after < lowWatermark)) return 'trimmed';
   const missed = await readMissed(stream, sources, upTo);
   if (typeof missed === 'string') return missed;
-  // Another connection may have claimed it meanwhile; the newest wins.
+  // Another connection may have claimed the session meanwhile. The newest wins.
   if (sessions.get(sid) !== session) return 'postponed';
   restored(session, missed);
   return 'recovered';
 }
 
-/** The messages of several rooms in the order of publishing, up to an id. */
+/** Reads the messages of several rooms up to an id, in publish order. */
 async function readMissed(
   { engine, options }: Stream,
   sources: { log: string; after: Id }[],
@@ -133,7 +132,7 @@ async function readMissed(
 ): Promise<Envelope[] | 'trimmed' | 'too_much'> {
   const { replayMessagesMax: messagesMax, replayBytesMax: bytesMax } = options;
   const parts = await engine.readLogs(sources, { messagesMax, bytesMax });
-  const missed = new Map<Id, Buffer>(); // a message to several rooms is in several logs
+  const missed = new Map<Id, Buffer>(); // deduplicates messages to several rooms
   for (const [i, part] of parts.entries()) {
     if (part.status !== 'ok') return part.status;
     const { after } = sources[i] as { after: Id };

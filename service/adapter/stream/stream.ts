@@ -1,5 +1,5 @@
-// The stream of messages of one engine: the position of this process in it, and the catch-up after
-// an outage. All namespaces on the engine share it.
+// The message stream of one engine: the position of this process, and the catch-up after an outage.
+// All namespaces on the engine share it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createArrivals } from '../delivery/arrivals.ts';
 import { type Id, noId, unbundle, unknown } from '../delivery/envelope.ts';
@@ -15,13 +15,13 @@ const retryMs = 200;
 
 export type Stream = ReturnType<typeof createStream>;
 
-/** What the namespaces on the stream do in an outage. */
+/** Callbacks to the namespaces on the stream. */
 interface Listener {
-  /** What is to be read after an outage. */
+  /** The logs to read after an outage. */
   sources(): CatchUpSource[];
-  /** The outage was longer than logs live: what was missed may be nowhere. */
+  /** The outage outlasted the logs, so that missed messages may be lost. */
   forgetAll(): void;
-  /** Messages flow again. @param upTo everything up to it was delivered */
+  /** The catch-up is done. @param upTo everything up to this id was delivered */
   caughtUp(upTo: Id): void;
   claimed: EngineEvents['claimed'];
 }
@@ -38,7 +38,7 @@ export function createStream(
   const clock = createClock();
   let lastSeen: Id = unknown;
   let liveAt = performance.now();
-  let outage = 0; // counts them
+  let outage = 0; // number of the current one
   let closed = false;
   const failed = (stage: string, error: unknown) => closed || options.observer.failed(stage, error);
   const seen = (id: Id): Id => {
@@ -69,7 +69,9 @@ export function createStream(
     forgetAll: listener.forgetAll,
   });
 
-  /** Catches up until it succeeds or the engine is down again; then lets messages through. */
+  /**
+   * Retries the catch-up until it succeeds or the engine goes down again. Then opens the buffer.
+   */
   async function recover(current: number): Promise<void> {
     buffer.close();
     while (current === outage && !closed) {
@@ -102,7 +104,7 @@ export function createStream(
     clock,
     /** Bounds how many sessions are restored at once. */
     restores: createLimiter(options.restoresAtOnceMax),
-    /** Calls `receive` with each message of a channel, after what was missed in an outage. */
+    /** Calls `receive` with each message of a channel, after those missed in an outage. */
     subscribe(channel: string, log: string | undefined, receive: Receive): Subscription {
       const deliver: Receive = (id, payload, rooms) => {
         try {
@@ -117,28 +119,28 @@ export function createStream(
         if (!buffer.hold(waiting)) waiting.deliver();
       });
     },
-    /** The newest id of the engine. While live, everything up to it has arrived by then. */
+    /** The newest id of the engine. While live, everything up to it has arrived. */
     async position(): Promise<Id> {
       const id = await engine.position();
       return buffer.isOpen() ? seen(id) : id;
     },
-    /** The engine had this id, and everything up to it has arrived. */
+    /** Advances the position: everything up to the id has arrived. */
     seen(id: Id): void {
       if (buffer.isOpen()) seen(id);
     },
-    /** The newest message that has arrived here. */
+    /** The newest id that has arrived. */
     arrived: () => lastSeen,
-    /** The same, and by then it is written to the sockets. */
+    /** The same, after writing all arrived messages to the sockets. */
     delivered(): Id {
       arrivals.flush();
       return lastSeen;
     },
     isLive: buffer.isOpen,
-    /** Resolves while messages flow: not before, and not in an outage. */
+    /** Resolves once the catch-up is done; at once if the process is live. */
     live: buffer.whenOpen,
-    /** Resolves when messages flow for the first time. */
+    /** Resolves once the first catch-up is done. */
     started: buffer.firstOpened,
-    /** As `live`, but rejects when the engine is refused meanwhile. */
+    /** Like `live`, but rejects if the engine is refused meanwhile. */
     ready: () => Promise.race([buffer.whenOpen(), connection.refusal()]),
     isUp: connection.isUp,
     async close(): Promise<void> {

@@ -1,11 +1,11 @@
-// The adapter on its own, in three plain Socket.IO servers: every public method, as documented.
+// Every public method of the adapter, in three plain Socket.IO servers.
 import type { Socket } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import { sendTo } from '../../../test/harness/moving.ts';
 import { threeServers } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
 
-/** Emits a last event to everybody and answers which clients had the first before it. */
+/** Emits an end marker to all clients, and returns those that received the event before it. */
 async function receivers(clients: Socket[], emit: () => void, end: () => void): Promise<number[]> {
   const got = new Set<number>();
   const ends = clients.map((client, i) => {
@@ -20,7 +20,7 @@ async function receivers(clients: Socket[], emit: () => void, end: () => void): 
 }
 
 describe('emit', () => {
-  it('reaches all, rooms once each, and nobody that is excepted', async () => {
+  it('reaches all, rooms once each, and no excluded one', async () => {
     const { first, sockets, clients } = await threeServers();
     await sockets[0].join('a');
     await sockets[1].join(['a', 'b']);
@@ -103,7 +103,7 @@ describe('acknowledgements', () => {
       failed.catch(() => {});
       await Promise.resolve().then(() => new Promise(setImmediate)); // it is on its way to Redis
       const end = performance.now() + 2 * timeoutMs;
-      while (performance.now() < end); // as if the process was frozen
+      while (performance.now() < end); // simulates a frozen process
       await expect(failed).rejects.toThrow('timed out');
       const shown = next(clients[0], 'end');
       first.emit('end');

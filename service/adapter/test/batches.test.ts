@@ -1,4 +1,4 @@
-// Many messages in one turn of the event loop: written together, and still in order, once each.
+// Many messages in one event-loop turn are written together, in order, and once each.
 import { describe, expect, it } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
@@ -45,7 +45,7 @@ describe('a burst', () => {
       if (n % 20 === 0) await new Promise(setImmediate);
     }
     first.emit('end');
-    await next(clients[0], 'end'); // the other clients have it all
+    await next(clients[0], 'end'); // the other clients have received everything
     expect(seen.length).toBeLessThan(2_000);
     tcp.resume();
     await until('all have arrived', () => seen.length >= 2_000);
@@ -102,7 +102,7 @@ describe('a bundle', () => {
     client.on('n', (n: number) => seen.push(n));
     const back = next(client, 'connect');
     client.io.engine.close();
-    Reflect.set(client, '_lastOffset', ids[3]); // it has broken off in the middle
+    Reflect.set(client, '_lastOffset', ids[3]); // the connection broke in the middle of the bundle
     await back;
     await until('the rest has arrived', () => seen.length >= 6);
     expect([client.recovered, seen]).toEqual([true, [4, 5, 6, 7, 8, 9]]);
@@ -118,8 +118,8 @@ describe('a message', () => {
       clients[1].once('leaving', () => seen.push('leaving'));
       const end = next(clients[1], 'end');
       first.to('room').emit('leaving', n);
-      await new Promise(setImmediate); // published by the end of the next turn;
-      await new Promise(setImmediate); // requests do not wait for that
+      await new Promise(setImmediate); // published by the end of the next turn
+      await new Promise(setImmediate); // requests do not wait for it
       first.in('room').socketsLeave('room');
       first.to(sockets[1].id).emit('end');
       await end;

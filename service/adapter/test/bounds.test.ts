@@ -1,4 +1,4 @@
-// Every bound of the adapter, hit: what the client sees, and that it is told to the observer.
+// Reaches every limit of the adapter: what the client sees, and that the observer is called.
 import { connect, type Socket } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
@@ -6,7 +6,9 @@ import { connected, next, until } from '../../../test/harness/service.ts';
 
 type Options = NonNullable<Parameters<typeof threeServers>[0]>;
 
-/** Three servers with one client each in a room, what the second one got, and the limits hit. */
+/**
+ * Three servers with one client each in a room, the events of the second, and the reached limits.
+ */
 async function bounded(options: Options) {
   const limits = new Set<string>();
   const results: string[] = [];
@@ -72,7 +74,7 @@ describe('limits', () => {
       const stream = (async () => {
         for (let n = 1; streaming || acknowledged.at(-1) !== n - 1; n += 20) {
           const burst = numbers(20).map((i) => publish(n + i, 'x'.repeat(1_000)));
-          const outcomes = await Promise.allSettled(burst); // else it may be there
+          const outcomes = await Promise.allSettled(burst); // a failed one may have been stored
           const taken = numbers(20).filter((i) => outcomes[i]?.status === 'fulfilled');
           acknowledged.push(...taken.map((i) => n + i));
         }
@@ -169,7 +171,7 @@ describe('limits', () => {
     for (const client of pair) client.on('disconnect', (reason) => lost.push(reason));
     const later = pair.map((client) => next(client, 'event'));
     await nodes[2]?.adapter.publish(nodes[2].io, 'event', []);
-    await Promise.all(later); // any order to close one of them was published before
+    await Promise.all(later); // every notice of a takeover was published before
     expect(lost).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-// Which clients the adapter takes: those of node-redis 5 and 6, with any options.
+// The adapter accepts clients of node-redis 5 and 6, with any options.
 import { type EventEmitter, once } from 'node:events';
 import { createRequire } from 'node:module';
 import * as redis6 from '@redis/client';
@@ -45,7 +45,7 @@ describe('createAdapter refuses, with a TypeError that says what to pass,', () =
     [
       'options of createClient',
       { url: 'redis://localhost' },
-      /got an object that is no Redis client\. Pass a client/,
+      /got an object that is not a Redis client\. Pass a client/,
     ],
     [
       'a pair of clients',
@@ -60,7 +60,7 @@ describe('createAdapter refuses, with a TypeError that says what to pass,', () =
       /Pass the options of createSentinel/,
     ],
     ['a pool', redis6.createClientPool(), /got a pool or another part of a client/],
-    ['a legacy client', redis6.createClient().legacy(), /got an object that is no Redis client/],
+    ['a legacy client', redis6.createClient().legacy(), /got an object that is not a Redis client/],
     [
       'a client with a keyPrefix',
       redis6.createClient({ keyPrefix: 'app:' }),

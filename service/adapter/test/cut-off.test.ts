@@ -1,4 +1,4 @@
-// A process that loses its connection to Redis in the worst moment, while others publish.
+// A process loses its connection to Redis at the worst moment, while others publish.
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { nearAndFar } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
@@ -64,7 +64,7 @@ describe('a room', () => {
     const { relay, publish, connect, cutOff, mend } = await nearAndFar();
     const [one, other] = [await connect(), await connect()];
     await one.socket.join('a');
-    relay.hold(); // Redis will not be asked to send what comes to the room
+    relay.hold(); // the subscription to the room does not reach Redis
     const joining = other.socket.join('b');
     await publish(['b'], 1);
     await publish(['a'], 2);
@@ -97,7 +97,7 @@ describe('a room', () => {
 });
 
 describe('a message to two rooms that has arrived for one of them', () => {
-  /** A member of each room; the second has not got the message, and Redis is out of reach. */
+  /** A member of each room. The second lacks the message, and Redis is unreachable. */
   async function half(count: number) {
     const parts = await nearAndFar();
     const { relay, near, publish, connect } = parts;

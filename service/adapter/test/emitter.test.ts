@@ -1,5 +1,5 @@
-// The adapter and others: back ends with @socket.io/redis-emitter, and clients that speak the
-// protocol themselves.
+// The adapter with other programs: backends that use @socket.io/redis-emitter, and clients that
+// speak the protocol directly.
 import { Emitter } from '@socket.io/redis-emitter';
 import { describe, expect, it } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
@@ -22,7 +22,7 @@ describe('the emitter of @socket.io', () => {
     await until('all are in', () => sockets.every(({ rooms }) => rooms.has('late')));
     await until('all have it', () => heard.every((events) => events.includes('to all')));
     const back = next(clients[1], 'connect');
-    clients[1].io.engine.close(); // its last event ended in a text: no offset of its own
+    clients[1].io.engine.close(); // its last event ended in a string that is not an offset
     first.to('late').emit('event', 'missed');
     await back;
     expect(clients[1].recovered).toBe(true);
@@ -32,7 +32,7 @@ describe('the emitter of @socket.io', () => {
   });
 });
 
-/** An Engine.IO client over polling, packet by packet. */
+/** A minimal Engine.IO client over polling. */
 function rawClient(address: string) {
   let sid = '';
   const url = () => `${address}/socket.io/?EIO=4&transport=polling&sid=${sid}`;
@@ -43,7 +43,7 @@ function rawClient(address: string) {
   return {
     poll,
     push,
-    /** Resolves to what comes with the answer to CONNECT. */
+    /** Resolves to the answer to CONNECT and the packets that follow it. */
     async connect(auth: object): Promise<{ answer: { sid: string; pid: string }; more: string[] }> {
       const open = await fetch(`${address}/socket.io/?EIO=4&transport=polling`);
       sid = JSON.parse((await open.text()).slice(1)).sid;

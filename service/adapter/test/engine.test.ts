@@ -1,4 +1,4 @@
-// What every engine does, on the one of Redis and the one of memory alike.
+// The contract of an engine, run against Redis and memory.
 import { createClient } from '@redis/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startRedis } from '../../../test/harness/redis.ts';
@@ -40,7 +40,7 @@ const message = (text: string, more: Partial<Publication> = {}): Publication => 
 });
 
 describe.each(kinds)('the engine of %s', (_, open) => {
-  /** Two engines of one kind, as two processes would have them. */
+  /** Two engines on the same store, like those of two processes. */
   async function twoEngines(given: Partial<AdapterOptions> = {}) {
     const limitsReached: string[] = [];
     const observer = {
@@ -254,7 +254,7 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       expect(await engine.saveSession(session, false)).toBe(true);
       const claim = await other.engine.claimSession(key);
       expect(claim).toMatchObject({ ok: true, epoch: 2, state: session.state });
-      await until('the first process hears of it', () => claimed.length > 0);
+      await until('the first process is notified', () => claimed.length > 0);
       expect(claimed).toEqual([{ process: 0, namespace: '/', pid: 'pid', epoch: 2 }]);
       expect(await engine.saveSession({ ...session, state: '{"n":2}' }, true)).toBe(false);
       await engine.deleteSession(key, 1);
@@ -304,7 +304,7 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       expect(await engine.claimSession(key)).toEqual({ ok: false, why: 'limited' });
     });
 
-    it('of one user up to a number: the first to expire makes room', async () => {
+    it('of one user up to a number: the first to expire is evicted', async () => {
       const { engine, limitsReached } = await twoEngines({ sessionsPerUserMax: 2 });
       await engine.saveSession({ ...session, pid: 'gone' }, true);
       await engine.saveSession({ ...session, pid: 'live' }, false);

@@ -1,4 +1,4 @@
-// A process at its promised size: twenty thousand rooms. It comes back after it lost Redis.
+// A process with the largest supported number of rooms catches up after an outage of Redis.
 import { expect, it } from 'vitest';
 import { nearAndFar } from '../../../test/harness/servers.ts';
 import { until } from '../../../test/harness/service.ts';

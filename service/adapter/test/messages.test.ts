@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
 
-/** Three servers with a client each in a room, and what the first of them gets. */
+/** Three servers with one client each in a room, and the events of the first client. */
 async function heard(options: Parameters<typeof threeServers>[0] = {}) {
   const parts = await threeServers(options);
   for (const socket of parts.sockets) await socket.join('room');
   const events: unknown[] = [];
   parts.clients[0].onAny((event, argument) => event !== 'end' && events.push(argument ?? event));
   const [, publisher] = parts.servers as [typeof parts.first, typeof parts.first];
-  /** What has come, when everything that was sent before must have. */
+  /** The received events, once everything sent so far must have arrived. */
   const all = async () => {
     const end = next(parts.clients[0], 'end');
     publisher.to('room').emit('end');
@@ -54,7 +54,7 @@ describe('messages', () => {
     expect(await all()).toEqual([2]);
   });
 
-  it('to all arrive although somebody has left a room named like all', async () => {
+  it('to all arrive although a socket has left a room of the same name', async () => {
     const { first, sockets, clients, redis } = await heard({ unsubscribeMs: 1 });
     await sockets[0].join('other');
     await sockets[0].join('*');
@@ -107,7 +107,7 @@ describe('messages', () => {
     }
     publisher.to('room').emit('event', 1);
     expect(await all()).toEqual([1]);
-    await until('both are told', () => new Set(failures).size > 1);
+    await until('both are reported', () => new Set(failures).size > 1);
     expect(new Set(failures)).toEqual(new Set(['message', 'request']));
   });
 });

@@ -1,4 +1,4 @@
-// Dynamic namespaces that are closed with their last socket, and made again.
+// Dynamic namespaces that close with their last socket and are created again.
 import { connect } from 'socket.io-client';
 import { expect, it, onTestFinished } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
@@ -20,15 +20,18 @@ it('a namespace that is created again gets everything, and answers requests once
     current.onAny((event) => seen.push(event));
     await connected(current);
     first.emit('to all');
-    await until('it hears of it', () => seen.includes('to all'));
+    await until('it receives the message', () => seen.includes('to all'));
     first.to(`${current.id}`).emit('to one');
-    await until('it hears of its own', () => seen.includes('to one'));
+    await until('it receives its own message', () => seen.includes('to one'));
     const ids = (await first.fetchSockets()).map(({ id }) => id);
     expect(ids.sort()).toEqual([clients[0].id, current.id, clients[2].id].sort());
   }
   expect(node.io.of(name)).not.toBe(servers[1]);
   for (const client of [clients[0], current, clients[2]]) client.disconnect();
-  await until('nobody listens', async () => (await redis.pubSubChannels(`*${name}*`)).length === 0);
+  await until(
+    'no process listens',
+    async () => (await redis.pubSubChannels(`*${name}*`)).length === 0,
+  );
 });
 
 it('a client that connects while its namespace is being closed joins the new one', async () => {

@@ -1,4 +1,4 @@
-// While Redis is away: nothing ends the process, waits for ever, or grows.
+// While Redis is unavailable, nothing crashes the process, waits forever, or grows without bound.
 import { createServer } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import { createClient } from '@redis/client';
@@ -24,7 +24,7 @@ it('acknowledgements time out, and requests are refused', async () => {
   await expect(first.fetchSockets()).rejects.toThrow('unavailable');
   await restartRedis();
   await Promise.all(nodes.map(({ adapter }) => adapter.ready()));
-  await setImmediate(); // rejections are reported at the end of a turn
+  await setImmediate(); // Node.js reports unhandled rejections at the end of a turn
   expect(unhandled).toEqual([]);
 });
 
@@ -50,7 +50,7 @@ it('a client is not recovered if Redis lost a message that no process received',
   client.io.reconnection(false);
   client.io.engine.close();
   const channel = 'socket.io:/:room:room';
-  await until('nobody listens', async () => !(await redis.pubSubChannels()).includes(channel));
+  await until('no process listens', async () => !(await redis.pubSubChannels()).includes(channel));
   await redis.configSet('appendonly', 'no');
   await redis.sendCommand(['SAVE']);
   const there = nodes[1]?.io.to('room') as object;
@@ -83,7 +83,7 @@ it('a socket that joins a room meanwhile gets later messages, and none from befo
   expect(heard).toEqual(['after']);
 });
 
-it('a client that was away longer than Redis keeps messages gets a new session', async () => {
+it('a client that was offline longer than Redis keeps messages gets a new session', async () => {
   const { nodes, clients, killRedis, restartRedis } = await threeServers();
   await killRedis();
   await until('it is noticed', () => nodes.every(({ adapter }) => !adapter.isUp()));

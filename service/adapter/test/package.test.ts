@@ -1,4 +1,4 @@
-// The package as users get it: packed, installed into an empty project, and run as the README says.
+// Packs the package, installs it into an empty project, and runs the servers of the README.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -24,14 +24,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** The blocks of code in a language. */
+/** The code blocks of a language. */
 function examplesIn(language: string): string[] {
   const readme = readFileSync('service/adapter/README.md', 'utf8');
   const blocks = readme.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'));
   return [...blocks].map(([, code = '']) => code);
 }
 
-/** A project with the README's servers, and nothing but what its first line installs. */
+/** A project with the README's servers, and only the packages that its first line installs. */
 async function createProject(redis: string): Promise<string> {
   const project = join(folder, redis);
   mkdirSync(project);
@@ -130,7 +130,7 @@ describe.each(['redis@5', 'redis@6'])('the package, installed beside %s,', (redi
     ] as const) {
       const missed = next(publisher, 'news');
       const gone = next(client, 'disconnect');
-      sendTo(client, 'http://127.0.0.1:1'); // nobody is there: it stays away until all is published
+      sendTo(client, 'http://127.0.0.1:1'); // unreachable until all is published
       from.child.kill('SIGKILL');
       await gone;
       for (const text of texts) publisher.emit('publish', text);

@@ -1,4 +1,4 @@
-// Joining, leaving and being shown messages at the worst moment; found by `make chaos`.
+// Joins, leaves and deliveries at the worst moment. Found by `make chaos`.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Socket } from 'socket.io';
 import { connect } from 'socket.io-client';
@@ -43,7 +43,7 @@ describe('rooms', () => {
       const room = `room-${round}`;
       await sockets[0].join(room);
       await sockets[0].leave(room);
-      await sleep(unsubscribeMs - 2 + (round % 8) / 2); // shortly before, while or after it is
+      await sleep(unsubscribeMs - 2 + (round % 8) / 2); // around the unsubscribe
       await other.join(room);
       const heard = next(client, 'event');
       await publish?.(nodes[2]?.io.to(room) as object, 'event', [round]);
@@ -93,7 +93,7 @@ describe('a message', () => {
       await until('all are in', () => sockets.every(({ rooms }) => rooms.has('room')));
       first.to('room').emit('event', n);
       first.in('room').socketsLeave('room');
-      first.to('room').emit('event', 'nobody is there');
+      first.to('room').emit('event', 'no member is left');
       await until('all have left', () => sockets.every(({ rooms }) => !rooms.has('room')));
     }
     const gone = clients.map((client) => next(client, 'disconnect'));

@@ -1,4 +1,4 @@
-// What becomes of a session when its socket goes in an unusual moment.
+// Sessions whose socket disconnects at an unusual moment.
 import { connect, type Socket } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { threeServers } from '../../../test/harness/servers.ts';
@@ -21,7 +21,7 @@ describe('the session of a socket', () => {
     void sockets[0].join('room');
     sockets[0].disconnect();
     await gone;
-    void sockets[1].join('room'); // written after whatever the first one still writes
+    void sockets[1].join('room'); // saved after any pending save of the first socket
     await sockets[1].join('another');
     await first.serverSideEmitWithAck('round trip').catch(() => {});
     expect(await redis.exists(sessionOf(clients[0]))).toBe(0);

@@ -1,4 +1,4 @@
-// What a process prints that gave the adapter no observer.
+// The warnings that the adapter prints without an observer.
 import { createClient } from '@redis/client';
 import { Server } from 'socket.io';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -6,7 +6,7 @@ import { startRedis } from '../../../test/harness/redis.ts';
 import { until } from '../../../test/harness/service.ts';
 import { createAdapter } from '../index.ts';
 
-/** The warnings of the adapter from now on. */
+/** Collects the warnings of the adapter from now on. */
 function warnings(): string[] {
   const texts: string[] = [];
   const note = ({ name, message }: Error) => {
@@ -30,7 +30,7 @@ describe('without an observer the adapter warns once', () => {
     const texts = warnings();
     const { adapter } = startServer(redis.url);
     await expect(adapter.ready()).rejects.toThrow(/maxmemory-policy/);
-    await expect(adapter.ready()).rejects.toThrow(/maxmemory-policy/); // of the next attempt
+    await expect(adapter.ready()).rejects.toThrow(/maxmemory-policy/); // the next attempt
     expect(texts).toEqual([
       'Redis cannot be used, so no client can connect. Redis may delete messages and ' +
         'sessions when its memory is full (maxmemory-policy allkeys-lru): set maxmemory-policy ' +
@@ -42,8 +42,8 @@ describe('without an observer the adapter warns once', () => {
     const redis = await startRedis();
     const texts = warnings();
     const failed: string[] = [];
-    const told = { observer: { failed: (stage: string) => void failed.push(stage) } };
-    const [quiet, loud] = [startServer(redis.url), startServer(redis.url, told)];
+    const observed = { observer: { failed: (stage: string) => void failed.push(stage) } };
+    const [quiet, loud] = [startServer(redis.url), startServer(redis.url, observed)];
     await Promise.all([quiet.adapter.ready(), loud.adapter.ready()]);
     await redis.kill();
     await until('it is noticed', () => !quiet.adapter.isUp() && !loud.adapter.isUp());
@@ -94,6 +94,6 @@ it('with an observer the adapter prints nothing', async () => {
   const observer = { failed: (_: string, error: unknown) => void failed.push(error) };
   const { adapter } = startServer(redis.url, { observer });
   await expect(adapter.ready()).rejects.toThrow(/maxmemory-policy/);
-  await until('it is told', () => failed.length > 0);
+  await until('the observer is called', () => failed.length > 0);
   expect(texts).toEqual([]);
 });

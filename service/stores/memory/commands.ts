@@ -1,24 +1,24 @@
-// Orders to one process, by itself.
-import { knownMax, type Order, type Orders, revokedMsMax } from '../commands.ts';
+// Commands of a single process, in its memory.
+import { type Command, type Commands, knownMax, revokedMsMax } from '../commands.ts';
 
-export function createMemoryOrders(): Orders {
+export function createMemoryCommands(): Commands {
   const revoked = new Map<string, { before: number; until: number }>();
-  let given: Order[] = [];
+  let pending: Command[] = [];
   return {
-    async give(order) {
-      given.push(order);
-      if (order.type !== 'revoke') return;
-      const { userId } = order;
-      const before = Math.max(order.before, revoked.get(userId)?.before ?? 0);
-      revoked.delete(userId); // so that the map stays in the order of writing
+    async issue(command) {
+      pending.push(command);
+      if (command.type !== 'revoke') return;
+      const { userId } = command;
+      const before = Math.max(command.before, revoked.get(userId)?.before ?? 0);
+      revoked.delete(userId); // keeps the map in write order
       revoked.set(userId, { before, until: Date.now() + revokedMsMax });
       const [oldest] = revoked.keys();
       if (revoked.size > knownMax && oldest !== undefined) revoked.delete(oldest);
     },
-    async take() {
-      const orders = given;
-      given = [];
-      return orders;
+    async poll() {
+      const commands = pending;
+      pending = [];
+      return commands;
     },
     async revokedBefore(userId) {
       const entry = revoked.get(userId);

@@ -1,4 +1,4 @@
-// Who is where, for one process.
+// Presence in one process.
 import { membersMax, type Presence } from '../presence.ts';
 
 export function createMemoryPresence(): Presence {
@@ -18,6 +18,6 @@ export function createMemoryPresence(): Presence {
       return sockets === 1;
     },
     members: async (roomId) => [...(rooms.get(roomId)?.keys() ?? [])].slice(0, membersMax),
-    sweep: async () => [], // with this process everybody is gone
+    sweep: async () => [], // no other process can leave members behind
   };
 }

@@ -6,7 +6,7 @@ interface Kept {
   userId: string;
   places: Set<string>;
   events: string[];
-  /** How many were ever appended. */
+  /** How many events were ever appended. */
   count: number;
   endsAt: number;
   idleAt: number;
@@ -45,7 +45,7 @@ export function createMemoryTraces(limits = traceLimits): Traces {
       if (!trace) return undefined;
       trace.idleAt = Date.now() + idleMsMax;
       const { userId, count, endsAt } = trace;
-      const kept = count - trace.events.length; // what came before is gone
+      const kept = count - trace.events.length; // number of dropped events
       const from = Math.min(Math.max(after, kept), count);
       const events = trace.events.slice(from - kept, from - kept + readEventsMax);
       return {

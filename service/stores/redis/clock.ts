@@ -1,5 +1,5 @@
-// Redis's clock, read from here: ids of messages are its time, and clocks of hosts differ by more
-// than a message takes.
+// Estimates Redis's clock, from which message ids are made. Clocks of hosts differ by more than a
+// delivery takes.
 
 const readingsMax = 12;
 
@@ -9,16 +9,16 @@ export function createClock() {
   const readings: { offset: number; tookMs: number }[] = [];
   let offset = Date.now() - performance.now();
   return {
-    /** Epoch milliseconds by Redis's clock; by this host's until the first reading. */
+    /** Epoch milliseconds by Redis's clock, or by this host's until the first reading. */
     now: () => performance.now() + offset,
-    /** @param read answers Redis's time in epoch milliseconds */
+    /** @param read resolves to Redis's time in epoch milliseconds */
     async set(read: () => Promise<number>): Promise<void> {
       const startedAt = performance.now();
       const redisMs = await read();
       const tookMs = performance.now() - startedAt;
       readings.push({ offset: redisMs - (startedAt + tookMs / 2), tookMs });
       if (readings.length > readingsMax) readings.shift();
-      // It is wrong by half of what the question took at most: the quickest one knows best.
+      // The error is at most half of the round trip, so the fastest reading is the most accurate.
       const best = readings.reduce((a, b) => (b.tookMs < a.tookMs ? b : a));
       offset = best.offset;
     },

@@ -1,32 +1,33 @@
-// Orders as a stream that every process reads at its own pace, and a key for each revoked user.
+// Commands in a Redis stream that every process reads at its own pace, and one key per revoked
+// user.
 import { Unavailable } from '../../protocol/refusals.ts';
-import { knownMax, type Order, type Orders, revokedMsMax } from '../commands.ts';
+import { type Command, type Commands, knownMax, revokedMsMax } from '../commands.ts';
 import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
 
-const streamKey = keyOf('orders');
+const streamKey = keyOf('commands');
 const revokedKey = (userId: string) => keyOf(`revoked:${userId}`);
-const ordersMax = 10_000; // more while a process is cut off from Redis: it misses the oldest
-const orderMsMax = 3_600_000;
-const takenMax = 1_000; // in one go: the rest comes with the next
+const commandsMax = 10_000; // a process that falls further behind misses the oldest
+const keepMs = 3_600_000;
+const polledMax = 1_000; // the next poll reads the rest
 
-// KEYS: revoked. ARGV: before, ms to keep it. It never goes back.
+// KEYS: revoked. ARGV: before, TTL in ms. The stored time only rises.
 const revokeLua = `
 local was = tonumber(redis.call('GET', KEYS[1]) or '0')
 if tonumber(ARGV[1]) >= was then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 return 1`;
 
-// KEYS: orders. ARGV: orders max, ms to keep them, order.
-const giveLua = `
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'order', ARGV[3])
+// KEYS: commands. ARGV: commands max, TTL in ms, command.
+const issueLua = `
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'command', ARGV[3])
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
-export const ordersNeeds: StoreNeeds = {
-  scripts: [revokeLua, giveLua],
+export const commandsNeeds: StoreNeeds = {
+  scripts: [revokeLua, issueLua],
   commands: ['GET', 'XRANGE', 'XREVRANGE'],
 };
 
-export function createRedisOrders(redis: Redis): Orders {
-  const known = new Map<string, number>(); // for while Redis is away
+export function createRedisCommands(redis: Redis): Commands {
+  const known = new Map<string, number>(); // used while Redis is unavailable
   let last: string | undefined;
 
   const remember = (userId: string, before: number) => {
@@ -39,14 +40,14 @@ export function createRedisOrders(redis: Redis): Orders {
   };
 
   return {
-    async give(order) {
-      if (order.type === 'revoke') {
-        const args = [order.before, revokedMsMax];
-        await redis.script(revokeLua, [revokedKey(order.userId)], args);
+    async issue(command) {
+      if (command.type === 'revoke') {
+        const args = [command.before, revokedMsMax];
+        await redis.script(revokeLua, [revokedKey(command.userId)], args);
       }
-      await redis.script(giveLua, [streamKey], [ordersMax, orderMsMax, JSON.stringify(order)]);
+      await redis.script(issueLua, [streamKey], [commandsMax, keepMs, JSON.stringify(command)]);
     },
-    async take() {
+    async poll() {
       if (last === undefined) {
         const newest = await redis.run((client) =>
           client.xRevRange(streamKey, '+', '-', { COUNT: 1 }),
@@ -56,14 +57,16 @@ export function createRedisOrders(redis: Redis): Orders {
       }
       const after = `(${last}`;
       const entries = await redis.run((client) =>
-        client.xRange(streamKey, after, '+', { COUNT: takenMax }),
+        client.xRange(streamKey, after, '+', { COUNT: polledMax }),
       );
-      const orders = (entries ?? []).map(({ message }): Order => JSON.parse(message.order ?? ''));
-      for (const order of orders) {
-        if (order.type === 'revoke') remember(order.userId, order.before);
+      const commands = (entries ?? []).map(
+        ({ message }): Command => JSON.parse(message.command ?? ''),
+      );
+      for (const command of commands) {
+        if (command.type === 'revoke') remember(command.userId, command.before);
       }
       last = entries?.at(-1)?.id ?? last;
-      return orders;
+      return commands;
     },
     async revokedBefore(userId) {
       try {

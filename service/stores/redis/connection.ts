@@ -1,4 +1,4 @@
-// Redis for the stores: commands fail fast, and never end the process.
+// The connection of the stores to Redis. Commands fail fast, and no failure ends the process.
 import { createClient, createCluster, createSentinel } from '@redis/client';
 import type { Client, RedisClient } from '../../adapter/redis/client.ts';
 import { openLink } from '../../adapter/redis/connection.ts';
@@ -11,29 +11,29 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 const commandMsMax = 1_500;
 
 export interface Redis {
-  /** Runs a command. Rejects with `Unavailable` when Redis is away, refuses or takes too long. */
+  /** Runs a command. Rejects with `Unavailable` if Redis is unavailable, too slow or refuses it. */
   run<T>(command: (client: Client) => Promise<T>): Promise<T>;
-  /** Runs a Lua script by its digest, as a whole when Redis has not seen it. */
+  /** Runs a Lua script by its digest. Sends the text if Redis does not have it yet. */
   script(lua: string, keys: string[], args: (string | number)[]): Promise<unknown>;
-  /** Resolves when the connection is first ready. Rejects with `RedisUnfit`. */
+  /** Resolves once the connection is ready for the first time. Rejects with `RedisUnfit`. */
   ready(): Promise<unknown>;
   isUp(): boolean;
   close(): Promise<void>;
 }
 
-/** What a store uses: the text of its scripts, and commands that it sends outside of them. */
+/** The scripts of a store, and the commands that it sends outside of them. */
 export interface StoreNeeds {
   scripts: string[];
   commands: string[];
 }
 
 const family = 'mooring';
-const prefix = `${family}:{stores}`; // one hash tag: in a cluster they are on one master
+const prefix = `${family}:{stores}`; // the hash tag keeps all keys on one master of a cluster
 
 /** The full name of a key of the stores. */
 export const keyOf = (name: string) => `${prefix}:${name}`;
 
-/** @param changed told when the connection has come or gone, or answers */
+/** @param changed called when the connection opens, closes or answers a ping */
 export function openRedis(
   client: RedisClient,
   stores: StoreNeeds[],
@@ -56,13 +56,13 @@ export function openRedis(
       report('redis_connection', error);
     },
     alive: changed,
-    warned() {}, // the adapter says the same
+    warned() {}, // the adapter reports the same warnings
   });
   const late = () => metrics.redisUp(false);
   const run = async <T>(command: (client: Client) => Promise<T>): Promise<T> => {
     const done = link.use(([connection]) => command(connection), commandMsMax, late);
-    return done.catch((cause: unknown) => {
-      throw new Unavailable('Redis did not do it', { cause });
+    return done.catch((cause: Error) => {
+      throw new Unavailable(cause.message, { cause });
     });
   };
   return {
@@ -79,7 +79,7 @@ type Mode = Pick<Config, 'redisMode' | 'redisSentinelName' | 'redisSentinelPassw
 
 const queuedCommandsMax = 10_000;
 
-/** What the adapter takes. Credentials, database and TLS are those of the first URL everywhere. */
+/** The client for the adapter. All nodes use the credentials, database and TLS of the first URL. */
 export function redisClient(given: string[], mode: Mode): RedisClient {
   const urls = given.map((url) => new URL(url));
   const nodes = urls.map(({ hostname, port }) => ({

@@ -4,14 +4,15 @@ import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
 
 const beatsKey = keyOf('fleet:beats');
 const generationsKey = keyOf('fleet:generations');
-const staleMs = 3_500; // three beats missed
+const staleMs = 3_500; // three missed heartbeats
 const seenMs = 86_400_000;
 
 /**
- * A release gets the next generation when it is new, and again when it is rolled back to: a new
- * pod of it starts, and either none of it was left or pods of the newest release drain. Pods that
- * restart, are replaced or are added by an autoscaler in the middle of a roll-out change nothing.
- * KEYS: generations, seen, beats. ARGV: release, ms a pod is remembered, stale ms.
+ * A release gets the next generation when it is new or rolled back to. A rollback is recognized by
+ * a new pod of an older release that starts while no pod of that release is left, or while pods of
+ * the newest release drain. Pods that restart, are replaced or are added by an autoscaler during a
+ * rollout change nothing.
+ * KEYS: generations, seen, beats. ARGV: release, TTL of a seen pod in ms, stale ms.
  */
 const joinLua = `
 local fresh = redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2])
@@ -22,9 +23,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local left, leaving, all = false, false, redis.call('HGETALL', KEYS[3])
 for i = 2, #all, 2 do
-  local at, release, said = string.match(all[i], '^(%d+) (%S*) (.*)$')
+  local at, release, beat = string.match(all[i], '^(%d+) (%S*) (.*)$')
   if now - at <= tonumber(ARGV[3]) then
-    local drains = string.find(said, '"draining":true', 1, true)
+    local drains = string.find(beat, '"draining":true', 1, true)
     left = left or release == ARGV[1]
     leaving = leaving or drains and redis.call('HGET', KEYS[1], release) == newest
   end
@@ -35,8 +36,8 @@ redis.call('HSET', KEYS[1], ARGV[1], generation)
 return generation`;
 
 /**
- * KEYS: beats, generations. ARGV: id, release, what it says, stale ms.
- * Answers, for each process, its generation and what it says.
+ * KEYS: beats, generations. ARGV: id, release, heartbeat, stale ms.
+ * Returns the generation and the heartbeat of each process.
  */
 const beatLua = `
 local time = redis.call('TIME')
@@ -44,12 +45,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
 local all, out = redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #all, 2 do
-  local at, release, said = string.match(all[i + 1], '^(%d+) (%S*) (.*)$')
+  local at, release, beat = string.match(all[i + 1], '^(%d+) (%S*) (.*)$')
   if now - at > tonumber(ARGV[4]) then
     redis.call('HDEL', KEYS[1], all[i])
   else
     out[#out + 1] = redis.call('HGET', KEYS[2], release) or '0'
-    out[#out + 1] = said
+    out[#out + 1] = beat
   end
 end
 return out`;
@@ -81,8 +82,8 @@ export function createRedisFleet(redis: Redis): Fleet {
 
 function replicasOf(answer: string[]): Replica[] {
   const pairs = Array.from({ length: answer.length / 2 }, (_, i) => answer.slice(2 * i, 2 * i + 2));
-  return pairs.map(([generation, said = '']) => ({
-    ...JSON.parse(said),
+  return pairs.map(([generation, beat = '']) => ({
+    ...JSON.parse(beat),
     generation: Number(generation),
   }));
 }

@@ -1,22 +1,22 @@
-// Who is where, over all replicas: a sorted set per room counts each user's sockets, and a hash
-// per process remembers its share, so that others can take it back when the process is gone.
+// Presence over all replicas. A sorted set per room counts each user's sockets. A hash per process
+// records its share, so that other processes can subtract it if the process dies.
 import { membersMax, type Presence } from '../presence.ts';
 import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
 
 const prefix = keyOf('presence:');
 const roomKey = (roomId: string) => `${prefix}room:${roomId}`;
 const processesKey = `${prefix}processes`;
-const leftBehindMax = 1_000; // taken back in one sweep
+const leftBehindMax = 1_000; // fields of a dead process that one sweep subtracts
 
-const takeBack = `
-local function takeBack(room, user, sockets)
+const subtractLua = `
+local function subtract(room, user, sockets)
   if tonumber(redis.call('ZINCRBY', room, -sockets, user)) > 0 then return false end
   redis.call('ZREM', room, user)
   return true
 end`;
 
-// KEYS: room, process. ARGV: user, field, the user's sockets of this process there.
-// Absolute, so that it may come twice, late, or after Redis has lost something.
+// KEYS: room, process. ARGV: user, field, number of the user's sockets in this room and process.
+// The number is absolute, so that a write may be repeated, delayed, or follow a loss of data.
 const writeLua = `
 local was = tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '0')
 local now = tonumber(ARGV[3])
@@ -26,9 +26,10 @@ if tonumber(redis.call('ZINCRBY', KEYS[1], now - was, ARGV[1])) > 0 then return 
 redis.call('ZREM', KEYS[1], ARGV[1])
 return 1`;
 
-// KEYS: processes. ARGV: prefix, own process, ms until it counts as gone, left behind max.
-// Answers whether others took this process for gone, then the fields left behind.
-const sweepLua = `${takeBack}
+// KEYS: processes. ARGV: prefix, own process, ms until a process counts as dead, left behind max.
+// Returns 1 if this process was not registered (new, or declared dead), then the fields left
+// behind.
+const sweepLua = `${subtractLua}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local out = {redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])}
@@ -38,7 +39,7 @@ local process = ARGV[1] .. 'process:' .. gone
 local fields = redis.call('HRANDFIELD', process, ARGV[4], 'WITHVALUES')
 for i = 1, #fields, 2 do
   local room, user = string.match(fields[i], '^(%S+) (%S+)$')
-  if takeBack(ARGV[1] .. 'room:' .. room, user, fields[i + 1]) then out[#out + 1] = fields[i] end
+  if subtract(ARGV[1] .. 'room:' .. room, user, fields[i + 1]) then out[#out + 1] = fields[i] end
   redis.call('HDEL', process, fields[i])
 end
 if redis.call('EXISTS', process) == 0 then redis.call('ZREM', KEYS[1], gone) end
@@ -47,22 +48,22 @@ return out`;
 export const presenceNeeds: StoreNeeds = { scripts: [writeLua, sweepLua], commands: ['ZRANGE'] };
 
 /**
- * @param processId names this process among all that share the Redis
- * @param goneMs after how long without a sweep the others take this process for gone
+ * @param processId unique among the processes that share the Redis
+ * @param goneMs milliseconds without a sweep after which other processes declare this one dead
  */
 export function createRedisPresence(redis: Redis, processId: string, goneMs: number): Presence {
   const own = new Map<string, number>(); // field -> sockets
-  const doubtful = new Set<string>(); // fields of which Redis may know something else
+  const doubtful = new Set<string>(); // fields whose value in Redis may differ
   const processKey = `${prefix}process:${processId}`;
   let known = false;
 
-  /** Resolves to whether nobody of the user is left in the room. */
+  /** Resolves to whether the user has no socket left in the room. */
   const write = async (field: string): Promise<boolean> => {
     const { roomId, userId } = parse(field);
     const args = [userId, field, own.get(field) ?? 0];
     return (await redis.script(writeLua, [roomKey(roomId), processKey], args)) === 1;
   };
-  /** Counts first, so that whatever is written next is right; takes it back when Redis did not. */
+  /** Counts before writing, so that a concurrent write is correct. Reverts if the write fails. */
   const change = async (field: string, by: 1 | -1): Promise<boolean> => {
     count(own, field, by);
     try {
@@ -87,7 +88,7 @@ export function createRedisPresence(redis: Redis, processId: string, goneMs: num
       const args = [prefix, processId, goneMs, leftBehindMax];
       const answer = await redis.script(sweepLua, [processesKey], args);
       const [added, ...fields] = answer as [number, ...string[]];
-      const forgotten = added === 1 && known; // taken for gone, or lost by Redis
+      const forgotten = added === 1 && known; // declared dead, or Redis lost the registration
       if (forgotten) for (const field of own.keys()) doubtful.add(field);
       known = true;
       for (const field of doubtful) {

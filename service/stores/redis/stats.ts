@@ -1,4 +1,4 @@
-// What Redis says of itself, and its time, read every few seconds.
+// Reads the stats and the time of Redis every few seconds.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../adapter/redis/client.ts';
 import type { Metrics, RedisStats } from '../../telemetry/metrics.ts';

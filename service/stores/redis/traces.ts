@@ -1,5 +1,5 @@
-// Traces in Redis: any process starts, feeds and reads any of them. With the commands that the
-// documented user has anyway.
+// Traces in Redis: any process can start, append to or read any of them. Uses only commands that
+// the documented ACL already permits.
 import { randomUUID } from 'node:crypto';
 import { type Trace, type Traces, traceLimits } from '../traces.ts';
 import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
@@ -12,7 +12,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 // KEYS: traces, trace. ARGV: prefix of a trace, id, user, traces max, ms max, idle ms.
-// Answers its end, 0 when there are too many. A trace is there as long as its own key is.
+// Returns when the trace ends, or 0 if too many are running. A trace exists as long as its own key.
 const startLua = `${nowLua}
 local running = redis.call('HGETALL', KEYS[1])
 local count = 0
@@ -28,7 +28,7 @@ redis.call('HSET', KEYS[2], 'user', ARGV[3], 'ends', ends, 'events', 0)
 redis.call('PEXPIRE', KEYS[2], math.min(ARGV[5], ARGV[6]))
 return ends`;
 
-// KEYS: traces. ARGV: prefix of a trace. Answers id, user and places of each.
+// KEYS: traces. ARGV: prefix of a trace. Returns id, user and places of each.
 const runningLua = `
 local running, out = redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #running, 2 do
@@ -39,8 +39,8 @@ for i = 1, #running, 2 do
 end
 return out`;
 
-// KEYS: trace, places, events. ARGV: events max, places max, places, then these and the events.
-// Events are numbered from 1, so that a reader knows how many it has missed.
+// KEYS: trace, places, events. ARGV: events max, places max, number of places, places, events.
+// Events are numbered from 1, so that a reader can count those it missed.
 const appendLua = `${nowLua}
 local ends = redis.call('HGET', KEYS[1], 'ends')
 if not ends then return 0 end
@@ -58,7 +58,7 @@ redis.call('PEXPIRE', KEYS[3], math.max(1, ends - now))
 return 1`;
 
 // KEYS: trace, places, events. ARGV: after, events max, idle ms.
-// Answers user, end, the number of the last event that was left out, then the events.
+// Returns the user, the end, the number of the last event before those returned, and the events.
 const readLua = `${nowLua}
 local trace = redis.call('HMGET', KEYS[1], 'user', 'ends', 'events')
 if not trace[1] then return false end
