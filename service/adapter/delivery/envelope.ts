@@ -97,8 +97,8 @@ export interface Flags {
 }
 
 /**
- * Encodes the payload to publish, without the id. @param packet as the encoder of a server returns
- * it
+ * Encodes the payload to publish, without the id.
+ * @param packet as the encoder of a server returns it
  */
 export function encode(packet: (string | Buffer)[], header: Header): Buffer {
   const [text, ...views] = packet as [string, ...(ArrayBufferView | ArrayBuffer)[]];
