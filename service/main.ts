@@ -10,7 +10,7 @@ import { type App, createApp } from './app.ts';
 import { mintToken } from './auth/tokens.ts';
 import { BadUsage, parseCheck } from './cli/check/options.ts';
 import { inDevelopment, readyMadeTokens, welcomeText } from './cli/development.ts';
-import { helpMarkdown, helpText } from './cli/help.ts';
+import { commandHelp, helpMarkdown, helpText } from './cli/help.ts';
 import { parseTrace } from './cli/trace/options.ts';
 import { runTrace, TraceFailed, Unreachable } from './cli/trace/trace.ts';
 import type { Pod } from './cluster/pod.ts';
@@ -26,8 +26,11 @@ const unfitCode = 78; // EX_CONFIG: this Redis is unsupported, so restarting a w
 type Environment = Record<string, string | undefined>;
 
 async function main(args: string[], env: Environment): Promise<void> {
-  if (args[0] === 'check' && !args.includes('--help')) return check(args.slice(1), env);
-  if (args[0] === 'trace' && !args.includes('--help')) return trace(args.slice(1), env);
+  const [command = '', ...rest] = args;
+  const help = args.includes('--help') && commandHelp(command);
+  if (help) return print(help);
+  if (command === 'check') return check(rest, env);
+  if (command === 'trace') return trace(rest, env);
   const { values: options, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -41,11 +44,11 @@ async function main(args: string[], env: Environment): Promise<void> {
       ttl: { type: 'string', default: '3600' },
     },
   });
+  const [verb = 'start'] = positionals;
+  if (!['start', 'token'].includes(verb))
+    throw new UsageError(`Unknown command: ${verb}; see --help`);
   if (options.help) return print(options.markdown ? helpMarkdown() : helpText());
-  if (positionals[0] === 'token') return print(tokenFor(options, env));
-  if (positionals[0] && positionals[0] !== 'start') {
-    throw new UsageError(`Unknown command: ${positionals[0]}; see --help`);
-  }
+  if (verb === 'token') return print(tokenFor(options, env));
   if (options.development) Object.assign(env, inDevelopment(env)); // workers inherit it
   await start(env, options.development);
 }
@@ -62,7 +65,7 @@ async function check(args: string[], env: Environment): Promise<void> {
   process.exitCode = report.ok ? 0 : 1;
 }
 
-/** Exits 0 when it is over or stopped, 1 when it fails, 2 when the arguments make no sense. */
+/** Exits 0 if the trace ended or was stopped, 1 if it failed, 2 for invalid arguments. */
 async function trace(args: string[], env: Environment): Promise<void> {
   const options = parseTrace(args, env);
   const stop = new AbortController();

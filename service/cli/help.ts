@@ -9,30 +9,52 @@ interface Variable {
   text: string;
 }
 
+const start = `  mooring                     start the service; environment variables configure it
+  mooring --development       start on loopback with generated keys, tokens and the test page
+`;
+
+const token = `  mooring token --sub USER    print a token signed with JWT_SECRET
+      --role ROLE             the user's role, such as admin
+      --rooms PATTERN,...     rooms that the user may join, with ROOM_ACCESS=claims
+      --ttl SECONDS           lifetime of the token [3600]
+`;
+
+const check = `  mooring check URL           test, through URL, everything that clients rely on
+      --times N               attempts per transport [20]
+      --quick                 skip the idle check, which takes two ping intervals
+      --second URL            a URL that reaches other pods of the service; repeatable
+      --connect-to HOST       connect to this host if DNS cannot resolve the host of URL
+      --pods N                fail if fewer pods are reached [1]
+      --websocket-only        skip polling, for an endpoint without sticky sessions
+      --token-file FILE       use the token in FILE instead of JWT_SECRET; or --token TOKEN
+      --room-prefix PREFIX    prefix of the rooms that the check joins [check-]
+      --json                  print JSON
+                              exit status 0: all passed, 1: something failed, 2: bad usage
+`;
+
+const trace = `  mooring trace --user USER   follow one user on every replica; needs TRACE=on there
+      --url URL               the operations port of any replica [http://localhost:3001]
+      --api-key-file FILE     read the API key from FILE; or set API_KEY
+      --pod NAME              show only the events of this pod
+      --json                  print one JSON object per line
+                              exit status 0: ended or stopped, 1: failed, 2: bad usage
+`;
+
+const commands: Record<string, string> = { token, check, trace };
+
+const general = `  mooring --help              print this text; after a command, only its usage
+`;
+
 const usage = `Mooring runs Socket.IO on many replicas.
 
-  node service/main.ts                        start; the environment configures it
-  node service/main.ts --development          start on loopback with keys, tokens and the test page
-  node service/main.ts token --sub USER [--role ROLE] [--rooms PATTERN,...] [--ttl SECONDS]
-                                              print a token signed with JWT_SECRET
-  node service/main.ts check URL [OPTION...]  check through URL what clients rely on:
-      --times 20          attempts per transport
-      --quick             skip the idle check, which takes two ping intervals
-      --second URL        another URL of the same service, to reach another pod; repeatable
-      --connect-to HOST   connect to this host, where DNS does not know that of the URL
-      --pods 1            fail if fewer pods are reached
-      --websocket-only    for an endpoint without sticky sessions: skip polling
-      --token-file FILE   or --token TOKEN: use this token instead of JWT_SECRET
-      --room-prefix check-   prefix of the rooms that the check joins
-      --json              print JSON; exit status 0: all passed, 1: something failed, 2: bad usage
-  node service/main.ts trace --user USER [OPTION...]
-                                              follow one user on every replica; needs TRACE=on there
-      --url http://localhost:3001   the operations port of any replica
-      --api-key-file FILE           or API_KEY in the environment
-      --pod NAME                    show the events of this pod alone
-      --json                        for programs; exit status 0: over, 1: failed, 2: bad usage
-  node service/main.ts --help                 print this text; with --markdown, as in docs/reference
-`;
+Run it as \`npx mooring\` in the repository, or as \`node service/main.ts\` in a pod.
+
+${[start, token, check, trace, general].join('\n')}`;
+
+/** For the terminal; `undefined` if there is no such command. */
+export function commandHelp(name: string): string | undefined {
+  return Object.hasOwn(commands, name) ? `Usage:\n\n${commands[name]}` : undefined;
+}
 
 /** For the terminal. */
 export function helpText(): string {

@@ -131,6 +131,26 @@ describe('the command line', () => {
     expect(helpText()).toMatch(/PORT .*\[3000\]/);
   });
 
+  it.each([
+    [
+      ['check', 'https://chat.example.com', '--quick', '--help'],
+      /^Usage:\n\n {2}mooring check URL/,
+    ],
+    [['trace', '--help'], /^Usage:\n\n {2}mooring trace --user USER/],
+    [['token', '--help'], /^Usage:\n\n {2}mooring token --sub USER/],
+  ])('shows the options of one command with %j', (args, usage) => {
+    const { status, stdout } = spawnSync(process.execPath, ['service/main.ts', ...args]);
+    expect(status).toBe(0);
+    expect(stdout.toString()).toMatch(usage);
+    expect(stdout.toString()).not.toContain('REDIS_URL');
+  });
+
+  it('refuses a command that does not exist, with --help as well', () => {
+    const command = ['service/main.ts', 'load', '--help'];
+    const { status, stderr } = spawnSync(process.execPath, command);
+    expect([status, stderr.toString()]).toEqual([1, 'Unknown command: load; see --help\n']);
+  });
+
   it('says what is wrong with the environment and exits 1', async () => {
     const service = await startProcess({ JWT_SECRET: 'short', WORKERS: 'many' });
     expect((await service.exited)[0]).toBe(1);
