@@ -18,10 +18,10 @@ messages, and reports what they experience during a rollout, a kill or scaling.
   --rate N                messages per second in each room [10]
   --seconds N             duration after all are connected; 0: until a signal [60]
   --connects-per-second N new clients per second at the start [100]
-  --header "NAME: VALUE"  sent with every request, e.g. "Host: chat.example"; repeatable
+  --header "NAME: VALUE"  header to send with every request, e.g. "Host: chat.example"; repeatable
   --forwarded-for         give each client its own X-Forwarded-For, for a proxy that routes by
                           address and trusts this machine
-  --json FILE             write the report, with the record of every client
+  --json FILE             write the report to FILE, with the record of every client
   --help                  print this text
 
 Signals: SIGUSR1 restarts the measurement, SIGUSR2 prints a report, SIGINT and SIGTERM print it and
@@ -42,7 +42,7 @@ export function readCommandLine(args: string[]): CommandLine | undefined {
   const { values } = parse(args);
   if (values.help) return undefined;
   const { url, json } = values;
-  if (!url || !/^https?:/.test(url)) throw new UsageError('--url http://... is needed');
+  if (!url || !/^https?:/.test(url)) throw new UsageError('--url http://... is required');
   return {
     url,
     tokenFor: tokensOf(values),
@@ -88,7 +88,7 @@ const tokenSeconds = 86_400;
 function tokensOf(values: { 'secret-file'?: string | undefined; token?: string | undefined }) {
   const { token, 'secret-file': file } = values;
   if (token) return () => token;
-  if (!file) throw new UsageError('--secret-file or --token is needed');
+  if (!file) throw new UsageError('--secret-file or --token is required');
   const secret = readFileSync(file, 'utf8').trim();
   return (user: string) => mintToken(secret, { sub: user, rooms: ['load-*'] }, tokenSeconds);
 }
