@@ -61,7 +61,7 @@ describe('the command', () => {
     trace.child.kill('SIGINT');
     expect(await trace.exited).toEqual([0, null]);
     const lines = trace.output();
-    expect(lines).toMatch(/^Following alice until \d\d:\d\d:\d\dZ; Ctrl-C ends it\.$/m);
+    expect(lines).toMatch(/^Following alice until \d\d:\d\d:\d\dZ; press Ctrl-C to stop\.$/m);
     const socket = `socket ${alice.id}  session [\\da-f]{12}$`;
     const time = '^\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z';
     const [, id] = /message (\d{16}) {2}to user:alice/.exec(lines) ?? [];
@@ -161,7 +161,7 @@ describe('an error', () => {
     const { operationsUrl } = await startApp({ TRACE: 'on' });
     const env = { API_KEY: 'key-of-a-stranger' };
     const { status, output } = await run(['--user', 'alice', '--url', operationsUrl], env);
-    expect(output).toBe(`${operationsUrl} refuses the API key: give that of the service\n`);
+    expect(output).toBe(`${operationsUrl} rejected the API key; use the API_KEY of the service\n`);
     expect(status).toBe(1);
   });
 
@@ -190,7 +190,7 @@ describe('an error', () => {
   it('says that nothing listens', async () => {
     const host = `127.0.0.1:${await freePort()}`;
     const { status, output } = await run(['--user', 'alice', '--url', `http://${host}`]);
-    expect(output).toBe(`Nothing listens at ${host}\n`);
+    expect(output).toBe(`Nothing is listening at ${host}\n`);
     expect(status).toBe(1);
   });
 

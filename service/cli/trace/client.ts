@@ -73,7 +73,7 @@ function failure(url: string, status: number, { code, title, detail }: Problem):
   const sentence = sentences[code ?? ''];
   if (sentence) return new TraceFailed(sentence);
   if (status === 401)
-    return new TraceFailed(`${url} refuses the API key: give that of the service`);
+    return new TraceFailed(`${url} rejected the API key; use the API_KEY of the service`);
   if (status === 403) return new TraceFailed(`${url} has no API key: set API_KEY for the service`);
   if (status === 404) {
     return new TraceFailed(`${url} has no traces: is it the operations port of Mooring?`);
@@ -86,9 +86,9 @@ function unreachable(url: string, error: Error): string {
   const cause = error.cause as { code?: string } | undefined;
   const { host } = new URL(url);
   const texts: Record<string, string> = {
-    ECONNREFUSED: `Nothing listens at ${host}`,
-    ENOTFOUND: `The name ${host} is not known`,
-    EAI_AGAIN: `The name ${host} cannot be looked up now`,
+    ECONNREFUSED: `Nothing is listening at ${host}`,
+    ENOTFOUND: `The host name ${host} is unknown`,
+    EAI_AGAIN: `The host name ${host} cannot be resolved now`,
     ECONNRESET: `${host} closed the connection`,
   };
   if (error.name === 'TimeoutError') return `${host} does not answer`;

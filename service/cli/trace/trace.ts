@@ -26,7 +26,7 @@ export async function runTrace(options: TraceOptions, output: Output, signal: Ab
   const client = createTraceClient(options);
   const { id, endsAt } = await client.start(options.userId);
   const until = new Date(endsAt).toISOString().slice(11, 19);
-  output.note(`Following ${options.userId} until ${until}Z; Ctrl-C ends it.`);
+  output.note(`Following ${options.userId} until ${until}Z; press Ctrl-C to stop.`);
   try {
     await follow(client, { ...options, id }, output, signal);
   } catch (error) {
@@ -56,10 +56,10 @@ async function follow(
     for (let after = 0; ; ) {
       const read = await persist(() => client.read(id, after), policy);
       after = read.next;
-      if (read.lost > 0) note(`${read.lost} events were lost: more than could be read in time`);
+      if (read.lost > 0) note(`${read.lost} events were lost because they were not read in time`);
       order.add(read.events);
       show(order.take(read.now));
-      if (read.now + readMs >= read.endsAt) return note('The time of the trace is over.');
+      if (read.now + readMs >= read.endsAt) return note('The trace has reached its time limit.');
       if (signal.aborted) return;
       await sleep(readMs, undefined, { signal }).catch(() => {});
     }
