@@ -58,7 +58,7 @@ async function follow({ stateFolder }: Settings, fleet: Fleet, stopped: AbortSig
     exited.then((how) => {
       if (stopped.aborted) return;
       const drained = how === 'code 0'; // as `make roll` does
-      print(`${name} exited (${how})${drained ? '' : '; it is not restarted'}.`);
+      print(`${name} exited (${how})${drained ? '' : ' and will not be restarted'}.`);
     });
   }
   await followLogs(stateFolder, stopped, print);

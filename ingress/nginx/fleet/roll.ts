@@ -114,7 +114,7 @@ async function untilEmpty(
     const left = await connections();
     if (left === 0) return;
     if (left !== undefined && left !== shown) {
-      print(`${left} connections are left on the old release`);
+      print(`${left} ${left === 1 ? 'connection is' : 'connections are'} left on the old release`);
     }
     shown = left;
     await sleep(1_000);

@@ -19,22 +19,23 @@ Mooring is running: nginx (ip_hash) -> 3 replicas -> Redis
 
   Address    ${address}
 
-  Pages      open two of them and chat
+  Pages      open two of these links and chat
 ${people.map(([name, token]) => `    ${name.padEnd(7)}  ${address}/#token=${token}`).join('\n')}
 
   Tokens     for your own clients: auth: { token }
 ${people.map(([name, token]) => `    ${name.padEnd(7)}  ${token}`).join('\n')}
 
   API key    ${apiKey}
-  Publish    from a backend, through any replica's operations port:
+  Publish    from a backend, through the operations port of any replica
     curl -X POST ${operations}/v1/publish \\
       -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: application/json' \\
       -d '${notification}'
 
-  Kill one   its clients recover on the others
+  Kill       kills one replica; its clients recover on the others
 ${kill.map((command) => `    ${command}`).join('\n')}
 
   Logs       ${logs}
+  Roll       \`make roll\` in another terminal replaces the replicas
   Stop       Ctrl-C here, or \`make down\` in any terminal
 `;
 }
