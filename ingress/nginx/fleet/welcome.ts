@@ -31,11 +31,10 @@ ${people.map(([name, token]) => `    ${name.padEnd(7)}  ${token}`).join('\n')}
       -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: application/json' \\
       -d '${notification}'
 
-  Kill       kills one replica; its clients recover on the others
+  Kill       a replica; its clients recover on the others
 ${kill.map((command) => `    ${command}`).join('\n')}
 
   Logs       ${logs}
-  Roll       \`make roll\` in another terminal replaces the replicas
   Stop       Ctrl-C here, or \`make down\` in any terminal
 `;
 }
