@@ -28,7 +28,7 @@ export function openConnections(
     family: key,
     prefix,
     scripts: Object.values(scripts).map(({ lua }) => lua),
-    commands: ['GET', 'SET', 'PING', 'PUBLISH', 'XREVRANGE'],
+    commands: ['PING', 'PUBLISH', 'XREVRANGE'],
     pubSub: {
       channels: [`${prefix}:trial`, `${key}-request#`, `${key}-response#`],
       pattern: `${key}#*`,
@@ -64,7 +64,6 @@ export function openConnections(
     /** Runs a script on the connection for reading. Strings are returned as Buffers. */
     read: ({ lua }: Script, keys: string[], args: Argument[]) =>
       link.use(([, reader]) => evaluate(inBuffers(reader), lua, keys, args), commandMsMax),
-    get: (name: string) => use((main) => main.get(name)),
     /** The newest entries of a record before an id or `+`. */
     async newest(stream: string, before: string, count: number) {
       const end = before === '+' ? '+' : `(${before}-0`;

@@ -1,11 +1,13 @@
 // The Redis engine, which all processes share: ids, logs, channels and sessions.
 import { randomBytes } from 'node:crypto';
-import { noId } from '../delivery/envelope.ts';
+import { type Id, noId } from '../delivery/envelope.ts';
 import type { EngineEvents, EngineSource, OpenedEngine } from '../engine.ts';
 import { type AdapterOptions, keepMsOf } from '../options.ts';
 import { createBus } from './bus.ts';
 import { decodeMessage } from './channel-message.ts';
+import type { Client } from './client.ts';
 import { type Connections, openConnections } from './connections.ts';
+import { evaluate } from './evaluate.ts';
 import { keysOf } from './keys.ts';
 import type { Locator } from './locate.ts';
 import { readLogs } from './log-reader.ts';
@@ -50,8 +52,16 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
     up: resume,
     down: events.down,
   });
+  /** Each answer measures the clock, too, which tightens the bound that is derived from it. */
+  const readPosition = async (client: Client): Promise<Id> => {
+    const sentAt = performance.now();
+    const answer = evaluate(client, scripts.position.lua, [keys.sequence], []);
+    const [id, microseconds] = (await answer) as unknown as [Id, string];
+    events.alive(Number(microseconds), sentAt);
+    return id;
+  };
   const subscriptions = createSubscriptions(connections, {
-    position: async (client) => (await client.get(keys.sequence)) ?? noId,
+    position: readPosition,
     arrived({ receive, log }, message) {
       try {
         const { id, payload, rooms } = decodeMessage(message);
@@ -105,7 +115,7 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
         }),
       subscribe: subscriptions.subscribe,
       async position() {
-        const id = (await connections.get(keys.sequence)) ?? noId;
+        const id = await connections.use(readPosition);
         witness.seen(id, undefined);
         return id;
       },

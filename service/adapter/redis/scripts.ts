@@ -191,6 +191,17 @@ return out`,
 };
 
 /**
+ * KEYS: sequence.
+ * Returns the newest id, and the time in microseconds.
+ */
+export const position: Script = {
+  lua: `
+local time = redis.call('TIME')
+local id = redis.call('GET', KEYS[1]) or '0000000000000000'
+return {id, string.format('%.0f', time[1] * 1000000 + time[2])}`,
+};
+
+/**
  * Renews the key of a process. KEYS: process. ARGV: TTL in ms.
  * Returns the time in microseconds.
  */
