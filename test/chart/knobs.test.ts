@@ -102,7 +102,7 @@ describe('what platforms ask for', () => {
     });
     expect(container.readinessProbe).toMatchObject({ periodSeconds: 2, failureThreshold: 2 });
     expect(container.livenessProbe.failureThreshold).toBe(6);
-    expect(container.lifecycle.postStart).toBeDefined();
+    expect(container.lifecycle.preStop).toBeDefined();
   });
 
   it('has a budget for disruptions, or none', () => {
