@@ -10,8 +10,6 @@ export interface Target {
 
 const runBytesMax = 65_536; // per write, unless a single envelope is larger
 
-export type Arrivals = ReturnType<typeof createArrivals>;
-
 /** @param delivered called after everything is written */
 export function createArrivals(delivered: () => void) {
   let runs: { target: Target; envelopes: Envelope[]; bytes: number }[] = [];

@@ -78,7 +78,10 @@ export function createSubscriptions({ main, opened }: Connections, parts: Parts)
     async renew(): Promise<void> {
       for (const some of chunks([...known.keys()])) {
         const attempt = attach(some);
-        for (const channel of some) begin(known.get(channel) as Known, attempt);
+        for (const channel of some) {
+          const subscription = known.get(channel); // gone if it was closed since
+          if (subscription) begin(subscription, attempt);
+        }
         await attempt;
       }
     },
@@ -98,7 +101,8 @@ function coalesce(act: (channels: string[]) => Promise<Id>) {
     const { channels, result } = waiting;
     waiting = undefined;
     Promise.all(chunks(channels).map(act)).then(
-      ([first]) => result.resolve(first as Id),
+      // The newest: by then all chunks are subscribed.
+      (positions) => result.resolve(positions.at(-1) as Id),
       result.reject,
     );
   };

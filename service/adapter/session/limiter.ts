@@ -1,7 +1,5 @@
 // Bounds concurrent work.
 
-export type Limiter = ReturnType<typeof createLimiter>;
-
 /**
  * Runs work in call order, at most `atOnceMax` pieces concurrently. Work that is aborted while it
  * waits never runs, and its promise rejects with the reason.

@@ -8,8 +8,6 @@ export interface Waiting {
   deliver(): void;
 }
 
-export type CatchUpBuffer = ReturnType<typeof createCatchUpBuffer>;
-
 /** Starts closed, until the process knows its position in the stream. */
 export function createCatchUpBuffer({ gatedMessagesMax, gatedBytesMax, observer }: AdapterOptions) {
   let held: Waiting[] | undefined = [];
