@@ -27,7 +27,7 @@ export default defineConfig({
     isolate: false, // modules hold no state, and loading them for each file takes a minute
     maxWorkers: Math.max(4, availableParallelism()), // most tests wait for timers of the service
     globalSetup: ['test/harness/compile-cache.ts'],
-    reporters: ['default', './test/harness/times.ts'],
+    reporters: ['default', './test/harness/summary.ts'],
     setupFiles: ['test/harness/cpu-setup.ts'],
     projects: [unit, ...named].map((test) => ({ extends: true as const, test })),
   },

@@ -116,7 +116,7 @@ export function collect(child: ChildProcess): () => string {
 export async function until(
   name: string,
   condition: () => boolean | Promise<boolean>,
-  msMax = 30_000,
+  msMax = 60_000,
 ): Promise<void> {
   const end = Date.now() + msMax;
   for (let pauseMs = 5; !(await condition()); pauseMs = Math.min(2 * pauseMs, 80)) {
