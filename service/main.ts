@@ -3,7 +3,7 @@
 import cluster from 'node:cluster';
 import { inspect, parseArgs } from 'node:util';
 import { createTerminus } from '@godaddy/terminus';
-import { RedisUnfit } from './adapter/redis/requirements.ts';
+import { RedisUnfit } from './adapter/engine/redis/requirements.ts';
 import { createOperations } from './api/operations.ts';
 import { listen } from './api/router.ts';
 import { type App, createApp } from './app.ts';

@@ -3,10 +3,9 @@
 import { RedisAdapter } from '@socket.io/redis-adapter';
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions } from 'socket.io-adapter';
-import { answerFailures, beforeRequests, rememberOwnRequests } from './cluster-requests.ts';
 import { type Flags, noId, requireDefaultParser } from './delivery/envelope.ts';
-import type { Outcome } from './engine.ts';
-import { everyone, namesOf } from './names.ts';
+import type { Outcome } from './engine/engine.ts';
+import { everyone, namesOf } from './engine/names.ts';
 import { type Connect, currentConnect, hookConnect } from './session/connect-hook.ts';
 import { goLive, writeDirect } from './session/delivery.ts';
 import { closed, connected, createSession, isOver, lost, type Session } from './session/session.ts';
@@ -25,6 +24,7 @@ import {
 } from './socketio-internals.ts';
 import { type Channels, openChannels } from './stream/channels.ts';
 import { correctPositions } from './stream/clock.ts';
+import { answerFailures, beforeRequests, rememberOwnRequests } from './stream/cluster-requests.ts';
 import {
   type Extras,
   extend,

@@ -2,25 +2,25 @@
 import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { RecoveringAdapter } from './adapter.ts';
-import { createRequestClient } from './cluster-requests.ts';
-import type { EngineSource, Outcome } from './engine.ts';
-import { type MemoryStore, memorySource } from './memory/engine.ts';
+import type { EngineSource, Outcome } from './engine/engine.ts';
+import { type MemoryStore, memorySource } from './engine/memory/engine.ts';
+import type { RedisClient, SentinelOptions } from './engine/redis/client.ts';
+import { requireOptions } from './engine/redis/client-options.ts';
+import { redisSource } from './engine/redis/engine.ts';
+import { locatorOf } from './engine/redis/locate.ts';
 import { type AdapterOptions, defaultOptions, type GivenOptions } from './options.ts';
-import type { RedisClient, SentinelOptions } from './redis/client.ts';
-import { requireOptions } from './redis/client-options.ts';
-import { redisSource } from './redis/engine.ts';
-import { locatorOf } from './redis/locate.ts';
 import { destinationsOf, eventType, recoveryMsOf } from './socketio-internals.ts';
+import { createRequestClient } from './stream/cluster-requests.ts';
 import { createLoopback } from './stream/loopback.ts';
 import { createPublisher, type Extras, type Publisher } from './stream/publisher.ts';
 import { createStream, type Stream } from './stream/stream.ts';
-import { createWarnings } from './warnings.ts';
+import { createWarnings } from './stream/warnings.ts';
 
-export { EngineUnavailable, type Outcome } from './engine.ts';
-export { createMemoryStore, type MemoryStore } from './memory/engine.ts';
+export { EngineUnavailable, type Outcome } from './engine/engine.ts';
+export { createMemoryStore, type MemoryStore } from './engine/memory/engine.ts';
+export type { RedisClient, SentinelOptions } from './engine/redis/client.ts';
+export { RedisUnfit } from './engine/redis/requirements.ts';
 export type { AdapterOptions, GivenOptions, Limit, Observer, RestoreResult } from './options.ts';
-export type { RedisClient, SentinelOptions } from './redis/client.ts';
-export { RedisUnfit } from './redis/requirements.ts';
 export type { Extras } from './stream/publisher.ts';
 
 export interface AdapterFactory {

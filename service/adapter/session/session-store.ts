@@ -1,6 +1,6 @@
 // Stores the sessions of live sockets in the engine, so that any process can take them over.
 import type { Id } from '../delivery/envelope.ts';
-import type { ClaimOutcome, Engine, SessionKey } from '../engine.ts';
+import type { ClaimOutcome, Engine, SessionKey } from '../engine/engine.ts';
 import type { Session } from './session.ts';
 
 interface State {

@@ -1,6 +1,6 @@
 // Schedules session writes. Changes are batched per event-loop turn, closed sessions are written at
 // once, and all sessions are renewed before their keys expire.
-import { EngineUnavailable } from '../engine.ts';
+import { EngineUnavailable } from '../engine/engine.ts';
 import type { AdapterOptions } from '../options.ts';
 import { createLimiter } from './limiter.ts';
 import type { Session } from './session.ts';

@@ -1,7 +1,7 @@
 // Catches up after an outage: reads every room of this process from its last position, so that live
 // sockets receive each missed message exactly once.
 import { type Id, unbundle, unknown } from '../delivery/envelope.ts';
-import type { Engine, LogPart } from '../engine.ts';
+import type { Engine, LogPart } from '../engine/engine.ts';
 
 const logsAtOnce = 1_000; // per step; finished steps survive a failure
 const limits = { messagesMax: 100_000, bytesMax: 64 * 1024 * 1024 }; // per step

@@ -2,8 +2,8 @@
 // members, and records the position at which each member joined.
 import type { Target } from '../delivery/arrivals.ts';
 import { Envelope, type Id, noId } from '../delivery/envelope.ts';
-import type { Subscription } from '../engine.ts';
-import { everyone, isDirect, type Names } from '../names.ts';
+import type { Subscription } from '../engine/engine.ts';
+import { everyone, isDirect, type Names } from '../engine/names.ts';
 import { type Members, targetOf } from '../session/delivery.ts';
 import { type Estimate, raisePosition, type Session } from '../session/session.ts';
 import type { CatchUpSource } from './catch-up.ts';

@@ -1,7 +1,12 @@
 // Batches all messages of an event-loop turn into one call of the engine.
 import { bundle, encode, type Flags, idBefore, withContext } from '../delivery/envelope.ts';
-import { type Engine, EngineUnavailable, type Outcome, type Publication } from '../engine.ts';
-import { anyDirect, everyone, isDirect, type Names } from '../names.ts';
+import {
+  type Engine,
+  EngineUnavailable,
+  type Outcome,
+  type Publication,
+} from '../engine/engine.ts';
+import { anyDirect, everyone, isDirect, type Names } from '../engine/names.ts';
 import type { AdapterOptions, TracedMessage, Trail } from '../options.ts';
 
 const bundleBytesMax = 65_536;

@@ -1,7 +1,7 @@
 // Restores a session: claims it, holds live messages, and reads the missed ones from the logs.
 import { Envelope, type Id, isId, noId, unbundle } from '../delivery/envelope.ts';
-import { EngineUnavailable } from '../engine.ts';
-import { everyone } from '../names.ts';
+import { EngineUnavailable } from '../engine/engine.ts';
+import { everyone } from '../engine/names.ts';
 import type { RestoreResult } from '../options.ts';
 import type { Connect } from '../session/connect-hook.ts';
 import { createClaimedSession, restored, roomsOf, type Session } from '../session/session.ts';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createArrivals } from '../delivery/arrivals.ts';
 import { type Id, noId, unbundle, unknown } from '../delivery/envelope.ts';
 import { createSocketWriter } from '../delivery/socket-writer.ts';
-import type { EngineEvents, EngineSource, Receive, Subscription } from '../engine.ts';
+import type { EngineEvents, EngineSource, Receive, Subscription } from '../engine/engine.ts';
 import { type AdapterOptions, keepMsOf } from '../options.ts';
 import { createLimiter } from '../session/limiter.ts';
 import { type CatchUpSource, createCatchUp } from './catch-up.ts';

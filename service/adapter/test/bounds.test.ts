@@ -131,10 +131,10 @@ describe('limits', () => {
 
   it('on replayMessagesMax keep a client that missed more from being recovered', async () => {
     const { publish, limits, receiver } = await bounded({ replayMessagesMax: 5 });
-    const back = next(receiver, 'connect');
+    receiver.io.reconnection(false);
     receiver.io.engine.close();
     for (let n = 1; n <= 10; n += 1) await publish(n);
-    await back;
+    await next(receiver.connect(), 'connect');
     expect(receiver.recovered).toBe(false);
     expect(limits).toContain('replay');
   });

@@ -3,11 +3,11 @@ import { createClient } from '@redis/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startRedis } from '../../../test/harness/redis.ts';
 import { until } from '../../../test/harness/service.ts';
-import type { EngineSource, Publication } from '../engine.ts';
-import { createMemoryStore, memorySource } from '../memory/engine.ts';
+import type { EngineSource, Publication } from '../engine/engine.ts';
+import { createMemoryStore, memorySource } from '../engine/memory/engine.ts';
+import { redisSource } from '../engine/redis/engine.ts';
+import { locatorOf } from '../engine/redis/locate.ts';
 import { type AdapterOptions, defaultOptions } from '../options.ts';
-import { redisSource } from '../redis/engine.ts';
-import { locatorOf } from '../redis/locate.ts';
 
 type Open = (options: AdapterOptions) => Promise<() => EngineSource>;
 

@@ -1,9 +1,9 @@
 // The connection of the stores to Redis. Commands fail fast, and no failure ends the process.
 import { createClient, createCluster, createSentinel } from '@redis/client';
-import type { Client, RedisClient } from '../../adapter/redis/client.ts';
-import { openLink } from '../../adapter/redis/connection.ts';
-import { evaluate } from '../../adapter/redis/evaluate.ts';
-import { locatorOf } from '../../adapter/redis/locate.ts';
+import type { Client, RedisClient } from '../../adapter/engine/redis/client.ts';
+import { openLink } from '../../adapter/engine/redis/connection.ts';
+import { evaluate } from '../../adapter/engine/redis/evaluate.ts';
+import { locatorOf } from '../../adapter/engine/redis/locate.ts';
 import type { Config } from '../../config/schema.ts';
 import { Unavailable } from '../../protocol/refusals.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';

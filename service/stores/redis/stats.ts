@@ -1,6 +1,6 @@
 // Reads the stats and the time of Redis every few seconds.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '../../adapter/redis/client.ts';
+import type { Client } from '../../adapter/engine/redis/client.ts';
 import type { Metrics, RedisStats } from '../../telemetry/metrics.ts';
 import type { Clock } from './clock.ts';
 import type { Redis } from './connection.ts';

@@ -1,6 +1,6 @@
 // The channels that this process is subscribed to. They are renewed on every new connection, many
 // per command, because a process may have a hundred thousand rooms.
-import type { Id } from '../delivery/envelope.ts';
+import type { Id } from '../../delivery/envelope.ts';
 import { type BusListener, EngineUnavailable, type Receive, type Subscription } from '../engine.ts';
 import type { Client } from './client.ts';
 import type { Connections } from './connections.ts';

@@ -1,5 +1,5 @@
 // The logs of rooms in memory, bounded in entries, bytes and time.
-import { type Id, noId } from '../delivery/envelope.ts';
+import { type Id, noId } from '../../delivery/envelope.ts';
 import type { LogPart, ReadLimits } from '../engine.ts';
 
 interface Log {

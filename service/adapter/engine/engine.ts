@@ -1,7 +1,7 @@
 // The interface of an engine, which orders, stores and transports messages. There are two: Redis,
 // which all processes share, and the memory of one process. Both pass
 // service/adapter/test/engine.test.ts, and all code above this interface is the same for both.
-import type { Id } from './delivery/envelope.ts';
+import type { Id } from '../delivery/envelope.ts';
 
 /** A message or bundle, and its targets. */
 export interface Publication {

@@ -1,8 +1,8 @@
 // Sessions in Redis, fenced by their epoch.
-import type { Id } from '../delivery/envelope.ts';
+import type { Id } from '../../delivery/envelope.ts';
+import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type { ClaimOutcome, Engine, SessionKey } from '../engine.ts';
 import { scopeOf } from '../names.ts';
-import { type AdapterOptions, keepMsOf } from '../options.ts';
 import type { Connections } from './connections.ts';
 import type { Keys } from './keys.ts';
 import { claimSession, deleteSession, saveSession } from './scripts.ts';

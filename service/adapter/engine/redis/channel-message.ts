@@ -1,7 +1,7 @@
 // The format of a message on a channel, as the publish script writes it:
 //
 //   id (16 digits) | length of the rooms (4 bytes) | rooms (JSON), if several | payload
-import { type Id, idLength, isId } from '../delivery/envelope.ts';
+import { type Id, idLength, isId } from '../../delivery/envelope.ts';
 
 const lengthBytes = 4;
 const roomsStart = idLength + lengthBytes;

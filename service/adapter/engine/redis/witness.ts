@@ -1,6 +1,6 @@
 // Remembers the newest message known to have been in Redis. After a reconnect it shows whether
 // Redis has lost recent data.
-import { type Id, noId, unknown } from '../delivery/envelope.ts';
+import { type Id, noId, unknown } from '../../delivery/envelope.ts';
 import type { Connections } from './connections.ts';
 import type { Keys } from './keys.ts';
 import { checkLoss } from './scripts.ts';

@@ -1,8 +1,8 @@
 // The Redis engine, which all processes share: ids, logs, channels and sessions.
 import { randomBytes } from 'node:crypto';
-import { type Id, noId } from '../delivery/envelope.ts';
+import { type Id, noId } from '../../delivery/envelope.ts';
+import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type { EngineEvents, EngineSource, OpenedEngine } from '../engine.ts';
-import { type AdapterOptions, keepMsOf } from '../options.ts';
 import { createBus } from './bus.ts';
 import { decodeMessage } from './channel-message.ts';
 import type { Client } from './client.ts';

@@ -1,7 +1,7 @@
 // Publishes a batch in one script call.
-import { idLength } from '../delivery/envelope.ts';
+import { idLength } from '../../delivery/envelope.ts';
+import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type { Outcome, Publication } from '../engine.ts';
-import { type AdapterOptions, keepMsOf } from '../options.ts';
 import { encodeRooms } from './channel-message.ts';
 import type { Argument, Connections } from './connections.ts';
 import type { Keys } from './keys.ts';

@@ -1,8 +1,8 @@
 // The adapter's own connections to Redis: one for publishing, subscribing and sessions, and one for
 // reading logs, so that a long read does not delay messages.
 import { RESP_TYPES } from '@redis/client';
-import { idLength } from '../delivery/envelope.ts';
-import type { AdapterOptions } from '../options.ts';
+import { idLength } from '../../delivery/envelope.ts';
+import type { AdapterOptions } from '../../options.ts';
 import type { Client } from './client.ts';
 import { openLink } from './connection.ts';
 import { evaluate } from './evaluate.ts';

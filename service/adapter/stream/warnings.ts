@@ -1,7 +1,7 @@
 // The observer used when none is given: emits a Node.js warning once per distinct reason.
-import { EngineUnavailable } from './engine.ts';
-import { defaultOptions, type Limit, type Observer } from './options.ts';
-import { RedisUnfit } from './redis/requirements.ts';
+import { EngineUnavailable } from '../engine/engine.ts';
+import { RedisUnfit } from '../engine/redis/requirements.ts';
+import { defaultOptions, type Limit, type Observer } from '../options.ts';
 
 const limits: Record<Limit, string> = {
   held:

@@ -1,7 +1,8 @@
 // The engine of a single process, in its memory. Engines on one store behave like several processes
 // on one Redis.
 import { randomUUID } from 'node:crypto';
-import { type Id, idLength, noId } from '../delivery/envelope.ts';
+import { type Id, idLength, noId } from '../../delivery/envelope.ts';
+import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type {
   ClaimOutcome,
   Engine,
@@ -11,7 +12,6 @@ import type {
   Publication,
   Receive,
 } from '../engine.ts';
-import { type AdapterOptions, keepMsOf } from '../options.ts';
 import { createMemoryBus } from './bus.ts';
 import { createExpiringMap } from './expiring-map.ts';
 import { createLogs } from './logs.ts';

@@ -2,9 +2,9 @@
 // The base drops the promises of its commands, so errors are caught here. Subscriptions survive
 // reconnects.
 import type { RedisAdapter } from '@socket.io/redis-adapter';
-import type { BusListener } from './engine.ts';
-import { ackRequestsOf, wrapRequests, wrapServerSideEmitWithAck } from './socketio-internals.ts';
-import type { Stream } from './stream/stream.ts';
+import type { BusListener } from '../engine/engine.ts';
+import { ackRequestsOf, wrapRequests, wrapServerSideEmitWithAck } from '../socketio-internals.ts';
+import type { Stream } from './stream.ts';
 
 /** @param flushPublishes sends the messages that were emitted before the request */
 export function createRequestClient({ bus, options }: Stream, flushPublishes: () => void): object {
