@@ -87,7 +87,7 @@ describe.runIf(everything)('the chart', () => {
           metadata: { ...one.metadata, namespace },
         })),
       );
-      const files = [values, withoutStrangers[name] ?? {}, scratch, imageValues()];
+      const files = [swift, values, withoutStrangers[name] ?? {}, scratch, imageValues()];
       await installWith(namespace, files);
       await ready(namespace);
       await helm(['upgrade', 'mooring', chart, '-n', namespace, '--reuse-values', '-f', '-']);
