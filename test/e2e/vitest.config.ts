@@ -1,17 +1,18 @@
 // `make e2e`: two files at a time, because most of the time a file waits for its cluster.
+import { basename } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Those that take minutes start first, so that none is left to run alone at the end. */
-const longest = ['6-', '1-', '10-', '11-', '15-', '14-', '3-', '5-'];
+/** They take minutes and start first, so that none is left to run alone at the end. */
+const longest = ['rollout', 'monitoring', 'scaling', 'autoscaler', 'install', 'upgrade', 'gateway'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]) {
-    const rank = ({ moduleId }: TestSpecification) => {
-      const place = longest.findIndex((name) => moduleId.includes(`/${name}`));
-      return place < 0 ? longest.length : place;
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = longest.indexOf(basename(moduleId, '.e2e.ts'));
+      return found < 0 ? longest.length : found;
     };
-    return files.toSorted((a, b) => rank(a) - rank(b));
+    return files.toSorted((a, b) => place(a) - place(b));
   }
 }
 
