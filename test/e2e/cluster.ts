@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { findHelm, findKubectl } from '../../tools/helm.ts';
+import { ofThisRun } from './namespaces.ts';
 
 export const chart = join(import.meta.dirname, '../../charts/mooring');
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -40,13 +41,10 @@ export async function get(namespace: string, ...what: string[]): Promise<Json> {
   return JSON.parse(await kubectl('-n', namespace, 'get', ...what, '-o', 'json'));
 }
 
-/** Label of the namespaces of one run, which end with it. */
-export const ofThisRun = { 'mooring-e2e': process.env.E2E_RUN ?? 'none' };
-
 /** A namespace of its own, under the strictest Pod Security Standard, and how to be rid of it. */
 export async function openNamespace(purpose: string) {
   const namespace = `mooring-e2e-${purpose}-${Math.random().toString(36).slice(2, 6)}`;
-  const labels = { ...ofThisRun, 'pod-security.kubernetes.io/enforce': 'restricted' };
+  const labels = { ...ofThisRun(), 'pod-security.kubernetes.io/enforce': 'restricted' };
   await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } });
   const close = async () => {
     await helm(['uninstall', 'mooring', '-n', namespace, '--ignore-not-found']);
