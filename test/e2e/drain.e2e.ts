@@ -55,7 +55,7 @@ describe.runIf(await hasGateway())('a node drain', () => {
       const names = (await serverPods(home.namespace)).map(({ metadata }: Json) => metadata.name);
       expect(names.filter((name) => !gone.includes(name))).not.toEqual([]);
     });
-    await kubectl('uncordon', cordoned); // the replacement waits: a cluster of one node has no other
+    await kubectl('uncordon', cordoned); // a cluster of one node has no other for the replacement
     await drained;
     expect(await least).toBeGreaterThanOrEqual(replicas - 1);
     const sent = await sending.stop();
