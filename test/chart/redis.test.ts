@@ -38,12 +38,20 @@ describe('the Redis of the release', () => {
     expect(containerOf().livenessProbe.exec.command).toEqual(['sh', '/etc/redis/alive.sh']);
   });
 
-  it('has the password from a Secret, outside of arguments and ConfigMap', () => {
+  it('has its passwords from a Secret, outside of arguments, environment and ConfigMap', () => {
+    const secretsOf = (values?: Values) => {
+      const { volumes } = only(render(values), 'StatefulSet').spec.template.spec;
+      const { projected } = volumes.find(({ name }: { name: string }) => name === 'passwords');
+      return projected.sources.map(({ secret }: { secret: object }) => secret);
+    };
     const { env, command } = containerOf();
-    expect(env[0].valueFrom.secretKeyRef).toEqual({ name: 'mooring-redis', key: 'redis-password' });
+    expect(env).toBeUndefined();
     expect(command).toEqual(['sh', '/etc/redis/start.sh']);
-    const [own] = containerOf(scenario('existing-secrets')).env;
-    expect(own.valueFrom.secretKeyRef.name).toBe('chat-redis');
+    expect(secretsOf()).toMatchObject([
+      { name: 'mooring-redis', items: [{ key: 'redis-password' }] },
+      { name: 'mooring-redis', items: [{ key: 'redis-password-previous' }], optional: true },
+    ]);
+    expect(secretsOf(scenario('existing-secrets'))[0]).toMatchObject({ name: 'chat-redis' });
     expect(all(render(scenario('existing-secrets')), 'Secret')).toEqual([]);
   });
 

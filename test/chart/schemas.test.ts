@@ -77,7 +77,8 @@ it.runIf(kubeconform)('kubeconform finds nothing in any scenario', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mooring-schemas-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   for (const [id, name] of Object.entries(kinds)) {
-    const [group = '', version, kind] = id.split(/[ /]/);
+    const [group = '', version, kind, channel] = id.split(/[ /]/);
+    if (channel) continue; // a subset of the kind without it
     const parts = kind ? [kind, group.split('.')[0], version] : [version, group];
     const schema = { $ref: `#/definitions/${name}`, definitions };
     writeFileSync(join(folder, `${parts.join('-').toLowerCase()}.json`), JSON.stringify(schema));

@@ -2,10 +2,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { findHelm, findKubectl } from '../../tools/helm.ts';
+import { ofThisRun } from './namespaces.ts';
 
 export const chart = join(import.meta.dirname, '../../charts/mooring');
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -42,11 +44,11 @@ export async function get(namespace: string, ...what: string[]): Promise<Json> {
 /** A namespace of its own, under the strictest Pod Security Standard, and how to be rid of it. */
 export async function openNamespace(purpose: string) {
   const namespace = `mooring-e2e-${purpose}-${Math.random().toString(36).slice(2, 6)}`;
-  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+  const labels = { ...ofThisRun(), 'pod-security.kubernetes.io/enforce': 'restricted' };
   await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } });
   const close = async () => {
     await helm(['uninstall', 'mooring', '-n', namespace, '--ignore-not-found']);
-    await kubectl('delete', 'namespace', namespace, '--timeout=120s');
+    await kubectl('delete', 'namespace', namespace, '--wait=false'); // see namespaces.ts
   };
   return { namespace, close };
 }
@@ -139,9 +141,10 @@ export async function eventually<T>(seconds: number, ask: () => Promise<T>): Pro
   }
 }
 
-/** A figure for the report at the end of the log. */
+/** A figure for the report at the end of the log, with its file: another one runs beside it. */
 export function note(text: string) {
-  process.stdout.write(`  · ${text}\n`);
+  const file = basename(expect.getState().testPath ?? '', '.e2e.ts');
+  process.stdout.write(`  · ${file}: ${text}\n`);
 }
 
 export async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {

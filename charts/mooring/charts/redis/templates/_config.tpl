@@ -5,8 +5,8 @@
 
 {{- define "redis.config" -}}
 {{- $megabytes := include "redis.megabytes" . | int -}}
-# Without the password: the container reads it from the Secret.
-include /run/redis/password.conf
+# Without passwords: start.sh reads them from the Secret.
+include /run/redis/user.conf
 dir /data
 {{- if .Values.persistence.enabled }}
 appendonly yes

@@ -45,13 +45,17 @@ describe.runIf(await hasGateway())('a node drain', () => {
     await joinAll(clients, 'pier');
     const sending = sendUntil(clients[0] as Client);
     const before = await serverPods(home.namespace);
+    const gone = before.map(({ metadata }: Json) => metadata.name);
     cordoned = before[0].spec.nodeName;
     const drained = timed('drain of three pods', () =>
       kubectl('drain', cordoned, `--pod-selector=e2e-drain=${home.namespace}`, '--timeout=200s'),
     );
     const least = watchReady(home.namespace, drained);
-    await sleep(12_000);
-    await kubectl('uncordon', cordoned); // a cluster of one node has no other
+    await eventually(60, async () => {
+      const names = (await serverPods(home.namespace)).map(({ metadata }: Json) => metadata.name);
+      expect(names.filter((name) => !gone.includes(name))).not.toEqual([]);
+    });
+    await kubectl('uncordon', cordoned); // a cluster of one node has no other for the replacement
     await drained;
     expect(await least).toBeGreaterThanOrEqual(replicas - 1);
     const sent = await sending.stop();
@@ -61,7 +65,6 @@ describe.runIf(await hasGateway())('a node drain', () => {
     const moves = clients.map(({ pods }) => pods.length - 1);
     note(`${sent.length} messages to 60 clients, each once and in order`);
     note(`reconnects per client: ${Math.min(...moves)} to ${Math.max(...moves)}`);
-    const gone = before.map(({ metadata }: Json) => metadata.name);
     expect(Object.keys(perPod(clients)).filter((pod) => gone.includes(pod))).toEqual([]);
   });
 });

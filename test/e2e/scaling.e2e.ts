@@ -25,7 +25,9 @@ describe.runIf(hasMetrics)('autoscaling by CPU', () => {
 
   beforeAll(async () => {
     home = await openNamespace('cpu');
-    const autoscaling = { mode: 'resource', min: 1, max: 3 };
+    // At once, without the chart's 90 seconds of demand.
+    const behavior = { scaleUp: { stabilizationWindowSeconds: 0 } };
+    const autoscaling = { mode: 'resource', min: 1, max: 3, behavior };
     await install(home.namespace, { ...withoutVolume, ...swift, autoscaling });
   });
 
@@ -66,7 +68,7 @@ describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', 
     // The chart's ten quiet minutes and 77 s a pod, shortened. Within a policy's period Kubernetes
     // takes a scale-up back at once: the window is longer than that.
     const down = { stabilizationWindowSeconds: 20 };
-    const policies = [{ type: 'Pods', value: 1, periodSeconds: 15 }];
+    const policies = [{ type: 'Pods', value: 1, periodSeconds: 5 }];
     const behavior = { scaleUp: up, scaleDown: { ...down, policies } };
     const size = { mode: 'connections', min: 2, max: 8, connectionsPerPod: 50 };
     const autoscaling = { ...size, behavior, cpuPercent: 1000 };
@@ -88,7 +90,7 @@ describe.runIf(hasCustom && (await hasGateway()))('autoscaling by connections', 
       eventually(120, async () => expect(await replicasOf(home.namespace)).toBe(6)),
     );
     closeAll(clients);
-    const sizes = [6]; // each lasts for 15 s: none is missed
+    const sizes = [6]; // each lasts for 5 s: none is missed
     await timed('back to two pods', () =>
       eventually(240, async () => {
         const size = await replicasOf(home.namespace);

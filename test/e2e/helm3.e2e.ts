@@ -13,6 +13,7 @@ import {
   openNamespace,
   ready,
   run,
+  swift,
   timed,
 } from './cluster.ts';
 
@@ -42,11 +43,11 @@ describe.runIf(helm3)('Helm 3', () => {
     const { namespace } = home;
     const args = ['install', 'mooring', chart, '-n', namespace, '-f', '-'];
     await timed('install by Helm 3 ready', async () => {
-      await run(helm3, args, stringify({ ...imageValues(), ...inside }));
+      await run(helm3, args, stringify({ ...imageValues(), ...inside, ...swift }));
       await ready(namespace);
     });
     const { data } = await get(namespace, 'secret', 'mooring');
-    await install(namespace, inside);
+    await install(namespace, { ...inside, ...swift });
     expect((await get(namespace, 'secret', 'mooring')).data).toEqual(data);
   });
 });

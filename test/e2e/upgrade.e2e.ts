@@ -17,6 +17,7 @@ import {
   portForward,
   ready,
   serverPods,
+  swift,
   timed,
   type Values,
 } from './cluster.ts';
@@ -25,12 +26,12 @@ let home: Awaited<ReturnType<typeof openNamespace>>;
 
 beforeAll(async () => {
   home = await openNamespace('upgrade');
-  await install(home.namespace, inside, previousChart());
+  await install(home.namespace, { ...inside, ...swift }, previousChart());
 });
 
 afterAll(() => home?.close());
 
-const upgrade = (values: Values) => install(home.namespace, { ...inside, ...values });
+const upgrade = (values: Values) => install(home.namespace, { ...inside, ...swift, ...values });
 const podNames = async () =>
   (await serverPods(home.namespace)).map((pod: Json) => pod.metadata.name).sort();
 const secretsOf = async () =>

@@ -15,6 +15,7 @@ import {
   openNamespace,
   portForward,
   serverPods,
+  swift,
 } from './cluster.ts';
 import { has } from './gateway.ts';
 
@@ -38,7 +39,7 @@ describe.runIf(hasPrometheus)('a healthy install under load', () => {
     home = await openNamespace('monitoring');
     const matchLabels = { 'kubernetes.io/metadata.name': watching };
     const networkPolicy = { operationsFrom: [{ namespaceSelector: { matchLabels } }] };
-    await install(home.namespace, { ...inside, replicas, networkPolicy });
+    await install(home.namespace, { ...inside, ...swift, replicas, networkPolicy });
     const [{ port }] = (await get(watching, 'service', service)).spec.ports;
     prometheus = await portForward(watching, `service/${service}`, port);
     const tokenFor = await tokenMaker(home.namespace);

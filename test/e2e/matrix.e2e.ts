@@ -31,10 +31,10 @@ const notInstalled: Record<string, string> = {
   monitoring: 'a redis_exporter from the internet',
   connections: 'a redis_exporter from the internet',
   'pod-monitor': 'a redis_exporter from the internet',
-  'external-redis': '12-external-redis.e2e.ts has a Redis of its own',
-  'redis-cluster': '12-external-redis.e2e.ts has a Redis of its own',
-  sentinel: '12-external-redis.e2e.ts has a Redis of its own',
-  'shared-redis': '12-external-redis.e2e.ts has a Redis of its own',
+  'external-redis': 'external-redis.e2e.ts has a Redis of its own',
+  'redis-cluster': 'external-redis.e2e.ts has a Redis of its own',
+  sentinel: 'external-redis.e2e.ts has a Redis of its own',
+  'shared-redis': 'external-redis.e2e.ts has a Redis of its own',
 };
 
 /** What is left out of a scenario, so that pods can start here. */
@@ -87,7 +87,7 @@ describe.runIf(everything)('the chart', () => {
           metadata: { ...one.metadata, namespace },
         })),
       );
-      const files = [values, withoutStrangers[name] ?? {}, scratch, imageValues()];
+      const files = [swift, values, withoutStrangers[name] ?? {}, scratch, imageValues()];
       await installWith(namespace, files);
       await ready(namespace);
       await helm(['upgrade', 'mooring', chart, '-n', namespace, '--reuse-values', '-f', '-']);
