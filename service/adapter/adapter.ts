@@ -7,10 +7,12 @@ import { type Flags, noId, requireDefaultParser } from './delivery/envelope.ts';
 import type { Outcome } from './engine/engine.ts';
 import { everyone, namesOf } from './engine/names.ts';
 import { type Connect, currentConnect, hookConnect } from './session/connect-hook.ts';
-import { goLive, writeDirect } from './session/delivery.ts';
+import { goLive } from './session/delivery.ts';
+import { createDirectWriter, type DirectWriter, withOffset } from './session/direct-writer.ts';
 import { closed, connected, createSession, isOver, lost, type Session } from './session/session.ts';
 import { createSessionStore, type SessionStore } from './session/session-store.ts';
 import { createSessionWriter, type SessionWriter } from './session/session-writer.ts';
+import { type DirectPacket, toStored, waiting } from './session/unconfirmed.ts';
 import {
   broadcastLocally,
   clientOf,
@@ -49,6 +51,7 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly writer: SessionWriter;
   readonly #publisher: Publisher;
   readonly #encoder: PacketEncoder;
+  readonly #direct: DirectWriter;
   readonly #users = new WeakMap<Socket, string>();
   #closed = false;
 
@@ -59,12 +62,16 @@ export class RecoveringAdapter extends RedisAdapter {
     requireDefaultParser(this.#encoder);
     this.stream = stream;
     this.#publisher = publisher;
+    this.#direct = createDirectWriter(nsp, this.#encoder, stream);
     this.store = createSessionStore(stream.engine, nsp.name);
     this.writer = createSessionWriter(this.store, this.sessions, options, (session) =>
       this.retire(session),
     );
     this.channels = openChannels(stream, this, namesOf(stream.prefix, nsp.name));
-    mapEncoded(this, (packet) => this.#withOffset(packet));
+    mapEncoded(this, (packet) => {
+      stream.arrivals.flush();
+      return withOffset(nsp, packet, stream.offset());
+    });
     beforeRequests(this, stream);
     answerFailures(this);
     rememberOwnRequests(this);
@@ -131,7 +138,9 @@ export class RecoveringAdapter extends RedisAdapter {
     if (!session) return;
     const [client, user] = [clientOf(socket), this.#users.get(socket) ?? ''];
     connected(session, { socket, client, user, data: socket.data, pid: privateIdOf(socket) });
-    goLive(this, session, this.stream);
+    const { packets = [] } = this.stream.confirmations.take(session) ?? {};
+    const writeAgain = (packet: DirectPacket) => this.#direct.writeAgain(session, socket, packet);
+    goLive(this, session, packets, writeAgain, this.stream);
     void this.writer.save(session);
   }
 
@@ -148,11 +157,24 @@ export class RecoveringAdapter extends RedisAdapter {
     return restore(this, pid, offset, connect) as Promise<unknown> as Promise<never>;
   }
 
+  /** Yields a session to another connection. Returns what its client may not have read. */
+  yieldSession(pid: string, epoch: number): string | undefined {
+    for (const session of this.sessions.values()) {
+      if (session.pid !== pid || session.epoch >= epoch) continue;
+      const { unconfirmed = waiting([]) } = session;
+      this.retire(session);
+      return JSON.stringify(toStored(unconfirmed));
+    }
+    const { unconfirmed } = this.writer.released(pid) ?? {};
+    return unconfirmed && JSON.stringify(toStored(unconfirmed));
+  }
+
   /** Closes a connection that lost its session. Sends no DISCONNECT, which would be final. */
   retire(session: Session): void {
     const { socket, client, phase } = session;
     if (phase === 'lost') return;
     lost(session);
+    this.stream.confirmations.take(session);
     if (socket?.connected) {
       endConnection(socket);
       return;
@@ -166,7 +188,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (this.sessions.get(session.sid) !== session) return;
     if (!isOver(session)) {
       closed(session);
-      if (useless) this.writer.remove(session);
+      if (useless) this.#remove(session);
       else this.#release(session);
     }
     this.delAll(session.sid);
@@ -180,12 +202,18 @@ export class RecoveringAdapter extends RedisAdapter {
     const returns = session.phase === 'restoring' || unconnected;
     closed(session); // a pending save would recreate the session
     if (returns) this.#release(session);
-    else this.writer.remove(session);
+    else this.#remove(session);
   }
 
   #release(session: Session): void {
     correctPositions(session, this.stream.clock); // no catch-up will do it
+    session.unconfirmed = this.stream.confirmations.take(session);
     this.writer.release(session);
+  }
+
+  #remove(session: Session): void {
+    this.stream.confirmations.take(session);
+    this.writer.remove(session);
   }
 
   override broadcast(packet: Packet, to: BroadcastOptions): void {
@@ -213,15 +241,16 @@ export class RecoveringAdapter extends RedisAdapter {
     const rooms = [...to.rooms];
     const except = [...(to.except ?? [])]; // numbers stay numbers, as in `socket.rooms`
     const target = rooms.length === 1 && except.length === 0 ? rooms[0] : undefined;
-    const socket = target === undefined ? undefined : this.sessions.get(target)?.socket;
+    const session = target === undefined ? undefined : this.sessions.get(target);
+    const socket = session?.socket;
     const isWritable = socket?.connected && socket.conn.readyState === 'open';
     const { trail } = this.stream.options;
-    if (isWritable) {
-      writeDirect(socket, packet, this.#withOffset(packet), flags);
+    if (session && isWritable) {
+      this.#direct.write(session, socket, packet, flags);
       if (trail.active) trail.sent(socket, String(packet.data[0]));
     } else if (flags.local) broadcastLocally(this, packet, to);
     else if (packet.id === undefined) {
-      const encoded = this.#encoder.encode(this.#withOffset(packet, noId));
+      const encoded = this.#encoder.encode(withOffset(this.nsp, packet, noId));
       const message = toMessage(encoded, this.channels, { rooms, except, flags });
       if (trail.active) message.traced = this.#traced(packet, rooms, except.length, flags);
       return message;
@@ -237,14 +266,6 @@ export class RecoveringAdapter extends RedisAdapter {
       except,
       volatile: volatile === true,
     };
-  }
-
-  /**
-   * Copies the packet, which is shared. Without an offset, clients would take a last text for one.
-   */
-  #withOffset(packet: Packet, offset = this.stream.delivered()): Packet {
-    const data = packet.id === undefined ? [...packet.data, offset] : packet.data;
-    return { ...packet, nsp: this.nsp.name, data };
   }
 
   override async close(): Promise<void> {

@@ -156,12 +156,7 @@ function share(source: EngineSource, prefix: string, options: AdapterOptions): S
         writer.saveAll();
       }
     },
-    claimed({ namespace, pid }, epoch) {
-      const adapter = adapters.get(namespace);
-      for (const session of adapter?.sessions.values() ?? []) {
-        if (session.pid === pid && session.epoch < epoch) adapter?.retire(session);
-      }
-    },
+    claimed: ({ namespace, pid }, epoch) => adapters.get(namespace)?.yieldSession(pid, epoch),
   });
   const publisher = createPublisher(stream.engine, options);
   return { stream, publisher, loopback: createLoopback(stream, publisher.publish), adapters };

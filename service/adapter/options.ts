@@ -21,6 +21,13 @@ export interface AdapterOptions {
   /** The catch-up buffer of the process. On overflow the process catches up again. */
   gatedMessagesMax: number;
   gatedBytesMax: number;
+  /**
+   * Packets to a single socket that its client may not have read, and their bytes: of the socket,
+   * and of all sockets. Beyond them, a client that missed one of the oldest is not recovered.
+   */
+  unconfirmedMessagesMax: number;
+  unconfirmedBytesMax: number;
+  unconfirmedTotalBytesMax: number;
   /** Messages per script call. Larger batches are split. */
   batchMessagesMax: number;
   /**
@@ -119,6 +126,7 @@ export interface RestoreAttempt {
 export const limits = [
   'held',
   'gated',
+  'unconfirmed',
   'queued',
   'replay',
   'log_bytes',
@@ -137,7 +145,7 @@ export const restoreResults = [
   'limited', // claimed from live connections too often
   'trimmed', // the log or Redis lost missed messages
   'too_much',
-  'future', // the client's offset is ahead of the log
+  'future', // the client's offset is ahead of the log, or none of ours
   'postponed', // Redis is unavailable or slow; the client tries again
 ] as const;
 export type RestoreResult = (typeof restoreResults)[number];
@@ -160,6 +168,9 @@ export const defaultOptions: AdapterOptions = {
   heldBytesMax: 8_388_608,
   gatedMessagesMax: 100_000,
   gatedBytesMax: 67_108_864,
+  unconfirmedMessagesMax: 1_000,
+  unconfirmedBytesMax: 262_144,
+  unconfirmedTotalBytesMax: 67_108_864,
   batchMessagesMax: 64,
   queuedMessagesMax: 10_000,
   queuedBytesMax: 67_108_864,

@@ -22,7 +22,12 @@ export type Auth = Record<string, unknown>;
 
 /** Socket.IO's client: the connection that several namespaces share. */
 export interface Client {
-  conn: { readyState: string; close(): void };
+  conn: {
+    readyState: string;
+    close(): void;
+    on(event: 'heartbeat', listener: () => void): unknown;
+    off(event: 'heartbeat', listener: () => void): unknown;
+  };
   close(): void;
   onclose(reason: string): void;
 }
@@ -84,6 +89,16 @@ export const clientOf = (socket: Socket) => socket.client as unknown as Client;
 /** Shows a packet to the listeners of `onAnyOutgoing`. */
 export function notifyOutgoing(socket: Socket, packet: Packet): void {
   method(socket, 'notifyOutgoingListeners').call(socket, packet);
+}
+
+/** Writes an encoded packet to one socket of this process. */
+export function writeEncoded(
+  socket: Socket,
+  encoded: (string | Buffer)[],
+  flags: { compress: boolean },
+): void {
+  const { client } = socket;
+  method(client, 'writeToEngine').call(client, encoded, flags);
 }
 
 /** Writes a packet to one socket of this process. */

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 
 export async function startRelay(target: number) {
   const sockets = new Set<Socket>();
+  const pairs = new Map<Socket, Socket>();
   let cut = false;
   let stopped: { at: string; seen: () => void } | undefined;
   let held: (() => void)[] | undefined;
@@ -18,6 +19,8 @@ export async function startRelay(target: number) {
   const server = createServer((client) => {
     if (cut) return void client.destroy();
     const upstream = connect(target, '127.0.0.1');
+    pairs.set(client, upstream);
+    client.on('close', () => pairs.delete(client));
     let open = true;
     client.on('data', (chunk) => {
       const send = () => upstream.write(chunk);
@@ -65,6 +68,15 @@ export async function startRelay(target: number) {
     },
     mend() {
       cut = false;
+    },
+    /** Resets the clients' connections. The server does not notice: its side stays open. */
+    breakClients() {
+      for (const [client, upstream] of pairs) {
+        client.removeAllListeners('close').resetAndDestroy();
+        upstream.removeAllListeners('data').resume();
+        sockets.delete(client);
+      }
+      pairs.clear();
     },
   };
 }

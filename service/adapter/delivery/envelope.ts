@@ -7,7 +7,7 @@
 // the others have the ids before it.
 //
 // Stock clients take the last argument of an event as the offset. The packet is encoded with zeros
-// in its place, and every process overwrites them with the id.
+// in its place, and every process replaces them.
 
 import type { PacketEncoder } from '../socketio-internals.ts';
 import { frameOf } from './websocket-frame.ts';
@@ -57,8 +57,8 @@ export class Envelope {
   readonly #attachments: Buffer[] = [];
   #packets: [string, ...Buffer[]] | undefined;
 
-  /** @param shownId the offset that the client receives */
-  constructor(id: Id, payload: Buffer, shownId: Id) {
+  /** @param offset the offset that the client receives */
+  constructor(id: Id, payload: Buffer, offset: string) {
     this.id = id;
     this.bytes = payload.length;
     this.header = headerOf(payload);
@@ -68,7 +68,7 @@ export class Envelope {
       this.#attachments.unshift(payload.subarray(end - length, end));
       end -= length;
     }
-    const { frame, text } = frameOf(payload.subarray(bodyStartOf(payload), end), shownId);
+    const { frame, text } = frameOf(payload.subarray(bodyStartOf(payload), end), offset);
     this.#text = text;
     this.options = { preEncoded: true };
     if (volatile) this.options.volatile = true;
@@ -110,7 +110,7 @@ export function encode(packet: (string | Buffer)[], header: Header): Buffer {
 }
 
 /** The encoder leaves binary arguments as they are. */
-const bytesOf = (view: ArrayBufferView | ArrayBuffer): Buffer =>
+export const bytesOf = (view: ArrayBufferView | ArrayBuffer): Buffer =>
   ArrayBuffer.isView(view)
     ? Buffer.from(view.buffer, view.byteOffset, view.byteLength)
     : Buffer.from(view);

@@ -82,6 +82,8 @@ export type ClaimOutcome =
       highWatermark: Id;
       /** Messages up to this id may be lost. */
       lowWatermark: Id;
+      /** The answer of the process that had the session, unless it is gone or too slow. */
+      handover: string | undefined;
     }
   | { ok: false; why: 'unknown' | 'expired' | 'refused' | 'limited' };
 
@@ -111,7 +113,7 @@ export interface Engine {
    * @param gone whether the socket is gone. This starts the recovery window.
    */
   saveSession(session: StoredSession, gone: boolean): Promise<boolean>;
-  /** Takes over a session. The newest claim wins, and the previous process is notified. */
+  /** Takes over a session. The newest claim wins, and the previous process hands it over. */
   claimSession(key: SessionKey): Promise<ClaimOutcome>;
   /** Deletes a session unless a newer claim has it. */
   deleteSession(key: SessionKey, epoch: number): Promise<void>;
@@ -139,8 +141,11 @@ export interface EngineEvents {
    * @param sentAt when the request was sent, by `performance.now()`
    */
   alive(microseconds: number, sentAt: number): void;
-  /** Another process claimed a session of this one. */
-  claimed(key: Omit<SessionKey, 'user'>, epoch: number): void;
+  /**
+   * Another process claimed a session of this one.
+   * @returns what only this process knows of the session, for the other one
+   */
+  claimed(key: Omit<SessionKey, 'user'>, epoch: number): string | undefined;
 }
 
 export interface EngineConnection {

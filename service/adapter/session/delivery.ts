@@ -1,11 +1,12 @@
 // Writes envelopes to sockets: at most once, in order, and never before the socket is ready.
 import type { Namespace, Socket } from 'socket.io';
 import type { Target } from '../delivery/arrivals.ts';
-import type { Envelope, Flags } from '../delivery/envelope.ts';
+import type { Envelope } from '../delivery/envelope.ts';
 import { type Batch, createBatch, type SocketWriter } from '../delivery/socket-writer.ts';
 import type { AdapterOptions, Trail } from '../options.ts';
-import { decode, notifyOutgoing, type Packet, writePacket } from '../socketio-internals.ts';
+import { decode, notifyOutgoing } from '../socketio-internals.ts';
 import type { Session } from './session.ts';
+import type { DirectPacket } from './unconfirmed.ts';
 
 const replayedAtOnce = 64; // messages per write
 
@@ -73,11 +74,29 @@ function hold(
   session.client?.conn.close();
 }
 
-/** Writes the replay, then the held messages. From then on the socket receives live messages. */
-export function goLive(members: Members, session: Session, parts: Parts): void {
-  const { replay, held = [] } = session;
+/**
+ * Writes the replay, then the held messages. From then on the socket receives live messages.
+ * @param direct missed packets that are not in the stream
+ * @param writeAgain writes one of them
+ */
+export function goLive(
+  members: Members,
+  session: Session,
+  direct: DirectPacket[],
+  writeAgain: (packet: DirectPacket) => void,
+  parts: Parts,
+): void {
+  const { held = [] } = session;
+  let { replay } = session;
   session.replay = [];
   session.held = undefined;
+  for (const packet of direct) {
+    const following = replay.findIndex(({ id }) => id > packet.after);
+    const preceding = following < 0 ? replay : replay.slice(0, following);
+    writeAll(members, session, preceding, parts, true);
+    writeAgain(packet);
+    replay = replay.slice(preceding.length);
+  }
   writeAll(members, session, replay, parts, true);
   if (session.replayedUpTo > session.cursor) session.cursor = session.replayedUpTo;
   writeAll(members, session, held, parts, false);
@@ -139,17 +158,6 @@ function accept(members: Members, session: Session, { header, id }: Envelope): b
   if (!header.except) return true;
   const own = members.sids.get(session.sid);
   return !header.except.some((room) => own?.has(room));
-}
-
-/** Writes to one live socket of this process, without Redis. */
-export function writeDirect(
-  socket: Socket,
-  packet: Packet,
-  withOffset: Packet,
-  { volatile, compress }: Flags,
-): void {
-  notifyOutgoing(socket, packet);
-  writePacket(socket, withOffset, { volatile, compress });
 }
 
 /** Calls the listeners of `onAnyOutgoing`. Packets are decoded only for them. */

@@ -2,11 +2,14 @@
 import type { Id } from '../delivery/envelope.ts';
 import type { ClaimOutcome, Engine, SessionKey } from '../engine/engine.ts';
 import type { Session } from './session.ts';
+import { type StoredUnconfirmed, toStored } from './unconfirmed.ts';
 
 interface State {
   sid: string;
   joined: [string, Id][];
   data: unknown;
+  /** Only of a session whose socket is gone: a live one hands it over. */
+  unconfirmed?: StoredUnconfirmed;
 }
 
 export type Claim =
@@ -21,7 +24,13 @@ export function createSessionStore(engine: Engine, namespace: string) {
     if (pid === undefined) return true;
     await Promise.all(session.pending.splice(0));
     const { data } = session.socket ?? session; // the application may have replaced the object
-    const state = JSON.stringify({ sid, joined: [...joined], data } satisfies State);
+    const unconfirmed = gone && session.unconfirmed && toStored(session.unconfirmed);
+    const state = JSON.stringify({
+      sid,
+      joined: [...joined],
+      data,
+      ...(unconfirmed && { unconfirmed }),
+    } satisfies State);
     return engine.saveSession({ namespace, pid, user, epoch, state }, gone);
   };
   return {
@@ -38,7 +47,11 @@ export function createSessionStore(engine: Engine, namespace: string) {
     },
     async claim(key: Omit<SessionKey, 'namespace'>): Promise<Claim> {
       const outcome = await engine.claimSession({ ...key, namespace });
-      return outcome.ok ? { ...outcome, state: JSON.parse(outcome.state) as State } : outcome;
+      if (!outcome.ok) return outcome;
+      const state = JSON.parse(outcome.state) as State;
+      const { handover } = outcome;
+      if (handover) state.unconfirmed = JSON.parse(handover) as StoredUnconfirmed;
+      return { ...outcome, state };
     },
   };
 }

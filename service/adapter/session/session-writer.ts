@@ -61,6 +61,7 @@ export function createSessionWriter(
     /** Saves all sessions after an outage. A timer calls it before the keys expire. */
     saveAll,
     release: final.release,
+    released: final.released,
     remove: final.remove,
     /** Deletes all sessions, because the logs have lost what they missed. Clients get new ones. */
     forgetAll: () => [...sessions.values()].forEach(final.forget),
@@ -80,12 +81,22 @@ export function createSessionWriter(
  */
 function createFinalWrites(store: SessionStore, track: ReturnType<typeof createTracker>['track']) {
   let unfinished: (() => Promise<unknown>)[] = [];
+  const released = new Map<string, Session>(); // by private id
   const finish = (act: () => Promise<unknown>): void => {
     track(act()).catch(() => unfinished.length < unfinishedMax && unfinished.push(act));
   };
   return {
     /** The socket is gone, but may be recovered within the recovery window by any process. */
-    release: (session: Session) => finish(() => store.save(session, true)),
+    release(session: Session): void {
+      const { pid, unconfirmed } = session;
+      if (pid !== undefined && unconfirmed) released.set(pid, session);
+      finish(async () => {
+        await store.save(session, true);
+        if (pid !== undefined && released.get(pid) === session) released.delete(pid);
+      });
+    },
+    /** A session with unconfirmed packets whose last write is under way. */
+    released: (pid: string) => released.get(pid),
     /** The socket is gone for good. */
     remove: (session: Session) => finish(() => store.delete(session)),
     /** Deletes the session and closes the connection. The client reconnects with a new session. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io';
 import { type Envelope, type Id, unknown } from '../delivery/envelope.ts';
 import type { Client } from '../socketio-internals.ts';
+import type { Unconfirmed } from './unconfirmed.ts';
 
 /**
  * `restoring`: claimed, and missed messages are being read. `open`: the connection is alive.
@@ -37,6 +38,8 @@ export interface Session {
   replay: Envelope[];
   /** `replay` is complete up to this position. */
   replayedUpTo: Id;
+  /** Direct packets that the client may not have read; during a restore, those to write again. */
+  unconfirmed: Unconfirmed | undefined;
   /** Subscriptions and positions that the next save waits for. */
   pending: Promise<unknown>[];
   /** Settles with the last save. The next one waits for it. */
@@ -67,6 +70,7 @@ export function createSession(sid: string): Session {
     heldBytes: 0,
     replay: [],
     replayedUpTo: unknown,
+    unconfirmed: undefined,
     pending: [],
     saved: Promise.resolve(),
   };
@@ -97,10 +101,21 @@ function enter(session: Session, phase: Phase): void {
   session.phase = phase;
 }
 
-/** The missed messages are read. The socket may be created. */
-export function restored(session: Session, replay: Envelope[]): void {
+/**
+ * The missed messages are known. The socket may be created.
+ * @param received the last message that the client has received
+ * @param unread the direct packets that it has not
+ */
+export function restored(
+  session: Session,
+  replay: Envelope[],
+  received: Id,
+  unread: Unconfirmed,
+): void {
   assert.equal(session.phase, 'restoring');
   session.replay = replay;
+  session.cursor = received;
+  session.unconfirmed = unread;
   enter(session, 'open');
 }
 

@@ -117,7 +117,7 @@ function createReceiver(
 ) {
   let lastOfSeveral: Id = noId; // copies of one message are consecutive
   const envelopeOf = (id: Id, payload: Buffer) =>
-    new Envelope(id, payload, id === noId ? stream.arrived() : id);
+    new Envelope(id, payload, id === noId ? stream.offset() : id);
   return (own: Target | undefined) => (id: Id, payload: Buffer, rooms?: string[]) => {
     if (!rooms) {
       if (own) stream.arrivals.add(own, envelopeOf(id, payload));

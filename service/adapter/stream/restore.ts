@@ -1,11 +1,14 @@
 // Restores a session: claims it, holds live messages, and reads the missed ones from the logs.
-import { Envelope, type Id, isId, noId, unbundle } from '../delivery/envelope.ts';
+import { Envelope, type Id, unbundle } from '../delivery/envelope.ts';
+import { parseOffset } from '../delivery/offset.ts';
 import { EngineUnavailable } from '../engine/engine.ts';
 import { everyone } from '../engine/names.ts';
 import type { RestoreResult } from '../options.ts';
 import type { Connect } from '../session/connect-hook.ts';
 import { createClaimedSession, restored, roomsOf, type Session } from '../session/session.ts';
-import type { SessionStore } from '../session/session-store.ts';
+import type { Claim, SessionStore } from '../session/session-store.ts';
+import type { SessionWriter } from '../session/session-writer.ts';
+import { fromStored, type Unconfirmed, unreadOf, waiting } from '../session/unconfirmed.ts';
 import type { Channels } from './channels.ts';
 import type { Stream } from './stream.ts';
 
@@ -14,6 +17,7 @@ export interface RestoreHost {
   readonly nsp: { readonly name: string };
   readonly stream: Stream;
   readonly store: SessionStore;
+  readonly writer: Pick<SessionWriter, 'released'>;
   readonly sessions: Map<string, Session>;
   readonly channels: Channels;
   addAll(sid: string, rooms: Set<string>): Promise<void>;
@@ -69,7 +73,8 @@ export async function restore(
   observer.restoreEnded(result);
   if (trail.active) {
     const { user = '' } = connect;
-    const replayed = result === 'recovered' ? (session?.replay.length ?? 0) : 0;
+    const { replay = [], unconfirmed = waiting([]) } = session ?? {};
+    const replayed = result === 'recovered' ? replay.length + unconfirmed.packets.length : 0;
     const about = { namespace: host.nsp.name, user, pid, sid: session?.sid };
     trail.restored({ ...about, offset, result, replayed });
   }
@@ -94,15 +99,22 @@ async function attempt(
   const claim = await store.claim({ pid, user });
   if (!claim.ok) return claim.why;
   const { epoch, state, highWatermark, lowWatermark } = claim;
-  const known = sessions.get(state.sid);
+  const { sid, joined, data } = state;
+  const known = sessions.get(sid);
+  const unconfirmed = unconfirmedOf(claim, known ?? host.writer.released(pid));
   if (known) host.retire(known);
 
-  const { sid, joined, data } = state;
   const session = createClaimedSession(sid, { pid, user, epoch, data, client, joined });
   connect.session = session;
   sessions.set(sid, session);
-  const position = isId(offset) ? offset : noId;
-  if (position > highWatermark) return 'future';
+  session.unconfirmed = unconfirmed; // for the next connection, if this one fails
+  const received = parseOffset(offset);
+  if (!received || received.id > highWatermark) return 'future';
+  const unread = unconfirmed ? unreadOf(unconfirmed, received) : [];
+  if (!unread) {
+    stream.options.observer.limitReached('unconfirmed');
+    return 'trimmed';
+  }
   if (!session.joined.has(everyone)) return 'unknown'; // it would miss messages to the namespace
   void host.addAll(sid, roomsOf(session, everyone)); // from now on live messages are held
 
@@ -113,15 +125,25 @@ async function attempt(
   channels.restoredTo(session.joined.keys(), upTo);
   const sources = [...session.joined].map(([room, joinedAt]) => ({
     log: channels.logOf(room),
-    after: joinedAt > position ? joinedAt : position,
+    after: joinedAt > received.id ? joinedAt : received.id,
   }));
   if (sources.some(({ after }) => after < lowWatermark)) return 'trimmed';
   const missed = await readMissed(stream, sources, upTo);
   if (typeof missed === 'string') return missed;
   // Another connection may have claimed the session meanwhile. The newest wins.
   if (sessions.get(sid) !== session) return 'postponed';
-  restored(session, missed);
+  restored(session, missed, received.id, waiting(unread));
+  stream.numbers.raise(Math.max(received.number ?? 0, unread.at(-1)?.number ?? 0));
   return 'recovered';
+}
+
+/** What the last owner of a session has written to it, and its client may not have read. */
+function unconfirmedOf(
+  { epoch, state }: Claim & { ok: true },
+  known: Session | undefined,
+): Unconfirmed | undefined {
+  if (known?.epoch === epoch - 1) return known.unconfirmed;
+  return state.unconfirmed && fromStored(state.unconfirmed);
 }
 
 /** Reads the messages of several rooms up to an id, in publish order. */

@@ -3,10 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createArrivals } from '../delivery/arrivals.ts';
 import { type Id, noId, unbundle, unknown } from '../delivery/envelope.ts';
+import { createNumbers, offsetOf } from '../delivery/offset.ts';
 import { createSocketWriter } from '../delivery/socket-writer.ts';
 import type { EngineEvents, EngineSource, Receive, Subscription } from '../engine/engine.ts';
 import { type AdapterOptions, keepMsOf } from '../options.ts';
 import { createLimiter } from '../session/limiter.ts';
+import { createConfirmations } from '../session/unconfirmed.ts';
 import { type CatchUpSource, createCatchUp } from './catch-up.ts';
 import { createCatchUpBuffer } from './catch-up-buffer.ts';
 import { createClock } from './clock.ts';
@@ -36,6 +38,7 @@ export function createStream(
   const arrivals = createArrivals(writer.end);
   const buffer = createCatchUpBuffer(options);
   const clock = createClock();
+  const numbers = createNumbers();
   let lastSeen: Id = unknown;
   let liveAt = performance.now();
   let outage = 0; // number of the current one
@@ -102,6 +105,8 @@ export function createStream(
     writer,
     arrivals,
     clock,
+    numbers,
+    confirmations: createConfirmations(options),
     /** Bounds how many sessions are restored at once. */
     restores: createLimiter(options.restoresAtOnceMax),
     /** Calls `receive` with each message of a channel, after those missed in an outage. */
@@ -130,6 +135,8 @@ export function createStream(
     },
     /** The newest id that has arrived. */
     arrived: () => lastSeen,
+    /** The offset of a packet that is not in the stream and follows all that has arrived. */
+    offset: () => offsetOf(lastSeen, numbers.next()),
     /** The same, after writing all arrived messages to the sockets. */
     delivered(): Id {
       arrivals.flush();

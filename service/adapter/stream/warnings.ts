@@ -10,6 +10,10 @@ const limits: Record<Limit, string> = {
   gated:
     'Too many messages arrived while the process was catching up with Redis, so it reads the ' +
     'logs again. Raise gatedMessagesMax or gatedBytesMax',
+  unconfirmed:
+    'A client missed packets that were emitted only to its socket, and too many were waiting for ' +
+    'its confirmation, so it was not recovered. Emit less to single sockets, or raise ' +
+    'unconfirmedMessagesMax, unconfirmedBytesMax or unconfirmedTotalBytesMax',
   queued:
     'Too many messages are waiting for Redis, so new ones are dropped. Publish less, use a ' +
     'faster Redis, or raise queuedMessagesMax or queuedBytesMax',

@@ -57,7 +57,10 @@ describe.each(kinds)('the engine of %s', (_, open) => {
           up: up.resolve,
           down() {},
           alive() {},
-          claimed: (key, epoch) => claimed.push({ process, ...key, epoch }),
+          claimed(key, epoch) {
+            claimed.push({ process, ...key, epoch });
+            return `known to process ${process}`;
+          },
         });
         onTestFinished(() => engine.connection.close());
         await up.promise;
@@ -253,7 +256,8 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       const { engine, other, claimed } = await twoEngines();
       expect(await engine.saveSession(session, false)).toBe(true);
       const claim = await other.engine.claimSession(key);
-      expect(claim).toMatchObject({ ok: true, epoch: 2, state: session.state });
+      const handover = 'known to process 0';
+      expect(claim).toMatchObject({ ok: true, epoch: 2, state: session.state, handover });
       await until('the first process is notified', () => claimed.length > 0);
       expect(claimed).toEqual([{ process: 0, namespace: '/', pid: 'pid', epoch: 2 }]);
       expect(await engine.saveSession({ ...session, state: '{"n":2}' }, true)).toBe(false);

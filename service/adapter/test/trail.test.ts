@@ -31,8 +31,10 @@ describe('the trail', () => {
     await Promise.all([next(clients[0], 'hello'), next(clients[1], 'hello')]);
     expect(calls).toContain('published hello to room except 1 first');
     for (const { id } of [a, b]) expect(calls).toContain(`delivered 16 digits to ${id}`);
+    const own = next(clients[1], 'own');
     b.emit('own');
     expect(calls).toContain(`sent own to ${b.id}`);
+    await own;
 
     const [, client] = clients;
     client.io.reconnection(false);

@@ -33,6 +33,7 @@ export function trailOfAdapter(trail: Trail): Told {
     },
     restored({ namespace, user, pid, offset, result, sid, replayed }) {
       const [userId = ''] = user.split(' '); // then which of his revocations it has outlived
+      const [messageId = ''] = offset.split('.'); // then the number of a direct packet
       trail.tell({
         type: 'recovery',
         userId,
@@ -40,7 +41,7 @@ export function trailOfAdapter(trail: Trail): Told {
         sessionId: sessionIdOf(pid),
         namespace,
         result,
-        ...(isMessageId(offset) && { offset }),
+        ...(isMessageId(messageId) && { offset: messageId }),
         replayed,
       });
     },

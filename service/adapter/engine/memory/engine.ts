@@ -114,8 +114,12 @@ function createMemoryEngine(
       if (!claim.ok) return claim;
       const { epoch, state, before } = claim;
       const { namespace, pid } = key;
-      if (before !== holder) store.holders.get(before)?.claimed({ namespace, pid }, epoch);
-      return { ok: true, epoch, state, highWatermark: idOf(store.last), lowWatermark: noId };
+      const handover =
+        before === holder
+          ? undefined
+          : store.holders.get(before)?.claimed({ namespace, pid }, epoch);
+      const watermarks = { highWatermark: idOf(store.last), lowWatermark: noId };
+      return { ok: true, epoch, state, ...watermarks, handover };
     },
     async deleteSession(key, epoch) {
       store.sessions.delete(key, epoch);

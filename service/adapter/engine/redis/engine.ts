@@ -8,6 +8,7 @@ import { decodeMessage } from './channel-message.ts';
 import type { Client } from './client.ts';
 import { type Connections, openConnections } from './connections.ts';
 import { evaluate } from './evaluate.ts';
+import { createHandovers } from './handovers.ts';
 import { keysOf } from './keys.ts';
 import type { Locator } from './locate.ts';
 import { readLogs } from './log-reader.ts';
@@ -96,10 +97,13 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
       setTimeout(() => connections.main() && resume(), retryMs).unref();
     });
   }
-  subscriptions.subscribe(name, undefined, (_, payload) => {
-    const [epoch = '', ...notice] = payload.toString().split(' ');
-    events.claimed(JSON.parse(notice.join(' ')), Number(epoch));
+  const handovers = createHandovers({
+    processId,
+    answerMsMax: options.commandMsMax,
+    claimed: events.claimed,
+    send: (to, message) => void bus.publish(keys.processes + to, message).catch(failed('handover')),
   });
+  subscriptions.subscribe(name, undefined, (_, payload) => handovers.receive(payload));
 
   const { refusal, opened } = connections;
   return {
@@ -128,7 +132,7 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
         return parts;
       },
       readRecord: connections.newest,
-      ...createSessions(connections, { prefix, processId, keys, options }),
+      ...createSessions(connections, { prefix, processId, keys, options, handovers }),
     },
     bus,
     connection: {

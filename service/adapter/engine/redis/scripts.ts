@@ -100,10 +100,11 @@ return redis.call('DEL', KEYS[1])`,
 };
 
 /**
- * Takes over a session. The newest claim wins, and the previous process is notified.
+ * Takes over a session. The newest claim wins, and the previous process is asked to hand it over.
  * KEYS: session, sequence, low watermark. ARGV: user, process, window in ms, prefix of processes,
  * notice, claims from live connections in ten seconds.
- * Returns the outcome; for 'ok' also the epoch, the state, the sequence and the low watermark.
+ * Returns the outcome; for 'ok' also the epoch, the state, the sequence, the low watermark, and the
+ * previous process if it will answer: its socket was not known to be gone, and it listens.
  */
 export const claimSession: Script = {
   lua: `
@@ -127,13 +128,15 @@ if held[3] == '' then
 end
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
 redis.call('HSET', KEYS[1], 'process', ARGV[2], 'gone', '')
+local answers = 0
 if held[2] ~= ARGV[2] then
   local noId, noRooms = '0000000000000000', '\\0\\0\\0\\0'
-  redis.call('PUBLISH', ARGV[4] .. held[2], noId .. noRooms .. epoch .. ' ' .. ARGV[5])
+  answers = redis.call('PUBLISH', ARGV[4] .. held[2],
+    noId .. noRooms .. epoch .. ' ' .. ARGV[5])
 end
 local none = '0000000000000000'
 return {'ok', tostring(epoch), held[4], redis.call('GET', KEYS[2]) or none,
-  redis.call('GET', KEYS[3]) or none}`,
+  redis.call('GET', KEYS[3]) or none, held[3] == '' and answers > 0 and held[2] or ''}`,
 };
 
 /**

@@ -4,6 +4,7 @@ import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type { ClaimOutcome, Engine, SessionKey } from '../engine.ts';
 import { scopeOf } from '../names.ts';
 import type { Connections } from './connections.ts';
+import type { Handovers } from './handovers.ts';
 import type { Keys } from './keys.ts';
 import { claimSession, deleteSession, saveSession } from './scripts.ts';
 
@@ -12,11 +13,14 @@ interface Parts {
   processId: string;
   keys: Keys;
   options: AdapterOptions;
+  handovers: Handovers;
 }
+
+type Claimed = ['ok' | (ClaimOutcome & { ok: false })['why'], string, string, Id, Id, string];
 
 export function createSessions(
   { run }: Pick<Connections, 'run'>,
-  { prefix, processId, keys, options }: Parts,
+  { prefix, processId, keys, options, handovers }: Parts,
 ): Pick<Engine, 'saveSession' | 'claimSession' | 'deleteSession'> {
   const { sessionMsMax, sessionsPerUserMax, recoveryMsMax, takeoversMax, observer } = options;
   /** The keys of a session, and of the set of all sessions of its user. */
@@ -36,14 +40,19 @@ export function createSessions(
     },
     async claimSession(key) {
       const [name = ''] = keysOf(key);
-      const notice = JSON.stringify({ namespace: key.namespace, pid: key.pid });
-      const [outcome, epoch, state, highWatermark, lowWatermark] = (await run(
-        claimSession,
-        [name, keys.sequence, keys.lowWatermark],
-        [key.user, processId, `${recoveryMsMax}`, keys.processes, notice, `${takeoversMax}`],
-      )) as ['ok' | (ClaimOutcome & { ok: false })['why'], string, string, Id, Id];
-      if (outcome !== 'ok') return { ok: false, why: outcome };
-      return { ok: true, epoch: Number(epoch), state, highWatermark, lowWatermark };
+      const { notice, answerOf, close } = handovers.ask(key);
+      try {
+        const [outcome, epoch, state, highWatermark, lowWatermark, previous] = (await run(
+          claimSession,
+          [name, keys.sequence, keys.lowWatermark],
+          [key.user, processId, `${recoveryMsMax}`, keys.processes, notice, `${takeoversMax}`],
+        )) as Claimed;
+        if (outcome !== 'ok') return { ok: false, why: outcome };
+        const handover = previous ? await answerOf(previous) : undefined;
+        return { ok: true, epoch: Number(epoch), state, highWatermark, lowWatermark, handover };
+      } finally {
+        close();
+      }
     },
     async deleteSession(key, epoch) {
       await run(deleteSession, keysOf(key), [String(epoch)]);

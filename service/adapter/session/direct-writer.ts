@@ -1,0 +1,79 @@
+// Writes packets to one live socket of this process, without Redis.
+import type { Namespace, Socket } from 'socket.io';
+import { bytesOf, type Flags, type Id, noId } from '../delivery/envelope.ts';
+import { type Numbers, offsetOf } from '../delivery/offset.ts';
+import {
+  decode,
+  notifyOutgoing,
+  type Packet,
+  type PacketEncoder,
+  writeEncoded,
+  writePacket,
+} from '../socketio-internals.ts';
+import type { Session } from './session.ts';
+import type { Confirmations, DirectPacket } from './unconfirmed.ts';
+
+interface Parts {
+  numbers: Numbers;
+  confirmations: Confirmations;
+  /** The newest id that has arrived, after writing all arrived messages to the sockets. */
+  delivered(): Id;
+}
+
+export type DirectWriter = ReturnType<typeof createDirectWriter>;
+
+export function createDirectWriter(nsp: Namespace, encoder: PacketEncoder, parts: Parts) {
+  const { numbers, confirmations, delivered } = parts;
+  /** Writes an encoded event, and keeps it until the client has confirmed it. */
+  const send = (
+    session: Session,
+    socket: Socket,
+    { number, encoded, compress }: Omit<DirectPacket, 'after'>,
+  ) => {
+    writeEncoded(socket, encoded, { compress });
+    confirmations.keep(session, { number, after: session.cursor, encoded, compress });
+  };
+  return {
+    /** Writes a packet of the application. */
+    write(session: Session, socket: Socket, packet: Packet, flags: Flags): void {
+      const { volatile, compress = true } = flags;
+      notifyOutgoing(socket, packet);
+      const id = delivered();
+      const number = numbers.next();
+      const offered = withOffset(nsp, packet, offsetOf(id, number));
+      if (volatile || packet.id !== undefined || session.pid === undefined) {
+        writePacket(socket, offered, { volatile, compress });
+        return;
+      }
+      const encoded = encoder.encode(offered).map((part) => (isText(part) ? part : bytesOf(part)));
+      send(session, socket, { number, encoded, compress });
+    },
+    /** Writes a packet that the client has not read on its last connection. */
+    writeAgain(session: Session, socket: Socket, { encoded, compress }: DirectPacket): void {
+      const number = numbers.next();
+      const [text, ...attachments] = encoded as [string, ...Buffer[]];
+      const offset = offsetOf(session.cursor || noId, number);
+      const again = [replaceOffset(text, offset), ...attachments];
+      if (socket.listenersAnyOutgoing().length > 0) {
+        const packet = decode(nsp.server, again);
+        packet.data.pop(); // the offset
+        notifyOutgoing(socket, packet);
+      }
+      send(session, socket, { number, encoded: again, compress });
+    },
+  };
+}
+
+const isText = (part: string | Buffer): part is string => typeof part === 'string';
+
+/** The offset is the last argument, and contains no comma. */
+const replaceOffset = (text: string, offset: string) =>
+  `${text.slice(0, text.lastIndexOf(',') + 1)}"${offset}"]`;
+
+/**
+ * Copies the packet, which is shared. Without an offset, clients would take a last text for one.
+ */
+export function withOffset({ name }: Namespace, packet: Packet, offset: string): Packet {
+  const data = packet.id === undefined ? [...packet.data, offset] : packet.data;
+  return { ...packet, nsp: name, data };
+}
