@@ -54,7 +54,8 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const httpServer = createPublicServer(config, given.tokens, ready, report);
   const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
   const common = { config, metrics, log, report, trail };
-  const lifecycle = createLifecycle({ ...common, ...open, fleet: stores.fleet });
+  const { fleet, isLive } = stores;
+  const lifecycle = createLifecycle({ ...common, ...open, fleet, isLive });
   const events = createEvents();
   const sockets = createSocketServer(httpServer, {
     ...common,

@@ -4,6 +4,7 @@ import { install, lostResults, requestCodes, sum, tokenCodes } from '../expressi
 
 const connectsRefused = sum(`increase(mooring_connects_total{result=~"${tokenCodes}"}[5m])`);
 const requestsRefused = `mooring_refusals_total{code=~"${requestCodes}"}`;
+const unknownSessions = 'mooring_engine_refusals_total{code="unknown_session"}';
 const hpa = '{horizontalpodautoscaler=~".*mooring.*"}';
 
 export const clientAlerts: Alert[] = [
@@ -17,6 +18,21 @@ export const clientAlerts: Alert[] = [
     description:
       '{{ $value | humanizePercentage }} of the connects to {{ $labels.job }} ' +
       '{{ $labels.namespace }} are refused because of the token: those users cannot connect.',
+  },
+  {
+    name: 'MooringUnknownSessions',
+    severity: 'critical',
+    // The polling clients of a killed pod are a burst; without affinity it does not end.
+    expr:
+      `${sum(`increase(${unknownSessions}[5m])`)}\n` +
+      `  > 0.2 * ${sum('increase(mooring_connects_total{result="accepted"}[5m])')}\n` +
+      `and ${sum(`increase(${unknownSessions}[5m])`)} > 20`,
+    for: '10m',
+    summary: 'Requests reach replicas that do not know their session',
+    description:
+      '{{ $value | humanize }} requests to {{ $labels.job }} {{ $labels.namespace }} within five ' +
+      'minutes were answered with `Session ID unknown`: the load balancer has no affinity, and ' +
+      'clients that begin with polling cannot connect.',
   },
   {
     name: 'MooringRequestsRefused',

@@ -2,14 +2,17 @@
 import type { Alert } from '../alert.ts';
 import { install } from '../expression.ts';
 
+/** 1 for an install with a replica that receives messages. */
+const received = `(max by (${install}) (mooring_live) == 1)`;
 const failures = 'rate(mooring_probe_failures_total[2m])';
 
 export const redisAlerts: Alert[] = [
   {
     name: 'MooringRedisUnavailable',
     severity: 'critical',
-    // A failover or restart of Redis takes half a minute; retries cover it.
-    expr: `count by (${install}) (mooring_redis_up == 0)`,
+    // A failover or restart of Redis takes half a minute; retries cover it. If it is available to
+    // other replicas, MooringPodBehind fires instead.
+    expr: `count by (${install}) (mooring_redis_up == 0)\nunless on (${install}) ${received}`,
     for: '1m',
     summary: 'Redis is unavailable',
     description:
@@ -17,12 +20,26 @@ export const redisAlerts: Alert[] = [
       'their clients receive nothing, and what they send is answered with `unavailable`.',
   },
   {
+    name: 'MooringPodBehind',
+    severity: 'critical',
+    // After half a minute its clients are moved; a catch-up takes seconds.
+    expr:
+      `mooring_live == 0 and on (${install}) ${received}\n` +
+      'or mooring_live == 0 and mooring_redis_up == 1 and mooring_ready == 1',
+    for: '1m',
+    summary: 'A replica receives no messages',
+    description:
+      '{{ $labels.instance }} receives no messages, although Redis is available: it is cut off ' +
+      'from Redis, or its catch-up does not end. If other replicas receive messages, its clients ' +
+      'are moved to these.',
+  },
+  {
     name: 'MooringProbeFailing',
     severity: 'critical',
-    // Without Redis only MooringRedisUnavailable fires.
+    // Without Redis only MooringRedisUnavailable or MooringPodBehind fires.
     expr:
       `${failures} / (${failures} + rate(mooring_probe_delay_seconds_count[2m])) > 0.5\n` +
-      'and mooring_redis_up == 1',
+      'and mooring_live == 1',
     for: '2m',
     summary: 'Messages are not delivered through Redis',
     description:

@@ -140,6 +140,21 @@ const latency: Panel[] = [
     alert: 'MooringRequestsRefused',
     empty: 'most refusal codes never occur',
   },
+  {
+    title: 'Refused by Engine.IO',
+    description:
+      'Requests that Engine.IO answered with 400 or 403, by code. unknown_session: the load ' +
+      'balancer has no affinity. Good: none, and a few when a replica is killed.',
+    kind: 'lines',
+    unit: 'ops',
+    queries: [
+      {
+        expr: `sum by (code) (${perSecond('mooring_engine_refusals_total')})`,
+        legend: '{{code}}',
+      },
+    ],
+    alert: 'MooringUnknownSessions',
+  },
 ];
 
 const saturation: Panel[] = [

@@ -49,14 +49,17 @@ const faults: Panel[] = [
   },
   {
     title: 'Replicas with Redis',
-    description: 'Replicas that can reach Redis. A gap is an outage or a failover.',
+    description:
+      'Replicas that can reach Redis, and those that receive messages: they have caught up, too. ' +
+      'A gap is an outage or a failover.',
     kind: 'lines',
     unit: 'none',
     queries: [
       { expr: `sum(${shown('mooring_redis_up')})`, legend: 'with Redis' },
+      { expr: `sum(${shown('mooring_live')})`, legend: 'receive messages' },
       { expr: `count(${shown('mooring_redis_up')})`, legend: 'all' },
     ],
-    alert: 'MooringRedisUnavailable',
+    alert: 'MooringPodBehind',
   },
   {
     title: 'Catch-up after an outage',

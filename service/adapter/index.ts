@@ -49,6 +49,8 @@ export interface AdapterFactory {
   loopback(): Promise<void>;
   /** Whether there is a connection to Redis, in a cluster to every master that is needed. */
   isUp(): boolean;
+  /** Whether messages arrive: connected and caught up. Messages of an outage arrive before. */
+  isLive(): boolean;
 }
 
 /** Shared by the namespaces on one stream. */
@@ -139,6 +141,7 @@ function adapterOn(
     loopback: () => main().loopback(),
     ready: async () => void (await Promise.all(all().map((stream) => stream.ready()))),
     isUp: () => all().every((stream) => stream.isUp()),
+    isLive: () => all().every((stream) => stream.isLive()),
   });
 }
 

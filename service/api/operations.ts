@@ -4,8 +4,8 @@ import { describeApi } from './openapi.ts';
 import { createRoutes, type Handler, json, listenerOf, type Route } from './router.ts';
 
 export interface OperationsParts {
-  /** Whether this replica accepts new clients, and why not. */
-  readiness(): { ready: boolean; reason?: string };
+  /** Whether this replica accepts new clients, why not, and whether it receives messages. */
+  readiness(): { ready: boolean; live?: boolean; reason?: string };
   /** In the Prometheus text format. */
   metrics(): Promise<string>;
   api: Handler;

@@ -20,7 +20,7 @@ export type Member = ReturnType<typeof startMember>;
 
 /** @param onExit called with the last metrics of a worker that exited */
 export function startMember(log: Log, onExit: (last: Snapshot) => void) {
-  let state: Readiness = { ready: false, reason: 'starting' };
+  let state: Readiness = { ready: false, live: false, reason: 'starting' };
   let last: Snapshot = [];
   let closing = false;
   let backoffMs = 0;
@@ -46,7 +46,7 @@ export function startMember(log: Log, onExit: (last: Snapshot) => void) {
     worker.process.kill('SIGKILL');
   };
   const replace = (code: number | null, signal: string | null) => {
-    state = { ready: false, reason: 'starting' };
+    state = { ready: false, live: false, reason: 'starting' };
     onExit(last);
     last = [];
     if (closing) return;

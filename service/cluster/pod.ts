@@ -4,7 +4,7 @@ import type { Handler } from '../api/router.ts';
 export interface Pod {
   /** Resolves to the client port. */
   listen(): Promise<number>;
-  readiness(): { ready: boolean; reason?: string };
+  readiness(): { ready: boolean; live?: boolean; reason?: string };
   /** In the Prometheus text format. */
   metrics(): Promise<string>;
   api: Handler;

@@ -40,9 +40,10 @@ export function startPrimary(config: Config, log: Log): Pod {
   return {
     listen: () => listen(httpServer, config.port, config.host),
     readiness() {
-      if (draining) return { ready: false, reason: 'draining' };
-      const [first] = ready();
-      return first ? { ready: true } : (members[0]?.readiness() ?? { ready: false });
+      const live = members.some((member) => member.readiness().live);
+      if (draining) return { ready: false, live, reason: 'draining' };
+      if (ready().length > 0) return { ready: true, live };
+      return { ...members[0]?.readiness(), ready: false, live };
     },
     async metrics() {
       const workers = await Promise.all(members.map((member) => member.snapshot()));

@@ -91,6 +91,11 @@ export const settings = z.object({
     0,
   ),
   SETTLE_MS: count('time ready before other replicas send clients here, in ms', 6_000, 0),
+  BEHIND_MS_MAX: count(
+    'time without messages from Redis, while other replicas receive them, before clients are ' +
+      'moved to these, in ms',
+    30_000,
+  ),
   RELEASE: z
     .string()
     .regex(/^[\w.:-]*$/, 'must be letters, digits or any of _ - . :')

@@ -64,7 +64,7 @@ export async function closePaced(
   }
 }
 
-function shuffled<T>(items: T[]): T[] {
+export function shuffled<T>(items: T[]): T[] {
   return items
     .map((item) => ({ item, order: Math.random() }))
     .sort((a, b) => a.order - b.order)

@@ -6,6 +6,7 @@ import type { HandshakeRefusal } from '../protocol/refusals.ts';
 import type { Fleet } from '../stores/fleet.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { operationsAddress, watchBehind } from './behind.ts';
 import { type Connection, closePaced, drain } from './drain.ts';
 import { joinFleet } from './membership.ts';
 import { type RebalanceDecision, refusalOf, type Situation } from './rebalance.ts';
@@ -20,6 +21,8 @@ interface Parts {
   connections(): Connection[];
   /** The number of open connections; called on every handshake. */
   count(): number;
+  /** Whether this process receives messages. */
+  isLive(): boolean;
   metrics: Metrics;
   log: Log;
   report(stage: string, error: unknown): void;
@@ -27,38 +30,46 @@ interface Parts {
 
 export interface Readiness {
   ready: boolean;
-  reason?: Extract<HandshakeRefusal, 'starting' | 'draining' | 'over_capacity'>;
+  /** Whether it receives messages. */
+  live: boolean;
+  reason?: Extract<HandshakeRefusal, 'starting' | 'draining' | 'over_capacity' | 'behind'>;
   /** While draining: how many are left. */
   connections?: number;
 }
 
 export function createLifecycle(parts: Parts) {
-  const { config, fleet, connections, count, metrics, log, report } = parts;
-  const identity = identityOf(config);
+  const { config, fleet, connections, count, isLive, log, report } = parts;
   let phase: Situation['phase'] = 'starting';
   let closing = false;
   let runningSince = Date.now();
-
+  const own = identityOf(config);
   const full = () => count() >= config.connectionsMax;
   const readiness = (): Readiness => {
-    if (phase === 'draining') return { ready: false, reason: phase, connections: count() };
-    if (phase === 'starting') return { ready: false, reason: phase };
-    return full() ? { ready: false, reason: 'over_capacity' } : { ready: true };
+    const live = isLive();
+    const reason = unreadyReason(phase, behind.isBehind(), full());
+    if (reason === 'draining') return { ready: false, live, reason, connections: count() };
+    return reason ? { ready: false, live, reason } : { ready: true, live };
   };
   const membership = joinFleet({
     fleet,
     settings: { settleMs: config.settleMs, rebalance: config.rebalance === 'on' },
     heartbeat: () => ({
-      ...identity,
+      ...own,
       ready: readiness().ready,
       readyMs: phase === 'running' ? Date.now() - runningSince : 0,
       draining: phase === 'draining',
+      live: isLive(),
       connections: phase === 'starting' ? 0 : count(),
       handshakes: storm.perSecond(),
     }),
     apply: createMover(config, connections, () => phase === 'running', log),
     onError: (error) => report('fleet', error),
   });
+  const changed = (isBehind: boolean) => {
+    if (isBehind) void moveAway(parts, () => behind.isBehind() && phase === 'running');
+    else runningSince = Date.now(); // proxies have to notice that it is ready again
+  };
+  const behind = watchBehind({ ...config, isLive, peers: membership.peers, changed });
   const storm = createStorm(config.handshakesPerSecondMax, () => void membership.exchange());
 
   return {
@@ -76,6 +87,7 @@ export function createLifecycle(parts: Parts) {
         phase,
         closing,
         full: full(),
+        behind: behind.isBehind(),
         elsewhere: peers && peers.eligible.length > 0,
         rebalance: membership.decision().refuse,
         storm: storm.exceeds(peers),
@@ -84,24 +96,46 @@ export function createLifecycle(parts: Parts) {
     replicas: membership.replicas,
     async drain() {
       phase = 'draining';
-      const startedAt = Date.now();
-      metrics.draining(true);
-      log.info({ connections: count() }, 'draining');
       void membership.exchange();
-      const onClosing = () => {
+      await drainAll(parts, () => {
         closing = true;
-      };
-      await drain({ ...config, connections, onClosing });
-      log.info({ connections: count(), durationMs: Date.now() - startedAt }, 'drained');
+      });
     },
-    close: membership.leave,
+    close() {
+      behind.close();
+      return membership.leave();
+    },
   };
 }
 
+function unreadyReason(phase: Situation['phase'], behind: boolean, full: boolean) {
+  if (phase !== 'running') return phase;
+  if (behind) return 'behind';
+  return full ? 'over_capacity' : undefined;
+}
+
+async function drainAll(parts: Parts, onClosing: () => void) {
+  const { config, connections, count, metrics, log } = parts;
+  const startedAt = Date.now();
+  metrics.draining(true);
+  log.info({ connections: count() }, 'draining');
+  await drain({ ...config, connections, onClosing });
+  log.info({ connections: count(), durationMs: Date.now() - startedAt }, 'drained');
+}
+
+/** Closes all connections of a process that is behind: a peer recovers their clients. */
+async function moveAway({ config, connections, count, log }: Parts, wanted: () => boolean) {
+  log.warn({ connections: count() }, 'behind: moving clients to other replicas');
+  await drain({ ...config, connections, wanted });
+  log.info({ connections: count() }, wanted() ? 'behind: clients are moved' : 'not behind');
+}
+
 /** How peers identify this process. */
-function identityOf({ podName: pod, release, workers, port }: Config) {
+function identityOf(config: Config) {
+  const { podName: pod, release, workers, port } = config;
   const id = randomUUID();
-  return { id, pod, release, upstream: workers > 1 ? `${pod} ${port} ${process.ppid}` : id };
+  const upstream = workers > 1 ? `${pod} ${port} ${process.ppid}` : id;
+  return { id, pod, release, upstream, operations: operationsAddress(config) };
 }
 
 /** Moves connections to peers by closing them: their clients reconnect there. */

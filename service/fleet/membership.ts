@@ -75,6 +75,8 @@ export function joinFleet({ fleet, heartbeat, settings, apply, onError }: Parts)
     decision: () => decision,
     /** The peers that can accept clients, and when they were read; `undefined`: unknown. */
     eligiblePeers: (): Pick<Peers, 'at' | 'eligible'> | undefined => peers,
+    /** The other processes, and when they were read; `undefined`: unknown. */
+    peers: (): Pick<Peers, 'at' | 'others'> | undefined => peers,
     replicas: (): Replica[] => (peers ? [peers.self, ...peers.others] : []),
     async leave() {
       member = false;

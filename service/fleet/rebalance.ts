@@ -88,6 +88,8 @@ export interface Situation {
   /** Draining, and the endpoint delay is over. */
   closing: boolean;
   full: boolean;
+  /** This process receives no messages, and its peers do. */
+  behind: boolean;
   /** Whether an eligible peer exists; `undefined`: unknown. */
   elsewhere: boolean | undefined;
   rebalance: RebalanceDecision['refuse'];
@@ -100,10 +102,11 @@ export interface Situation {
  * count: when every upstream refuses, the proxy makes clients wait for its timeouts.
  */
 export function refusalOf(situation: Situation): HandshakeRefusal | undefined {
-  const { phase, closing, full, elsewhere, rebalance, storm } = situation;
+  const { phase, closing, full, behind, elsewhere, rebalance, storm } = situation;
   if (phase === 'starting') return 'starting';
   if (phase === 'draining' && (closing || elsewhere !== false)) return 'draining';
   if (full) return 'over_capacity';
+  if (behind) return 'behind';
   if (elsewhere === false) return undefined;
   return rebalance ?? (storm && elsewhere ? 'storm' : undefined);
 }

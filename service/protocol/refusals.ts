@@ -141,12 +141,27 @@ export const handshakeRefusals = {
       'More than `HANDSHAKES_PER_SECOND_MAX` handshakes arrive, and other replicas have room.',
     rollout: false,
   },
+  behind: {
+    description: 'The replica receives no messages from Redis, and other replicas do.',
+    rollout: false,
+  },
   yielding: { description: 'A newer `RELEASE` is ready.', rollout: true },
   shedding: { description: 'Other replicas have fewer connections.', rollout: true },
 } as const satisfies Record<string, RefusalReason>;
 
 export type HandshakeRefusal = keyof typeof handshakeRefusals;
 export const handshakeRefusalReasons = Object.keys(handshakeRefusals) as HandshakeRefusal[];
+
+/** The codes with which Engine.IO refuses a request, in the order of its own numbers. */
+export const engineRefusalCodes = [
+  'unknown_transport',
+  'unknown_session', // "Session ID unknown": it belongs to another replica, or is over
+  'bad_handshake_method',
+  'bad_request',
+  'forbidden', // the origin is not allowed
+  'unsupported_protocol',
+] as const;
+export type EngineRefusal = (typeof engineRefusalCodes)[number];
 
 /** Thrown by stores if Redis is unavailable or too slow. Clients receive `unavailable`. */
 export class Unavailable extends Error {

@@ -1,7 +1,8 @@
-// Counts connections and rooms.
+// Counts connections, refused requests and rooms.
 
 import { EventEmitter } from 'node:events';
 import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
+import { engineRefusalCodes } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 /** Returns a function that counts a connected socket until it disconnects. */
@@ -20,6 +21,13 @@ export function createObserver(metrics: Metrics): (socket: MooringSocket) => voi
       if (socket.connected) metrics.upgraded(nsp.name, 'polling', conn.transport.name);
     });
   };
+}
+
+/** Counts the requests that Engine.IO refuses. It emits an event for each, and logs nothing. */
+export function observeEngine(engine: NodeJS.EventEmitter, metrics: Metrics): void {
+  engine.on('connection_error', ({ code }: { code: number }) => {
+    metrics.engineRefused(engineRefusalCodes[code] ?? 'bad_request');
+  });
 }
 
 /** Counts rooms, except the room that Socket.IO creates for each socket. */

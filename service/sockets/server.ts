@@ -17,7 +17,7 @@ import { interposeAdmission } from './admission.ts';
 import { createDispatch } from './dispatch.ts';
 import { guardDynamicNamespaces, guardNamespace } from './handlers.ts';
 import { closeSlowConsumers } from './limits.ts';
-import { createObserver, observeRooms } from './observation.ts';
+import { createObserver, observeEngine, observeRooms } from './observation.ts';
 import { createSocketTrail, trailRooms } from './trail.ts';
 
 const envelopeBytesMax = 4_096; // lets an oversized message reach the handler, which refuses it
@@ -72,6 +72,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   io.engine.on('connection', (connection) => {
     Object.assign(connection, { openedAt: Date.now() });
   });
+  observeEngine(io.engine, metrics);
   closeSlowConsumers(io, metrics);
   interposeAdmission(httpServer, parts.refuseHandshake, metrics.connectRefused);
   const expiry = closeExpired(io);

@@ -61,6 +61,8 @@ export interface Broadcast {
   /** Resolves once lost connections can be recovered. Call it after creating the server. */
   ready(): Promise<void>;
   isUp(): boolean;
+  /** Whether it has caught up, so that every message arrives. */
+  isLive(): boolean;
 }
 
 const resultNames = {
@@ -120,6 +122,7 @@ export function createBroadcast(parts: Parts): Broadcast {
     loopback: adapter.loopback,
     ready: adapter.ready,
     isUp: adapter.isUp,
+    isLive: adapter.isLive,
   };
 }
 

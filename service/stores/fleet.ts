@@ -14,6 +14,10 @@ export interface Beat {
   /** Milliseconds since it was first ready, or 0. */
   readyMs: number;
   draining: boolean;
+  /** Whether it receives messages; missing in heartbeats of older releases. */
+  live?: boolean;
+  /** Host and port where peers reach its operations port, if known. */
+  operations?: string | undefined;
   /** Open Engine.IO connections. */
   connections: number;
   /** Handshakes received in the last second. */

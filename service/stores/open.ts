@@ -29,6 +29,8 @@ export interface Stores {
   broadcast: Broadcast;
   fleet: Fleet;
   traces: Traces;
+  /** Whether this process receives every message and reaches Redis. */
+  isLive(): boolean;
   /** Epoch milliseconds by a clock that all processes share. */
   now(): number;
   /**
@@ -65,6 +67,7 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
     broadcast,
     fleet: memoryFleet,
     traces: createMemoryTraces(),
+    isLive: broadcast.isLive,
     now: clock.now,
     ready: broadcast.ready,
     close: async () => {},
@@ -91,6 +94,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
     broadcast,
     fleet: createRedisFleet(redis),
     traces: createRedisTraces(redis),
+    isLive: () => redis.isUp() && broadcast.isLive(),
     now: clock.now,
     ready: () => Promise.all([redis.ready(), broadcast.ready()]),
     close() {

@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { limits } from '../adapter/options.ts';
 import {
   connectRefusalCodes,
+  engineRefusalCodes,
   handshakeRefusalReasons,
   refusalCodes,
 } from '../protocol/refusals.ts';
@@ -93,6 +94,13 @@ const connectionMetrics = ({ counter, gauge }: Kinds) => ({
   refused: counter('refusals_total', 'Refused requests, handshakes and connects', {
     code: fixed([...refusalCodes, ...handshakeRefusalReasons]),
   }),
+  engineRefused: counter(
+    'engine_refusals_total',
+    'Requests that Engine.IO answered with 400 or 403',
+    {
+      code: fixed(engineRefusalCodes),
+    },
+  ),
   slowConsumers: counter(
     'slow_consumers_total',
     'Connections closed because the client read too slowly',
@@ -151,6 +159,12 @@ const replicaMetrics = ({ counter, gauge }: Kinds) => ({
     'Start time of the newest process of this replica',
     {},
     'max',
+  ),
+  live: gauge(
+    'live',
+    '1 while this replica receives messages: connected to Redis and caught up',
+    {},
+    'min',
   ),
   ready: gauge('ready', '1 while this replica accepts new clients', {}, 'max'),
   draining: gauge('draining', '1 while this replica is draining', {}, 'max'),

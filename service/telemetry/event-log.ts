@@ -14,6 +14,10 @@ export function withEventLog(metrics: Metrics, log: Log, tell: Tell): Metrics {
       metrics.connectRefused(code);
       tell('info', `connect ${code}`, { ...who, code }, 'connect refused');
     },
+    engineRefused(code) {
+      metrics.engineRefused(code);
+      tell('info', `engine ${code}`, { code }, 'request refused by Engine.IO');
+    },
     requestRefused(code, who) {
       metrics.requestRefused(code);
       tell('info', `request ${code}`, { ...who, code }, 'request refused');

@@ -3,7 +3,7 @@ import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Limit } from '../adapter/options.ts';
 import type { Config } from '../config/schema.ts';
-import type { HandshakeRefusal, RefusalCode } from '../protocol/refusals.ts';
+import type { EngineRefusal, HandshakeRefusal, RefusalCode } from '../protocol/refusals.ts';
 import { type RecoveryResult, registerMetrics } from './definitions.ts';
 
 export type { RecoveryResult };
@@ -67,6 +67,8 @@ export function createMetrics() {
       connects.inc({ result: code });
       refused.inc({ code });
     },
+    /** A request that Engine.IO answered with 400 or 403. */
+    engineRefused: (code: EngineRefusal) => metrics.engineRefused.inc({ code }),
     requestRefused: (code: RefusalCode, _?: Who) => refused.inc({ code }),
     recoveryEnded: (result: RecoveryResult) => metrics.recoveries.inc({ result }),
     messageReceived: (event: string) => metrics.received.inc({ event }),
@@ -120,12 +122,18 @@ function createStates(registry: Registry, metrics: ReturnType<typeof registerMet
       return registry;
     },
     /** Reads the process state at each scrape from now on. */
-    observe(config: Config, readiness: () => { ready: boolean }, connections: () => number) {
+    observe(
+      config: Config,
+      readiness: () => { ready: boolean; live: boolean },
+      connections: () => number,
+    ) {
       const { podName: replica, release: revision, connectionsMax } = config;
       metrics.info.set({ replica, revision, version: manifest.version }, 1);
       metrics.clientsMax.set(connectionsMax);
       look = () => {
-        metrics.ready.set(readiness().ready ? 1 : 0);
+        const { ready, live } = readiness();
+        metrics.ready.set(ready ? 1 : 0);
+        metrics.live.set(live ? 1 : 0);
         metrics.clients.set(connections());
       };
     },

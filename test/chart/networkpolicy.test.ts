@@ -13,22 +13,19 @@ describe('the NetworkPolicy of the service', () => {
     const [everyone, named] = policyOf().ingress;
     expect(everyone).toEqual({ ports: [{ port: 3000 }] });
     expect(named.ports).toEqual([{ port: 3001 }]);
-    expect(named.from).toHaveLength(2); // helm test, and the namespace of Prometheus
+    expect(named.from).toHaveLength(3); // replicas, helm test, and the namespace of Prometheus
   });
 
-  it('lets the service reach DNS and Redis', () => {
-    expect(egressPorts({})).toEqual([[53, 53], [6379]]);
+  it('lets the service reach DNS, its peers and Redis', () => {
+    expect(egressPorts({})).toEqual([[53, 53], [3001], [6379]]);
     expect(policyOf().policyTypes).toEqual(['Ingress', 'Egress']);
   });
 
   it('lets the service reach whatever else it is configured to call, by its port', () => {
-    expect(egressPorts(scenario('external-redis'))).toEqual([
-      [53, 53],
-      [6380, 443],
-    ]);
-    expect(egressPorts(scenario('shared-redis'))).toEqual([[53, 53], [6380]]);
+    expect(egressPorts(scenario('external-redis'))).toEqual([[53, 53], [3001], [6380, 443]]);
+    expect(egressPorts(scenario('shared-redis'))).toEqual([[53, 53], [3001], [6380]]);
     const { egress } = only(render(scenario('everything')), 'NetworkPolicy', 'mooring-chat').spec;
-    expect(egress.slice(2)).toEqual([
+    expect(egress.slice(3)).toEqual([
       { ports: [{ port: 8080 }, { port: 4318 }] }, // who may join, and traces
       { ports: [{ port: 5432 }] },
     ]);

@@ -157,7 +157,7 @@ describe('admission', () => {
     }
     expect(await statusOf(polling(service.url).replace('?', '?a=?&'))).toBe(503);
     const state = await fetch(`${service.operationsUrl}/readyz`);
-    expect(await state.json()).toEqual({ ready: false, reason: 'over_capacity' });
+    expect(await state.json()).toEqual({ ready: false, live: true, reason: 'over_capacity' });
     first.disconnect();
     await until('ready again', async () => (await readyStatus(service.operationsUrl)) === 200);
     expect(await statusOf(polling(service.url))).toBe(200);

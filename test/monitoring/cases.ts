@@ -67,8 +67,33 @@ export const cases: Record<string, { firing: Case[]; quiet: Case[] }> = {
     ],
   },
   MooringRedisUnavailable: {
-    firing: [fires('MooringRedisUnavailable', 12, { [of('redis_up', 'b')]: '1x9 0x50' })],
-    quiet: [quiet(15, allPods('redis_up', '1x9 0 1x50'))],
+    firing: [
+      fires('MooringRedisUnavailable', 12, {
+        ...allPods('redis_up', '1x9 0x50'),
+        ...allPods('live', '1x9 0x50'),
+      }),
+    ],
+    quiet: [quiet(15, { ...allPods('redis_up', '1x9 0 1x50'), ...allPods('live', '1x9 0 1x50') })],
+  },
+  MooringPodBehind: {
+    firing: [
+      // Cut off, and without a catch-up that ends.
+      fires('MooringPodBehind', 12, {
+        [of('redis_up', 'b')]: '1x9 0x50',
+        [of('live', 'b')]: '1x9 0x50',
+      }),
+      fires('MooringPodBehind', 12, { [of('live', 'b')]: '1x9 0x50' }),
+      {
+        series: { [of('live')]: '1x9 0x50', [of('redis_up')]: '1x60', [of('ready')]: '1x60' },
+        at: 12,
+        fires: ['MooringPodBehind'],
+      },
+    ],
+    quiet: [
+      quiet(15, { [of('live', 'b')]: '1x9 0 1x50' }),
+      // All of them start, and wait for Redis to be set up.
+      quiet(11, { ...allPods('live', '0x60'), ...allPods('ready', '0x9 0 1x50') }),
+    ],
   },
   MooringProbeFailing: {
     firing: [
@@ -83,7 +108,8 @@ export const cases: Record<string, { firing: Case[]; quiet: Case[] }> = {
         ...fires('MooringRedisUnavailable', 16, {
           [of('probe_failures_total')]: '0x9 0+30x50',
           [of('probe_delay_seconds_count')]: '300x60',
-          [of('redis_up')]: '1x9 0x50',
+          ...allPods('redis_up', '1x9 0x50'),
+          ...allPods('live', '1x9 0x50'),
         }),
       },
       quiet(16, { [of('probe_failures_total')]: '0x9 0+5x50' }),
@@ -123,6 +149,20 @@ export const cases: Record<string, { firing: Case[]; quiet: Case[] }> = {
         ...allPods('connects_total', '0x60', 'result="accepted"'),
         [of('connects_total', 'a', 'result="invalid_token"')]: '0+1x60',
       }),
+    ],
+  },
+  MooringUnknownSessions: {
+    firing: [
+      fires(
+        'MooringUnknownSessions',
+        25,
+        allPods('engine_refusals_total', '0+40x60', 'code="unknown_session"'),
+      ),
+    ],
+    quiet: [
+      // A killed pod with many polling clients: a burst.
+      quiet(25, allPods('engine_refusals_total', '0x9 5000x50', 'code="unknown_session"')),
+      quiet(25, allPods('engine_refusals_total', '0+1x60', 'code="unknown_session"')),
     ],
   },
   MooringRequestsRefused: {

@@ -1,5 +1,7 @@
-// Three replicas on one Redis with clients that talk, for a Prometheus to look at.
+// Three replicas on one Redis with clients that talk, for a Prometheus to look at. The way of the
+// last one to Redis can be cut.
 import { io, type Socket } from 'socket.io-client';
+import { openRelay } from '../harness/open-relay.ts';
 import {
   freePort,
   launchRedis,
@@ -14,9 +16,11 @@ const replicas = ['a', 'b', 'c'];
 
 export async function startFleet(more: Record<string, string> = {}) {
   const redis = await launchRedis({ 'enable-debug-command': 'yes' });
+  const relay = await openRelay(redis.port);
   const start = async (POD_NAME: string, ports: Record<string, string>) => {
     const names = { POD_NAME, RELEASE: 'r1', REBALANCE: 'off' };
-    const service = await launchService({ REDIS_URL: redis.url, ...names, ...ports, ...more });
+    const url = POD_NAME === replicas.at(-1) ? `redis://127.0.0.1:${relay.port}` : redis.url;
+    const service = await launchService({ REDIS_URL: url, ...names, ...ports, ...more });
     await untilReady(service.operationsUrl);
     return service;
   };
@@ -32,6 +36,8 @@ export async function startFleet(more: Record<string, string> = {}) {
   const clients: Socket[] = [];
   return {
     redis,
+    /** The way of the last replica to Redis. */
+    relay,
     services,
     targets: services.map(({ operationsUrl }) => new URL(operationsUrl).host),
     /** A client of a replica, by number; not connected yet. */
@@ -55,6 +61,7 @@ export async function startFleet(more: Record<string, string> = {}) {
     stop() {
       for (const client of clients) client.disconnect();
       for (const { child } of services) child.kill('SIGKILL');
+      relay.close();
       redis.stop();
     },
   };

@@ -20,6 +20,8 @@ const healthy: Series = Object.fromEntries(
     [of('ready', pod), '1x60'],
     [`up{namespace="chat",job="mooring",instance="${pod}"}`, '1x60'],
     [of('redis_up', pod), '1x60'],
+    [of('live', pod), '1x60'],
+    [of('engine_refusals_total', pod, 'code="unknown_session"'), '0x60'],
     [of('draining', pod), '0x60'],
     [of('clients', pod), '100x60'],
     [of('clients_max', pod), '10000x60'],

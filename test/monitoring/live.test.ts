@@ -91,6 +91,24 @@ describe('a fault', () => {
     await settled('MooringRedisUnavailable');
   });
 
+  it('of a replica that alone is cut off from Redis', async () => {
+    await settled('MooringPodBehind'); // of the outage before
+    await expectAlert('MooringPodBehind', fleet.relay.cut, fleet.relay.mend);
+    await settled('MooringPodBehind');
+  });
+
+  it('of a load balancer without affinity', async () => {
+    const poll = '/socket.io/?EIO=4&transport=polling&sid=of-another-replica';
+    await expectAlert('MooringUnknownSessions', () =>
+      Promise.all(
+        Array.from({ length: 60 }, async (_, i) => {
+          const { url } = fleet.services[i % 3] as Fleet['services'][0];
+          expect((await fetch(url + poll)).status).toBe(400);
+        }),
+      ),
+    );
+  });
+
   it('of clients whose tokens are refused', async () => {
     await expectAlert('MooringConnectsRefused', () => {
       for (let i = 0; i < 60; i += 1) fleet.client(i % 3, { token: 'none' });

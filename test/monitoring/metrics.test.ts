@@ -124,6 +124,30 @@ describe('what a message moves, on two replicas', () => {
     expect(await read('messages_published_total')).toEqual([1, 1]);
   });
 
+  it('counts what Engine.IO refuses, by code', async () => {
+    const { url, operationsUrl } = await startApp();
+    const answers = await Promise.all(
+      [
+        'EIO=4&transport=polling&sid=of-another-replica',
+        'EIO=4&transport=polling&sid=of-another-replica',
+        'EIO=4&transport=carrier-pigeon',
+        'EIO=3&transport=polling',
+      ].map((query) => fetch(`${url}/socket.io/?${query}`)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([400, 400, 400, 400]);
+    const origin = { Origin: 'https://elsewhere.example' };
+    const path = `${url}/socket.io/?EIO=4&transport=polling`;
+    expect((await fetch(path, { headers: origin })).status).toBe(403);
+    expect(await samples(operationsUrl, 'engine_refusals_total')).toEqual({
+      'code="unknown_transport"': 1,
+      'code="unknown_session"': 2,
+      'code="bad_handshake_method"': 0,
+      'code="bad_request"': 0,
+      'code="forbidden"': 1,
+      'code="unsupported_protocol"': 1,
+    });
+  });
+
   it('tells what Redis says of itself', async () => {
     const { url } = await startRedis();
     const { operationsUrl } = await startApp({ REDIS_URL: url });

@@ -22,7 +22,7 @@ describe('Redis that is unavailable at the start', () => {
     const service = await startApp({ REDIS_URL: redis.url });
     const state = await fetch(`${service.operationsUrl}/readyz`);
     expect(state.status).toBe(503);
-    expect(await state.json()).toEqual({ ready: false, reason: 'starting' });
+    expect(await state.json()).toEqual({ ready: false, live: false, reason: 'starting' });
     expect((await fetch(`${service.operationsUrl}/healthz`)).status).toBe(200);
     const handshake = await fetch(`${service.url}/socket.io/?EIO=4&transport=polling`);
     expect(handshake.status).toBe(503);
