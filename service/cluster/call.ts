@@ -6,7 +6,7 @@ import type { Snapshot } from '../telemetry/metrics.ts';
 /** What the primary may ask of a worker. */
 export interface WorkerMethods {
   /** Called every second; a worker that does not answer is considered frozen. */
-  beat(): { ready: boolean; live: boolean; reason?: string };
+  readiness(): { ready: boolean; live: boolean; reason?: string };
   snapshot(): Promise<Snapshot>;
   api(request: HttpRequest): Promise<HttpResponse>;
   drain(): Promise<void>;

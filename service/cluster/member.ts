@@ -1,4 +1,4 @@
-// Supervises one worker: forks it, checks its heartbeat, and replaces it when it exits.
+// Supervises one worker: forks it, polls it, and replaces it when it exits or freezes.
 import type { Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,15 +7,15 @@ import type { Snapshot } from '../telemetry/metrics.ts';
 import { type Call, callWorker, type WorkerMethods } from './call.ts';
 import { forkWorker, offer } from './handover.ts';
 
-const beatMs = 1_000;
-const frozenMsMax = 5_000; // without an answer to a heartbeat
+const pollMs = 1_000;
+const frozenMsMax = 5_000; // without an answer
 const startMsMax = 30_000; // the first answer also waits for the start
 const snapshotMsMax = 500;
 const closeMsMax = 5_000;
 const shortLifeMs = 5_000;
 const backoffMsMax = 5_000;
 
-type Readiness = ReturnType<WorkerMethods['beat']>;
+type Readiness = ReturnType<WorkerMethods['readiness']>;
 export type Member = ReturnType<typeof startMember>;
 
 /** @param onExit called with the last metrics of a worker that exited */
@@ -89,8 +89,8 @@ async function watch(
   onAnswer: (state: Readiness, snapshot: Snapshot) => void,
 ): Promise<void> {
   for (let msMax = startMsMax; !worker.isDead(); msMax = frozenMsMax) {
-    const state = await call('beat', msMax);
+    const state = await call('readiness', msMax);
     onAnswer(state, await call('snapshot', frozenMsMax));
-    await sleep(beatMs);
+    await sleep(pollMs);
   }
 }

@@ -22,7 +22,7 @@ export function serveAsWorker(app: App, channel: NodeJS.Process, exit: () => voi
     if (!(connection instanceof Socket)) connection.destroy();
   });
   answerPrimary(channel, {
-    beat: app.readiness,
+    readiness: app.readiness,
     snapshot: app.snapshot,
     api: app.api,
     drain: app.drain,

@@ -1,6 +1,6 @@
 // Membership in the fleet: each process publishes a heartbeat every second, reads its peers', and
 // decides whether to rebalance. While Redis is unavailable the last decision stands.
-import type { Beat, Fleet, Replica } from '../stores/fleet.ts';
+import type { Fleet, Heartbeat, Replica } from '../stores/fleet.ts';
 import {
   createRebalance,
   eligiblePeersOf,
@@ -8,14 +8,14 @@ import {
   type RebalanceSettings,
 } from './rebalance.ts';
 
-const beatMs = 1_000;
+const heartbeatMs = 1_000;
 // If all newer processes end at once, no process accepts clients until this one notices.
-const yieldingBeatMs = 250;
+const yieldingHeartbeatMs = 250;
 const staleMsMax = 60_000; // after that peers may be gone: accept every handshake again
 
 interface Parts {
   fleet: Fleet;
-  heartbeat(): Beat;
+  heartbeat(): Heartbeat;
   settings: RebalanceSettings;
   /** Carries out the decision for the next second. */
   apply(decision: RebalanceDecision): void;
@@ -40,7 +40,7 @@ export function joinFleet({ fleet, heartbeat, settings, apply, onError }: Parts)
   const exchange = async (): Promise<boolean> => {
     try {
       const own = heartbeat();
-      const all = await fleet.beat(own);
+      const all = await fleet.exchange(own);
       const others = all.filter(({ id }) => id !== own.id);
       const self = all.find(({ id }) => id === own.id) ?? { ...own, generation: 0 };
       const eligible = eligiblePeersOf(self, others, settings.settleMs);
@@ -51,7 +51,7 @@ export function joinFleet({ fleet, heartbeat, settings, apply, onError }: Parts)
       return false;
     }
   };
-  const beat = async () => {
+  const tick = async () => {
     const isCurrent = await exchange();
     if (peers && Date.now() - peers.at > staleMsMax) {
       peers = undefined;
@@ -63,13 +63,13 @@ export function joinFleet({ fleet, heartbeat, settings, apply, onError }: Parts)
   };
   const wait = () => {
     if (!member) return;
-    const ms = decision.refuse === 'yielding' ? yieldingBeatMs : beatMs;
-    timer = setTimeout(() => void beat().finally(wait), ms);
+    const ms = decision.refuse === 'yielding' ? yieldingHeartbeatMs : heartbeatMs;
+    timer = setTimeout(() => void tick().finally(wait), ms);
   };
   wait();
 
   return {
-    beat,
+    tick,
     /** Publishes a heartbeat and reads the peers' now; the next decision follows as usual. */
     exchange,
     decision: () => decision,

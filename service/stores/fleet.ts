@@ -1,7 +1,7 @@
 // The processes of the fleet. Each publishes a heartbeat every second.
 
 /** The heartbeat of a process. */
-export interface Beat {
+export interface Heartbeat {
   /** Identifies the process. A pod with workers has several. */
   id: string;
   pod: string;
@@ -24,20 +24,20 @@ export interface Beat {
   handshakes: number;
 }
 
-export interface Replica extends Beat {
+export interface Replica extends Heartbeat {
   /** Rank of the release in rollout order. The newest has the highest. */
   generation: number;
 }
 
 export interface Fleet {
   /** Publishes a heartbeat and resolves to the recent ones of all processes, this one included. */
-  beat(own: Beat): Promise<Replica[]>;
+  exchange(own: Heartbeat): Promise<Replica[]>;
   /** Removes a process at once, before its heartbeat expires. */
   leave(id: string): Promise<void>;
 }
 
 export const memoryFleet: Fleet = {
-  beat: async (own) => [{ ...own, generation: 0 }],
+  exchange: async (own) => [{ ...own, generation: 0 }],
   leave: async () => {},
 };
 

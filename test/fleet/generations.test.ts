@@ -1,7 +1,7 @@
 // Which release is the newest, while pods of several releases start and stop.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../service/config/schema.ts';
-import type { Beat } from '../../service/stores/fleet.ts';
+import type { Heartbeat } from '../../service/stores/fleet.ts';
 import { openRedis, redisClient } from '../../service/stores/redis/connection.ts';
 import { createRedisFleet, fleetNeeds } from '../../service/stores/redis/fleet.ts';
 import { createMetrics } from '../../service/telemetry/metrics.ts';
@@ -23,12 +23,12 @@ async function startFleet() {
     const fleet = createRedisFleet(redis);
     started += 1;
     const id = `process-${started}`;
-    const said: Beat = {
+    const said: Heartbeat = {
       ...{ id, upstream: id, pod, release, ready: true, readyMs: 60_000 },
       ...{ draining: false, connections: 0, handshakes: 0 },
     };
-    const sees = async (changes: Partial<Beat> = {}) => {
-      const replicas = await fleet.beat(Object.assign(said, changes));
+    const sees = async (changes: Partial<Heartbeat> = {}) => {
+      const replicas = await fleet.exchange(Object.assign(said, changes));
       return Object.fromEntries(replicas.map((one) => [one.release, one.generation]));
     };
     await sees();

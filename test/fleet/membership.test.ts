@@ -3,9 +3,9 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { type Connection, closePaced } from '../../service/fleet/drain.ts';
 import { joinFleet } from '../../service/fleet/membership.ts';
 import type { RebalanceDecision } from '../../service/fleet/rebalance.ts';
-import type { Beat, Fleet } from '../../service/stores/fleet.ts';
+import type { Fleet, Heartbeat } from '../../service/stores/fleet.ts';
 
-const own: Beat = {
+const own: Heartbeat = {
   id: 'a',
   pod: 'a',
   upstream: 'a',
@@ -20,10 +20,10 @@ const own: Beat = {
 it('a process goes on refusing while Redis is unavailable, but closes no connections', async () => {
   let unavailable = false;
   const fleet: Fleet = {
-    async beat(sent) {
+    async exchange(sent) {
       if (unavailable) throw new Error('Redis is unavailable');
       const other = { ...own, id: 'b', pod: 'b', upstream: 'b', connections: 0 };
-      return [sent, other].map((beat) => ({ ...beat, generation: 1 }));
+      return [sent, other].map((heartbeat) => ({ ...heartbeat, generation: 1 }));
     },
     async leave() {},
   };
@@ -36,21 +36,21 @@ it('a process goes on refusing while Redis is unavailable, but closes no connect
     onError() {},
   });
   onTestFinished(membership.leave);
-  await membership.beat();
-  await membership.beat();
+  await membership.tick();
+  await membership.tick();
   expect(applied.at(-1)).toEqual({ refuse: 'shedding', close: 20 });
   unavailable = true;
-  await membership.beat();
-  await membership.beat();
+  await membership.tick();
+  await membership.tick();
   expect(applied.slice(-2)).toEqual(Array(2).fill({ refuse: 'shedding', close: 0 }));
 });
 
-it('a process that yields looks several times as often for the newer ones', async () => {
+it('a process that yields reads heartbeats several times as often as others', async () => {
   let generation = 2;
-  const beats = { yielding: 0, serving: 0 };
-  const fleetOf = (name: keyof typeof beats): Fleet => ({
-    async beat(sent) {
-      beats[name] += 1;
+  const heartbeats = { yielding: 0, serving: 0 };
+  const fleetOf = (name: keyof typeof heartbeats): Fleet => ({
+    async exchange(sent) {
+      heartbeats[name] += 1;
       const other = { ...own, id: 'b', pod: 'b', upstream: 'b', connections: 0 };
       return [
         { ...sent, generation: name === 'yielding' ? 1 : generation },
@@ -61,15 +61,15 @@ it('a process that yields looks several times as often for the newer ones', asyn
   });
   const settings = { settleMs: 6_000, rebalance: false };
   const onError = () => {};
-  const join = (name: keyof typeof beats) =>
+  const join = (name: keyof typeof heartbeats) =>
     joinFleet({ fleet: fleetOf(name), heartbeat: () => own, settings, apply() {}, onError });
   const [membership, other] = [join('yielding'), join('serving')];
   onTestFinished(membership.leave);
   onTestFinished(other.leave);
   await vi.waitFor(() => expect(membership.decision().refuse).toBe('yielding'), 20_000);
-  const before = { ...beats };
-  await vi.waitFor(() => expect(beats.serving).toBe(before.serving + 2), 20_000);
-  expect(beats.yielding - before.yielding).toBeGreaterThan(3); // of which two would be usual
+  const before = { ...heartbeats };
+  await vi.waitFor(() => expect(heartbeats.serving).toBe(before.serving + 2), 20_000);
+  expect(heartbeats.yielding - before.yielding).toBeGreaterThan(3); // two at the usual rate
   generation = 1;
   await vi.waitFor(() => expect(membership.decision().refuse).toBeUndefined(), 20_000);
 });

@@ -1,8 +1,8 @@
 // The fleet in Redis: one hash with a field per process, and the generations of the releases.
-import type { Beat, Fleet, Replica } from '../fleet.ts';
+import type { Fleet, Heartbeat, Replica } from '../fleet.ts';
 import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
 
-const beatsKey = keyOf('fleet:beats');
+const heartbeatsKey = keyOf('fleet:heartbeats');
 const generationsKey = keyOf('fleet:generations');
 const staleMs = 3_500; // three missed heartbeats
 const seenMs = 86_400_000;
@@ -12,7 +12,7 @@ const seenMs = 86_400_000;
  * a new pod of an older release that starts while no pod of that release is left, or while pods of
  * the newest release drain. Pods that restart, are replaced or are added by an autoscaler during a
  * rollout change nothing.
- * KEYS: generations, seen, beats. ARGV: release, TTL of a seen pod in ms, stale ms.
+ * KEYS: generations, seen, heartbeats. ARGV: release, TTL of a seen pod in ms, stale ms.
  */
 const joinLua = `
 local fresh = redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2])
@@ -23,9 +23,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local left, leaving, all = false, false, redis.call('HGETALL', KEYS[3])
 for i = 2, #all, 2 do
-  local at, release, beat = string.match(all[i], '^(%d+) (%S*) (.*)$')
+  local at, release, heartbeat = string.match(all[i], '^(%d+) (%S*) (.*)$')
   if now - at <= tonumber(ARGV[3]) then
-    local drains = string.find(beat, '"draining":true', 1, true)
+    local drains = string.find(heartbeat, '"draining":true', 1, true)
     left = left or release == ARGV[1]
     leaving = leaving or drains and redis.call('HGET', KEYS[1], release) == newest
   end
@@ -36,31 +36,31 @@ redis.call('HSET', KEYS[1], ARGV[1], generation)
 return generation`;
 
 /**
- * KEYS: beats, generations. ARGV: id, release, heartbeat, stale ms.
+ * KEYS: heartbeats, generations. ARGV: id, release, heartbeat, stale ms.
  * Returns the generation and the heartbeat of each process.
  */
-const beatLua = `
+const heartbeatLua = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
 local all, out = redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #all, 2 do
-  local at, release, beat = string.match(all[i + 1], '^(%d+) (%S*) (.*)$')
+  local at, release, heartbeat = string.match(all[i + 1], '^(%d+) (%S*) (.*)$')
   if now - at > tonumber(ARGV[4]) then
     redis.call('HDEL', KEYS[1], all[i])
   else
     out[#out + 1] = redis.call('HGET', KEYS[2], release) or '0'
-    out[#out + 1] = beat
+    out[#out + 1] = heartbeat
   end
 end
 return out`;
 
-export const fleetNeeds: StoreNeeds = { scripts: [joinLua, beatLua], commands: ['HDEL'] };
+export const fleetNeeds: StoreNeeds = { scripts: [joinLua, heartbeatLua], commands: ['HDEL'] };
 
 export function createRedisFleet(redis: Redis): Fleet {
   let joined: Promise<unknown> | undefined;
-  const join = ({ pod, release }: Beat) => {
-    const keys = [generationsKey, keyOf(`fleet:seen:${release}:${pod}`), beatsKey];
+  const join = ({ pod, release }: Heartbeat) => {
+    const keys = [generationsKey, keyOf(`fleet:seen:${release}:${pod}`), heartbeatsKey];
     joined ??= redis.script(joinLua, keys, [release, seenMs, staleMs]).catch((error: unknown) => {
       joined = undefined;
       throw error;
@@ -68,22 +68,22 @@ export function createRedisFleet(redis: Redis): Fleet {
     return joined;
   };
   return {
-    async beat(own) {
+    async exchange(own) {
       await join(own);
       const args = [own.id, own.release, JSON.stringify(own), staleMs];
-      const answer = await redis.script(beatLua, [beatsKey, generationsKey], args);
+      const answer = await redis.script(heartbeatLua, [heartbeatsKey, generationsKey], args);
       return replicasOf(answer as string[]);
     },
     async leave(id) {
-      await redis.run((client) => client.hDel(beatsKey, id));
+      await redis.run((client) => client.hDel(heartbeatsKey, id));
     },
   };
 }
 
 function replicasOf(answer: string[]): Replica[] {
   const pairs = Array.from({ length: answer.length / 2 }, (_, i) => answer.slice(2 * i, 2 * i + 2));
-  return pairs.map(([generation, beat = '']) => ({
-    ...JSON.parse(beat),
+  return pairs.map(([generation, heartbeat = '']) => ({
+    ...JSON.parse(heartbeat),
     generation: Number(generation),
   }));
 }
