@@ -85,6 +85,19 @@ const faults: Panel[] = [
     ],
     alert: 'MooringRecoveryFailing',
   },
+  {
+    title: 'Unreadable formats',
+    description: 'What another version wrote and this one cannot read, by kind. Good: none.',
+    kind: 'lines',
+    unit: 'ops',
+    queries: [
+      {
+        expr: `sum by (kind) (${perSecond('mooring_unreadable_total')})`,
+        legend: '{{kind}}',
+      },
+    ],
+    alert: 'MooringRecoveryFailing',
+  },
 ];
 
 const redis: Panel[] = [

@@ -63,7 +63,7 @@ export class RecoveringAdapter extends RedisAdapter {
     this.stream = stream;
     this.#publisher = publisher;
     this.#direct = createDirectWriter(nsp, this.#encoder, stream);
-    this.store = createSessionStore(stream.engine, nsp.name);
+    this.store = createSessionStore(stream.engine, nsp.name, stream.format);
     this.writer = createSessionWriter(this.store, this.sessions, options, (session) =>
       this.retire(session),
     );
@@ -251,7 +251,8 @@ export class RecoveringAdapter extends RedisAdapter {
     } else if (flags.local) broadcastLocally(this, packet, to);
     else if (packet.id === undefined) {
       const encoded = this.#encoder.encode(withOffset(this.nsp, packet, noId));
-      const message = toMessage(encoded, this.channels, { rooms, except, flags });
+      const format = this.stream.format();
+      const message = toMessage(encoded, this.channels, { rooms, except, flags, format });
       if (trail.active) message.traced = this.#traced(packet, rooms, except.length, flags);
       return message;
     } // otherwise: an acknowledgement is expected from a socket of another process

@@ -14,7 +14,7 @@ import { createRequestClient } from './stream/cluster-requests.ts';
 import { createLoopback } from './stream/loopback.ts';
 import { createPublisher, type Extras, type Publisher } from './stream/publisher.ts';
 import { createStream, type Stream } from './stream/stream.ts';
-import { createWarnings } from './stream/warnings.ts';
+import { createWarnings, reportUnreadable } from './stream/warnings.ts';
 
 export { EngineUnavailable, type Outcome } from './engine/engine.ts';
 export { createMemoryStore, type MemoryStore } from './engine/memory/engine.ts';
@@ -84,9 +84,9 @@ function adapterOn(
   given: GivenOptions,
 ): AdapterFactory {
   requireOptions(given);
-  const observer = given.observer
-    ? { ...defaultOptions.observer, ...given.observer }
-    : createWarnings();
+  const observer = reportUnreadable(
+    given.observer ? { ...defaultOptions.observer, ...given.observer } : createWarnings(),
+  );
   let known: { options: AdapterOptions; source: EngineSource } | undefined;
   const streams = new Map<string, Shared>(); // by prefix
 
@@ -159,9 +159,15 @@ function share(source: EngineSource, prefix: string, options: AdapterOptions): S
         writer.saveAll();
       }
     },
+    unreadable(channel) {
+      for (const { channels } of all()) channels.unreadable(channel);
+    },
+    formatLowered() {
+      for (const { writer } of all()) writer.saveAll(); // else older versions cannot restore them
+    },
     claimed: ({ namespace, pid }, epoch) => adapters.get(namespace)?.yieldSession(pid, epoch),
   });
-  const publisher = createPublisher(stream.engine, options);
+  const publisher = createPublisher(stream.engine, stream.format, options);
   return { stream, publisher, loopback: createLoopback(stream, publisher.publish), adapters };
 }
 

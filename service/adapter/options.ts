@@ -1,5 +1,6 @@
 // The options of the adapter: limits, with the unit in the name, and callbacks.
 import type { Socket } from 'socket.io';
+import type { Format, UnreadableKind } from './formats.ts';
 
 export interface AdapterOptions {
   /**
@@ -75,6 +76,11 @@ export interface Observer {
   delivered(sockets: number, publishedAtMs: number, context?: string): void;
   caughtUp(messages: number): void;
   limitReached(limit: Limit): void;
+  /**
+   * Another process wrote something in a format that this version does not read. Clients that need
+   * it are disconnected, and are not recovered here.
+   */
+  unreadable(kind: UnreadableKind, format: Format): void;
   failed(stage: string, error: unknown): void;
   /** A connection to Redis opened or closed. `isUp()` of the adapter returns the new state. */
   connectionChanged(): void;
@@ -145,6 +151,7 @@ export const restoreResults = [
   'limited', // claimed from live connections too often
   'trimmed', // the log or Redis lost missed messages
   'too_much',
+  'unreadable', // in a format that this version does not read
   'future', // the client's offset is ahead of the log, or none of ours
   'postponed', // Redis is unavailable or slow; the client tries again
 ] as const;
@@ -187,6 +194,7 @@ export const defaultOptions: AdapterOptions = {
     delivered: ignore,
     caughtUp: ignore,
     limitReached: ignore,
+    unreadable: ignore,
     failed: ignore,
     connectionChanged: ignore,
   },

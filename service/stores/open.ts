@@ -87,10 +87,14 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   const stats = watchStats(redis, clock, metrics);
   const broadcast = createBroadcast({ ...common, recoveryMsMax, client, clock, changed });
   const goneMs = Math.max(recoveryMsMax, goneMsMin);
+  const unreadable = (format = 'none') => {
+    metrics.unreadable('command');
+    report('unreadable', new Error(`Ignored a command in the format ${format} of another version`));
+  };
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
-    commands: createRedisCommands(redis),
+    commands: createRedisCommands(redis, unreadable),
     broadcast,
     fleet: createRedisFleet(redis),
     traces: createRedisTraces(redis),

@@ -1,5 +1,6 @@
 // Every metric with its help and labels, as data. No label is ever a user, a room or a socket.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { unreadableKinds as adapterKinds } from '../adapter/formats.ts';
 import { limits } from '../adapter/options.ts';
 import {
   connectRefusalCodes,
@@ -17,6 +18,10 @@ export const recoveryResults = {
   unknown: { lost: true, byClient: false },
 } as const;
 export type RecoveryResult = keyof typeof recoveryResults;
+
+/** What may be in a format that this version does not read. */
+export const unreadableKinds = [...adapterKinds, 'command'] as const;
+export type UnreadableKind = (typeof unreadableKinds)[number];
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
@@ -171,6 +176,11 @@ const replicaMetrics = ({ counter, gauge }: Kinds) => ({
   limits: counter('limits_reached_total', 'Limits of recovery that were reached', {
     limit: fixed(limits),
   }),
+  unreadable: counter(
+    'unreadable_total',
+    'Finds in a format of another version that this one cannot read',
+    { kind: fixed(unreadableKinds) },
+  ),
   failures: counter('background_failures_total', 'Failures outside of requests', { stage: open() }),
   spansDropped: counter('spans_dropped_total', 'Trace spans that were not exported'),
 });

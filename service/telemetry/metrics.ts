@@ -4,7 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import type { Limit } from '../adapter/options.ts';
 import type { Config } from '../config/schema.ts';
 import type { EngineRefusal, HandshakeRefusal, RefusalCode } from '../protocol/refusals.ts';
-import { type RecoveryResult, registerMetrics } from './definitions.ts';
+import { type RecoveryResult, registerMetrics, type UnreadableKind } from './definitions.ts';
 
 export type { RecoveryResult };
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -86,6 +86,7 @@ export function createMetrics() {
     roomCreated: () => metrics.rooms.inc(),
     roomDeleted: () => metrics.rooms.dec(),
     limitReached: (limit: Limit) => metrics.limits.inc({ limit }),
+    unreadable: (kind: UnreadableKind) => metrics.unreadable.inc({ kind }),
     backgroundFailed: (stage: string) => metrics.failures.inc({ stage }),
     spansDropped: (spans: number) => metrics.spansDropped.inc(spans),
     probed: (seconds: number) => metrics.probeSeconds.observe(seconds),

@@ -57,6 +57,7 @@ describe('operations port', () => {
       'rooms gauge',
       'background_failures_total counter',
       'limits_reached_total counter',
+      'unreadable_total counter',
     ];
     for (const name of names) expect(text).toContain(`# TYPE mooring_${name}\n`);
     expect(text).toContain('process_cpu_seconds_total');

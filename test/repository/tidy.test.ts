@@ -44,6 +44,7 @@ const layers = {
     ['main.ts'],
   ],
   'service/adapter/': [
+    ['formats.ts'],
     ['options.ts', 'socketio-internals.ts'],
     ['delivery'],
     ['engine'],

@@ -140,7 +140,7 @@ describe('a context on the wire', () => {
   it('leaves the rest of a message as it is, attachments too', () => {
     const id = '0000000000000007';
     const text = `51-["x",{"_placeholder":true,"num":0},"${id}"]`;
-    const payload = encode([text, Buffer.from('abc')], { except: ['room'] });
+    const payload = encode([text, Buffer.from('abc')], { except: ['room'] }, 1);
     const plain = new Envelope(id, payload, id);
     const traced = new Envelope(id, withContext(payload, 'context'), id);
     expect(plain.header).toEqual({ except: ['room'], attachments: [3] });

@@ -1,14 +1,15 @@
 // The wire format of a message: encoded once by the publisher, and framed once per process.
 //
-//   header length (2 bytes) | header (JSON) | packet | attachments
+//   format (1 byte) | header length (2 bytes) | header (JSON) | packet | attachments
 //
-// Consecutive messages of a batch to the same target form a bundle: a header length of zero, then
-// for each message its length (4 bytes) and its payload. The bundle has the id of its last message;
-// the others have the ids before it.
+// Consecutive messages of a batch to the same target form a bundle: its format and a header length
+// of zero, then for each message its length (4 bytes) and its payload. The bundle has the id of its
+// last message; the others have the ids before it.
 //
 // Stock clients take the last argument of an event as the offset. The packet is encoded with zeros
 // in its place, and every process replaces them.
 
+import { type Format, requireReadable } from '../formats.ts';
 import type { PacketEncoder } from '../socketio-internals.ts';
 import { frameOf } from './websocket-frame.ts';
 
@@ -18,9 +19,10 @@ export const noId: Id = '0000000000000000';
 /** Smaller than every id: the position before the first catch-up. */
 export const unknown: Id = '';
 export const idLength = noId.length;
+const formatBytes = 1;
 const headerLengthBytes = 2;
+const lengthEnd = formatBytes + headerLengthBytes;
 const longHeader = 0xffff; // marks a header with many rooms; its length follows in 4 bytes
-const bundled = Buffer.alloc(headerLengthBytes);
 const lengthBytes = 4;
 const lowDigits = 6;
 
@@ -100,11 +102,11 @@ export interface Flags {
  * Encodes the payload to publish, without the id.
  * @param packet as the encoder of a server returns it
  */
-export function encode(packet: (string | Buffer)[], header: Header): Buffer {
+export function encode(packet: (string | Buffer)[], header: Header, format: Format): Buffer {
   const [text, ...views] = packet as [string, ...(ArrayBufferView | ArrayBuffer)[]];
   const attachments = views.map(bytesOf);
   if (attachments.length > 0) header.attachments = attachments.map((part) => part.length);
-  const { payload, bodyStart } = headed(header, Buffer.byteLength(text));
+  const { payload, bodyStart } = headed(format, header, Buffer.byteLength(text));
   payload.write(text, bodyStart);
   return attachments.length > 0 ? Buffer.concat([payload, ...attachments]) : payload;
 }
@@ -116,38 +118,64 @@ export const bytesOf = (view: ArrayBufferView | ArrayBuffer): Buffer =>
     : Buffer.from(view);
 
 /** Allocates a payload and writes its header, but not its body. */
-function headed(header: Header, bodyBytes: number): { payload: Buffer; bodyStart: number } {
+function headed(
+  format: Format,
+  header: Header,
+  bodyBytes: number,
+): { payload: Buffer; bodyStart: number } {
   const json = JSON.stringify(header);
   const jsonBytes = Buffer.byteLength(json);
   const long = jsonBytes >= longHeader;
-  const jsonStart = headerLengthBytes + (long ? lengthBytes : 0);
+  const jsonStart = lengthEnd + (long ? lengthBytes : 0);
   const bodyStart = jsonStart + jsonBytes;
   const payload = Buffer.allocUnsafe(bodyStart + bodyBytes);
-  payload.writeUInt16LE(long ? longHeader : jsonBytes);
-  if (long) payload.writeUInt32LE(jsonBytes, headerLengthBytes);
+  payload[0] = format;
+  payload.writeUInt16LE(long ? longHeader : jsonBytes, formatBytes);
+  if (long) payload.writeUInt32LE(jsonBytes, lengthEnd);
   payload.write(json, jsonStart);
   return { payload, bodyStart };
 }
 
 function headerEnds(payload: Buffer): [start: number, end: number] {
-  const bytes = payload.readUInt16LE(0);
-  if (bytes < longHeader) return [headerLengthBytes, headerLengthBytes + bytes];
-  const start = headerLengthBytes + lengthBytes;
-  return [start, start + payload.readUInt32LE(headerLengthBytes)];
+  const bytes = payload.readUInt16LE(formatBytes);
+  if (bytes < longHeader) return [lengthEnd, lengthEnd + bytes];
+  const start = lengthEnd + lengthBytes;
+  return [start, start + payload.readUInt32LE(lengthEnd)];
 }
 
 const bodyStartOf = (payload: Buffer) => headerEnds(payload)[1];
+
+/** The packet and the attachments. */
+export const bodyOf = (payload: Buffer): Buffer => payload.subarray(bodyStartOf(payload));
 
 function headerOf(payload: Buffer): Header {
   const [start, end] = headerEnds(payload);
   return end - start === '{}'.length ? {} : JSON.parse(payload.toString('utf8', start, end));
 }
 
-/** Joins several payloads into a bundle. */
+const formatOf = (payload: Buffer) => payload[0] as Format;
+
+/** Returns the payload in a format. */
+export const inFormat = (payload: Buffer, format: Format): Buffer =>
+  formatOf(payload) === format ? payload : rewritten(payload, format, headerOf(payload));
+
+/** Adds a context to a payload. */
+export const withContext = (payload: Buffer, context: string): Buffer =>
+  rewritten(payload, formatOf(payload), { ...headerOf(payload), context });
+
+function rewritten(payload: Buffer, format: Format, header: Header): Buffer {
+  const body = bodyOf(payload);
+  const { payload: written, bodyStart } = headed(format, header, body.length);
+  body.copy(written, bodyStart);
+  return written;
+}
+
+/** Joins several payloads of one format into a bundle. */
 export function bundle(payloads: Buffer[]): Buffer {
-  const bytes = payloads.reduce((sum, { length }) => sum + lengthBytes + length, bundled.length);
+  const bytes = payloads.reduce((sum, { length }) => sum + lengthBytes + length, lengthEnd);
   const whole = Buffer.allocUnsafe(bytes);
-  let at = bundled.copy(whole);
+  whole[0] = formatOf(payloads[0] as Buffer);
+  let at = whole.writeUInt16LE(0, formatBytes);
   for (const payload of payloads) {
     at = whole.writeUInt32LE(payload.length, at);
     at += payload.copy(whole, at);
@@ -155,11 +183,15 @@ export function bundle(payloads: Buffer[]): Buffer {
   return whole;
 }
 
-/** Splits a bundle. Returns other payloads unchanged. */
+/**
+ * Splits a bundle. Returns other payloads unchanged.
+ * @throws {Unreadable}
+ */
 export function unbundle(id: Id, payload: Buffer): { id: Id; payload: Buffer }[] {
-  if (payload[0] !== 0 || payload[1] !== 0) return [{ id, payload }];
+  requireReadable(formatOf(payload));
+  if (payload[1] !== 0 || payload[2] !== 0) return [{ id, payload }];
   const payloads: Buffer[] = [];
-  for (let at = bundled.length; at < payload.length; ) {
+  for (let at = lengthEnd; at < payload.length; ) {
     const start = at + lengthBytes;
     at = start + payload.readUInt32LE(at);
     payloads.push(payload.subarray(start, at));
@@ -174,15 +206,6 @@ export function idBefore(id: Id, count: number): Id {
   const digits = Number(id.slice(-lowDigits)) - count;
   if (digits < 0) return `${+id - count}`;
   return id.slice(0, -lowDigits) + `${digits}`.padStart(lowDigits, '0');
-}
-
-/** Adds a context to a payload. */
-export function withContext(payload: Buffer, context: string): Buffer {
-  const body = payload.subarray(bodyStartOf(payload));
-  const header = { ...headerOf(payload), context };
-  const { payload: extended, bodyStart } = headed(header, body.length);
-  body.copy(extended, bodyStart);
-  return extended;
 }
 
 /** Throws unless the server's parser writes the last argument last, as text. */

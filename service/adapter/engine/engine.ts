@@ -2,6 +2,7 @@
 // which all processes share, and the memory of one process. Both pass
 // service/adapter/test/engine.test.ts, and all code above this interface is the same for both.
 import type { Id } from '../delivery/envelope.ts';
+import type { Format } from '../formats.ts';
 
 /** A message or bundle, and its targets. */
 export interface Publication {
@@ -69,6 +70,8 @@ export interface StoredSession {
   epoch: number;
   /** JSON. */
   state: string;
+  /** The format of the state. */
+  format: Format;
 }
 
 export type SessionKey = Pick<StoredSession, 'namespace' | 'pid' | 'user'>;
@@ -78,6 +81,7 @@ export type ClaimOutcome =
       ok: true;
       epoch: number;
       state: string;
+      format: Format;
       /** The newest id. */
       highWatermark: Id;
       /** Messages up to this id may be lost. */
@@ -85,15 +89,16 @@ export type ClaimOutcome =
       /** The answer of the process that had the session, unless it is gone or too slow. */
       handover: string | undefined;
     }
-  | { ok: false; why: 'unknown' | 'expired' | 'refused' | 'limited' };
+  | { ok: false; why: 'unknown' | 'expired' | 'refused' | 'limited' | 'unreadable' };
 
 /** Every method rejects with `EngineUnavailable` if the engine is down or too slow. */
 export interface Engine {
   /**
    * Assigns ids, appends to the logs and sends on the channels, in order. Each publication is
-   * atomic. After a rejection they may still have been published.
+   * atomic. After a rejection they may still have been published, unless it is `FormatRefused`.
+   * @param format of all payloads
    */
-  publish(publications: Publication[]): Promise<Outcome[]>;
+  publish(publications: Publication[], format: Format): Promise<Outcome[]>;
   /**
    * Calls `receive` with each message of a channel, in the order of publishing.
    * @param log the log of the channel, if it has its own
@@ -146,12 +151,18 @@ export interface EngineEvents {
    * @returns what only this process knows of the session, for the other one
    */
   claimed(key: Omit<SessionKey, 'user'>, epoch: number): string | undefined;
+  /** A channel had a message in a format that this version does not read. */
+  unreadable(channel: string): void;
+  /** The format to write is now an older one. */
+  formatLowered(): void;
 }
 
 export interface EngineConnection {
   /** Resolves once the engine is up for the first time. */
   opened: Promise<void>;
   isUp(): boolean;
+  /** The format to write: the newest that all live processes read. */
+  format(): Format;
   /** Rejects the next time that the engine is refused. Never resolves. */
   refusal(): Promise<never>;
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 // Stores the sessions of live sockets in the engine, so that any process can take them over.
 import type { Id } from '../delivery/envelope.ts';
 import type { ClaimOutcome, Engine, SessionKey } from '../engine/engine.ts';
+import type { Format } from '../formats.ts';
 import type { Session } from './session.ts';
 import { type StoredUnconfirmed, toStored } from './unconfirmed.ts';
 
@@ -18,7 +19,8 @@ export type Claim =
 
 export type SessionStore = ReturnType<typeof createSessionStore>;
 
-export function createSessionStore(engine: Engine, namespace: string) {
+/** @param format returns the format to write */
+export function createSessionStore(engine: Engine, namespace: string, format: () => Format) {
   const saveNow = async (session: Session, gone: boolean): Promise<boolean> => {
     const { sid, joined, pid, epoch, user } = session;
     if (pid === undefined) return true;
@@ -31,7 +33,7 @@ export function createSessionStore(engine: Engine, namespace: string) {
       data,
       ...(unconfirmed && { unconfirmed }),
     } satisfies State);
-    return engine.saveSession({ namespace, pid, user, epoch, state }, gone);
+    return engine.saveSession({ namespace, pid, user, epoch, state, format: format() }, gone);
   };
   return {
     /**

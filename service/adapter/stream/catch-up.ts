@@ -1,7 +1,9 @@
 // Catches up after an outage: reads every room of this process from its last position, so that live
 // sockets receive each missed message exactly once.
-import { type Id, unbundle, unknown } from '../delivery/envelope.ts';
+import { type Id, unknown } from '../delivery/envelope.ts';
 import type { Engine, LogPart } from '../engine/engine.ts';
+import type { Observer } from '../options.ts';
+import { messagesOf } from './log-part.ts';
 
 const logsAtOnce = 1_000; // per step; finished steps survive a failure
 const limits = { messagesMax: 100_000, bytesMax: 64 * 1024 * 1024 }; // per step
@@ -11,7 +13,7 @@ export interface CatchUpSource {
   /** Everything up to this id has arrived. */
   after: Id;
   receive(id: Id, payload: Buffer): void;
-  /** The log was trimmed. Its sockets must reconnect with new sessions. */
+  /** A part of the log was lost or cannot be read. Its sockets must reconnect with new sessions. */
   broken(): void;
 }
 
@@ -23,6 +25,7 @@ interface Parts {
   /** Whether the outage outlasted the logs. */
   lostFor(): boolean;
   forgetAll(): void;
+  unreadable: Observer['unreadable'];
 }
 
 /** The entries read from a log so far, and up to which id. */
@@ -45,7 +48,7 @@ export function createCatchUp(engine: Engine, parts: Parts): () => Promise<Id> {
     else if (!isFirst) {
       const due = parts.sources().filter(({ after }) => after < upTo);
       for (let i = 0; i < due.length; i += logsAtOnce) {
-        await read(engine, due.slice(i, i + logsAtOnce), upTo, progress);
+        await read(engine, due.slice(i, i + logsAtOnce), upTo, progress, parts.unreadable);
       }
       parts.caughtUp(deliver(due, progress, parts.seen));
     }
@@ -61,6 +64,7 @@ async function read(
   sources: CatchUpSource[],
   upTo: Id,
   progress: Map<string, Progress>,
+  unreadable: Observer['unreadable'],
 ): Promise<void> {
   const positions = sources.map(({ log, after }) => {
     const read = progress.get(log)?.upTo ?? unknown;
@@ -70,9 +74,9 @@ async function read(
   for (const [i, { log, after }] of positions.entries()) {
     const part = found[i] as LogPart;
     const known = progress.get(log) ?? { upTo, entries: [], broken: false };
-    if (part.status !== 'ok') known.broken = true;
+    const messages = messagesOf(part, unreadable);
+    if (typeof messages === 'string') known.broken = true;
     else {
-      const messages = part.entries.flatMap(({ id, payload }) => unbundle(id, payload));
       known.entries.push(...messages.filter(({ id }) => id > after && id <= upTo));
     }
     progress.set(log, { ...known, upTo });

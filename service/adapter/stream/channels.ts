@@ -102,6 +102,18 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
       for (const { estimates } of members.sessions.values()) estimates.clear();
       for (const listening of listenings.values()) listensSince(stream, listening, upTo);
     },
+    /**
+     * A message of a channel could not be read. Its sockets must reconnect, and are told that they
+     * missed something, or are recovered by a process that can read it.
+     */
+    unreadable(channel: string): void {
+      if (!listenings.has(channel)) return;
+      const rooms = [everyone, ...members.rooms.keys()];
+      const sids = rooms
+        .filter((room) => channelOf(room) === channel)
+        .flatMap((r) => [...sidsOf(r)]);
+      closeAll(members, sids);
+    },
     close(): void {
       for (const { subscription } of listenings.values()) subscription.close();
       listenings.clear();
@@ -152,6 +164,11 @@ async function whenListening(
   }
 }
 
+/** Closes connections. The clients reconnect, and are recovered or told that they cannot be. */
+function closeAll({ sessions }: Members, sids: string[]): void {
+  for (const sid of sids) sessions.get(sid)?.client?.conn.close();
+}
+
 interface Room {
   room: string;
   log: string;
@@ -195,8 +212,6 @@ function sourceOf(
         envelope,
       );
     },
-    broken() {
-      for (const sid of [...sids()]) members.sessions.get(sid)?.client?.conn.close();
-    },
+    broken: () => closeAll(members, [...sids()]),
   };
 }

@@ -1,5 +1,12 @@
 // Batches all messages of an event-loop turn into one call of the engine.
-import { bundle, encode, type Flags, idBefore, withContext } from '../delivery/envelope.ts';
+import {
+  bundle,
+  encode,
+  type Flags,
+  idBefore,
+  inFormat,
+  withContext,
+} from '../delivery/envelope.ts';
 import {
   type Engine,
   EngineUnavailable,
@@ -7,6 +14,7 @@ import {
   type Publication,
 } from '../engine/engine.ts';
 import { anyDirect, everyone, isDirect, type Names } from '../engine/names.ts';
+import { type Format, FormatRefused } from '../formats.ts';
 import type { AdapterOptions, TracedMessage, Trail } from '../options.ts';
 
 const bundleBytesMax = 65_536;
@@ -21,6 +29,7 @@ interface Addressed {
   rooms: string[];
   except: string[];
   flags: Flags;
+  format: Format;
 }
 
 /**
@@ -30,7 +39,7 @@ interface Addressed {
 export function toMessage(
   packet: (string | Buffer)[],
   { logOf, channelOf }: Names,
-  { rooms, except, flags }: Addressed,
+  { rooms, except, flags, format }: Addressed,
 ): Message {
   const targets = rooms.length > 0 ? rooms : [everyone];
   // Volatile messages have no id, so a member of two rooms would get two copies. Use one channel.
@@ -38,11 +47,12 @@ export function toMessage(
   if (!together && targets.filter(isDirect).length > directMax) {
     throw new RangeError(`Emit to at most ${directMax} sockets at once: use a room`);
   }
-  const payload = encode(packet, {
+  const header = {
     ...(except.length > 0 && { except }),
-    ...(flags.volatile && { volatile: true }),
-    ...(flags.compress === false && { compress: false }),
-  });
+    ...(flags.volatile && ({ volatile: true } as const)),
+    ...(flags.compress === false && ({ compress: false } as const)),
+  };
+  const payload = encode(packet, header, format);
   const channels = together ? [channelOf(anyDirect)] : [...new Set(targets.map(channelOf))];
   return {
     payload,
@@ -65,14 +75,17 @@ export function extend(message: Message, { context, ...more }: Extras): Message 
 
 interface Waiting {
   message: Message;
+  bytes: number;
   /** Set if the caller waits for the outcome. */
   settle?: { resolve(outcome: Outcome): void; reject(error: unknown): void };
 }
 
 export type Publisher = ReturnType<typeof createPublisher>;
 
+/** @param format returns the format to write */
 export function createPublisher(
   engine: Pick<Engine, 'publish'>,
+  format: () => Format,
   { batchMessagesMax, queuedMessagesMax, queuedBytesMax, observer, trail }: AdapterOptions,
 ) {
   let queue: Waiting[] = [];
@@ -83,23 +96,30 @@ export function createPublisher(
     if (settle) settle.reject(error);
     else observer.failed('publish', error);
   };
-  const send = async (batch: Waiting[]) => {
+  const settled = (batch: Waiting[]) => {
+    messages -= batch.length;
+    for (const waiting of batch) bytes -= waiting.bytes;
+  };
+  /** Resolves to false if the engine refused the format. */
+  const send = async (batch: Waiting[]): Promise<boolean> => {
+    const written = format();
     const groups = grouped(batch);
     try {
-      const outcomes = await engine.publish(groups.map(toPublication));
+      const publications = groups.map((group) => toPublication(group, written));
+      const outcomes = await engine.publish(publications, written);
       for (const [i, group] of groups.entries()) settleAll(group, outcomes[i] as Outcome, trail);
     } catch (error) {
+      if (error instanceof FormatRefused) return false;
       for (const waiting of batch) fail(waiting, error);
     }
-    messages -= batch.length;
-    for (const { message } of batch) bytes -= message.payload.length;
+    settled(batch);
+    return true;
   };
+  const sendAll = inOrder(send, batchMessagesMax);
   const flush = () => {
     const waiting = queue;
     queue = [];
-    for (let i = 0; i < waiting.length; i += batchMessagesMax) {
-      void send(waiting.slice(i, i + batchMessagesMax));
-    }
+    sendAll(waiting);
   };
   const enqueue = (waiting: Waiting) => {
     if (messages >= queuedMessagesMax || bytes >= queuedBytesMax) {
@@ -108,7 +128,7 @@ export function createPublisher(
       return;
     }
     messages += 1;
-    bytes += waiting.message.payload.length;
+    bytes += waiting.bytes;
     if (queue.length === 0) setImmediate(flush);
     queue.push(waiting);
   };
@@ -119,10 +139,35 @@ export function createPublisher(
     /** Rejects with `EngineUnavailable`. The message may still have been published. */
     publish: (message: Message) =>
       new Promise<Outcome>((resolve, reject) => {
-        enqueue({ message, settle: { resolve, reject } });
+        enqueue({ message, bytes: message.payload.length, settle: { resolve, reject } });
       }),
     /** Publishes without waiting for the outcome. Failures are reported to the observer. */
-    post: (message: Message) => enqueue({ message }),
+    post: (message: Message) => enqueue({ message, bytes: message.payload.length }),
+  };
+}
+
+/**
+ * Returns a function that sends messages in batches. After a refusal all that were refused are sent
+ * again, and then those that waited meanwhile, so that the order stays.
+ */
+function inOrder(send: (batch: Waiting[]) => Promise<boolean>, batchMessagesMax: number) {
+  const refused: Waiting[] = [];
+  const held: Waiting[] = [];
+  let underWay = 0;
+  const begin = async (batch: Waiting[]) => {
+    underWay += 1;
+    if (!(await send(batch))) refused.push(...batch);
+    underWay -= 1;
+    if (refused.length > 0 && underWay === 0) beginAll([...refused.splice(0), ...held.splice(0)]);
+  };
+  const beginAll = (all: Waiting[]) => {
+    for (let i = 0; i < all.length; i += batchMessagesMax) {
+      void begin(all.slice(i, i + batchMessagesMax));
+    }
+  };
+  return function sendAll(waiting: Waiting[]) {
+    if (refused.length > 0) held.push(...waiting);
+    else beginAll(waiting);
   };
 }
 
@@ -161,9 +206,10 @@ function isAlike(one: Waiting | undefined, { message: other }: Waiting): boolean
   return logs.length === other.logs.length && logs.every((log, i) => log === other.logs[i]);
 }
 
-function toPublication(group: Waiting[]): Publication {
+function toPublication(group: Waiting[], format: Format): Publication {
   const { message } = group[0] as Waiting;
-  if (group.length === 1) return { ...message, messages: 1 };
-  const payload = bundle(group.map(({ message: { payload } }) => payload));
-  return { ...message, payload, messages: group.length };
+  const payloads = group.map(({ message: { payload } }) => inFormat(payload, format));
+  const [payload] = payloads as [Buffer];
+  if (group.length === 1) return { ...message, payload, messages: 1 };
+  return { ...message, payload: bundle(payloads), messages: group.length };
 }

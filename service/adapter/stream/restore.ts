@@ -1,5 +1,5 @@
 // Restores a session: claims it, holds live messages, and reads the missed ones from the logs.
-import { Envelope, type Id, unbundle } from '../delivery/envelope.ts';
+import { Envelope, type Id } from '../delivery/envelope.ts';
 import { parseOffset } from '../delivery/offset.ts';
 import { EngineUnavailable } from '../engine/engine.ts';
 import { everyone } from '../engine/names.ts';
@@ -10,6 +10,7 @@ import type { Claim, SessionStore } from '../session/session-store.ts';
 import type { SessionWriter } from '../session/session-writer.ts';
 import { fromStored, type Unconfirmed, unreadOf, waiting } from '../session/unconfirmed.ts';
 import type { Channels } from './channels.ts';
+import { messagesOf } from './log-part.ts';
 import type { Stream } from './stream.ts';
 
 /** The members of an adapter that a restore uses. */
@@ -151,17 +152,16 @@ async function readMissed(
   { engine, options }: Stream,
   sources: { log: string; after: Id }[],
   upTo: Id,
-): Promise<Envelope[] | 'trimmed' | 'too_much'> {
+): Promise<Envelope[] | 'trimmed' | 'too_much' | 'unreadable'> {
   const { replayMessagesMax: messagesMax, replayBytesMax: bytesMax } = options;
   const parts = await engine.readLogs(sources, { messagesMax, bytesMax });
   const missed = new Map<Id, Buffer>(); // deduplicates messages to several rooms
   for (const [i, part] of parts.entries()) {
-    if (part.status !== 'ok') return part.status;
+    const messages = messagesOf(part, options.observer.unreadable);
+    if (typeof messages === 'string') return messages;
     const { after } = sources[i] as { after: Id };
-    for (const entry of part.entries) {
-      for (const { id, payload } of unbundle(entry.id, entry.payload)) {
-        if (id > after && id <= upTo) missed.set(id, payload);
-      }
+    for (const { id, payload } of messages) {
+      if (id > after && id <= upTo) missed.set(id, payload);
     }
   }
   const bytes = [...missed.values()].reduce((sum, { length }) => sum + length, 0);

@@ -26,6 +26,8 @@ interface Listener {
   /** The catch-up is done. @param upTo everything up to this id was delivered */
   caughtUp(upTo: Id): void;
   claimed: EngineEvents['claimed'];
+  unreadable: EngineEvents['unreadable'];
+  formatLowered: EngineEvents['formatLowered'];
 }
 
 export function createStream(
@@ -61,6 +63,8 @@ export function createStream(
       if (buffer.isOpen()) liveAt = performance.now();
     },
     claimed: listener.claimed,
+    unreadable: listener.unreadable,
+    formatLowered: listener.formatLowered,
   });
   const { engine, bus, connection } = opened;
   const catchUp = createCatchUp(engine, {
@@ -70,6 +74,7 @@ export function createStream(
     caughtUp: options.observer.caughtUp,
     lostFor: () => performance.now() - liveAt > keepMsOf(options),
     forgetAll: listener.forgetAll,
+    unreadable: options.observer.unreadable,
   });
 
   /**
@@ -150,6 +155,8 @@ export function createStream(
     /** Like `live`, but rejects if the engine is refused meanwhile. */
     ready: () => Promise.race([buffer.whenOpen(), connection.refusal()]),
     isUp: connection.isUp,
+    /** The format to write. */
+    format: connection.format,
     async close(): Promise<void> {
       closed = true;
       await connection.close();

@@ -1,6 +1,7 @@
 // The observer used when none is given: emits a Node.js warning once per distinct reason.
 import { EngineUnavailable } from '../engine/engine.ts';
 import { RedisUnfit } from '../engine/redis/requirements.ts';
+import { formats } from '../formats.ts';
 import { defaultOptions, type Limit, type Observer } from '../options.ts';
 
 const limits: Record<Limit, string> = {
@@ -70,13 +71,32 @@ export function createWarnings(): Observer {
             'published until it is back. Check that it is running and the address is correct. ' +
             'The adapter keeps trying',
         );
-      } else if (stage === 'redis_settings') {
+      } else if (stage === 'redis_settings' || stage === 'unreadable') {
         warn(reason, reason);
       } else if (!(error instanceof EngineUnavailable) || error.cause) {
         const [word = ''] = /^[A-Z]{2,}/.exec(reason) ?? []; // NOPERM, OOM, ...
         const text = failures[stage] ?? `${stage} failed`;
         warn(`${stage} ${word}`, `${text} (${reason})`, stackOf(stage, error));
       } // otherwise the warning about the connection or the limit covers it
+    },
+  };
+}
+
+/** Reports a failure once for each kind and format that cannot be read. */
+export function reportUnreadable(observer: Observer): Observer {
+  const reported = new Set<string>();
+  return {
+    ...observer,
+    unreadable(kind, format) {
+      observer.unreadable(kind, format);
+      const found = `${kind.replace('_', ' ')} in format ${format}`;
+      if (reported.has(found)) return;
+      reported.add(found);
+      const text =
+        `Found a ${found}, but this version reads formats ${formats.oldest} to ` +
+        `${formats.newest}, so clients that need it are not recovered by this process. Run ` +
+        'versions that have a format in common';
+      observer.failed('unreadable', new Error(text));
     },
   };
 }

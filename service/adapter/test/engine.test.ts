@@ -7,6 +7,7 @@ import type { EngineSource, Publication } from '../engine/engine.ts';
 import { createMemoryStore, memorySource } from '../engine/memory/engine.ts';
 import { redisSource } from '../engine/redis/engine.ts';
 import { locatorOf } from '../engine/redis/locate.ts';
+import { formats } from '../formats.ts';
 import { type AdapterOptions, defaultOptions } from '../options.ts';
 
 type Open = (options: AdapterOptions) => Promise<() => EngineSource>;
@@ -53,7 +54,7 @@ describe.each(kinds)('the engine of %s', (_, open) => {
     const opened = await Promise.all(
       [0, 1].map(async (process) => {
         const up = Promise.withResolvers<void>();
-        const engine = source().open('test', {
+        const opened = source().open('test', {
           up: up.resolve,
           down() {},
           alive() {},
@@ -61,10 +62,13 @@ describe.each(kinds)('the engine of %s', (_, open) => {
             claimed.push({ process, ...key, epoch });
             return `known to process ${process}`;
           },
+          unreadable() {},
+          formatLowered() {},
         });
-        onTestFinished(() => engine.connection.close());
+        onTestFinished(() => opened.connection.close());
         await up.promise;
-        return engine;
+        const publish = (all: Publication[]) => opened.engine.publish(all, formats.newest);
+        return { ...opened, engine: { ...opened.engine, publish } };
       }),
     );
     const [one, other] = opened as [(typeof opened)[0], (typeof opened)[0]];
@@ -250,7 +254,7 @@ describe.each(kinds)('the engine of %s', (_, open) => {
 
   describe('keeps sessions', () => {
     const key = { namespace: '/', pid: 'pid', user: 'alice' };
-    const session = { ...key, epoch: 1, state: '{"n":1}' };
+    const session = { ...key, epoch: 1, state: '{"n":1}', format: formats.newest };
 
     it('that another process claims, which notifies the first and fences it off', async () => {
       const { engine, other, claimed } = await twoEngines();

@@ -16,17 +16,24 @@ local was = tonumber(redis.call('GET', KEYS[1]) or '0')
 if tonumber(ARGV[1]) >= was then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 return 1`;
 
-// KEYS: commands. ARGV: commands max, TTL in ms, command.
+// KEYS: commands. ARGV: commands max, TTL in ms, command, format.
 const issueLua = `
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'command', ARGV[3])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'command', ARGV[3], 'format', ARGV[4])
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+
+// Before a version writes another format, run a version that reads it everywhere.
+const format = '1';
 
 export const commandsNeeds: StoreNeeds = {
   scripts: [revokeLua, issueLua],
   commands: ['GET', 'XRANGE', 'XREVRANGE'],
 };
 
-export function createRedisCommands(redis: Redis): Commands {
+/** @param unreadable called for a command in another format. It cannot be run. */
+export function createRedisCommands(
+  redis: Redis,
+  unreadable: (format: string | undefined) => void,
+): Commands {
   const known = new Map<string, number>(); // used while Redis is unavailable
   let last: string | undefined;
 
@@ -45,7 +52,8 @@ export function createRedisCommands(redis: Redis): Commands {
         const args = [command.before, revokedMsMax];
         await redis.script(revokeLua, [revokedKey(command.userId)], args);
       }
-      await redis.script(issueLua, [streamKey], [commandsMax, keepMs, JSON.stringify(command)]);
+      const args = [commandsMax, keepMs, JSON.stringify(command), format];
+      await redis.script(issueLua, [streamKey], args);
     },
     async poll() {
       if (last === undefined) {
@@ -59,9 +67,11 @@ export function createRedisCommands(redis: Redis): Commands {
       const entries = await redis.run((client) =>
         client.xRange(streamKey, after, '+', { COUNT: polledMax }),
       );
-      const commands = (entries ?? []).map(
-        ({ message }): Command => JSON.parse(message.command ?? ''),
-      );
+      const commands = (entries ?? []).flatMap(({ message }): Command[] => {
+        if (message.format === format) return [JSON.parse(message.command ?? '')];
+        unreadable(message.format);
+        return [];
+      });
       for (const command of commands) {
         if (command.type === 'revoke') remember(command.userId, command.before);
       }

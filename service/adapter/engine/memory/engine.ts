@@ -2,6 +2,7 @@
 // on one Redis.
 import { randomUUID } from 'node:crypto';
 import { type Id, idLength, noId } from '../../delivery/envelope.ts';
+import { formats } from '../../formats.ts';
 import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type {
   ClaimOutcome,
@@ -61,6 +62,7 @@ export function memorySource(
         connection: {
           opened: Promise.resolve(),
           isUp: () => true,
+          format: () => formats.newest, // all processes run the same version
           refusal: () => new Promise(() => {}),
           async close() {
             clearInterval(sweep);
@@ -112,14 +114,14 @@ function createMemoryEngine(
     async claimSession(key): Promise<ClaimOutcome> {
       const claim = store.sessions.claim(key, holder);
       if (!claim.ok) return claim;
-      const { epoch, state, before } = claim;
+      const { epoch, state, format, before } = claim;
       const { namespace, pid } = key;
       const handover =
         before === holder
           ? undefined
           : store.holders.get(before)?.claimed({ namespace, pid }, epoch);
       const watermarks = { highWatermark: idOf(store.last), lowWatermark: noId };
-      return { ok: true, epoch, state, ...watermarks, handover };
+      return { ok: true, epoch, state, format, ...watermarks, handover };
     },
     async deleteSession(key, epoch) {
       store.sessions.delete(key, epoch);

@@ -75,7 +75,8 @@ export function createSessions(limits: SessionLimits) {
       const before = session.holder;
       session.epoch += 1;
       Object.assign(session, { holder, goneAt: undefined });
-      return { ok: true, epoch: session.epoch, state: session.state, before } as const;
+      const { epoch, state, format } = session;
+      return { ok: true, epoch, state, format, before } as const;
     },
     delete(key: SessionKey, epoch: number): void {
       if (sessions.get(nameOf(key))?.epoch === epoch) remove(nameOf(key));

@@ -130,7 +130,7 @@ function onceEach(warn: (sentence: string) => void): (sentence: string) => void 
   };
 }
 
-function rejectable(): PromiseWithResolvers<never> {
+export function rejectable(): PromiseWithResolvers<never> {
   const pending = Promise.withResolvers<never>();
   pending.promise.catch(() => {}); // a rejection without a listener must not end the process
   return pending;

@@ -28,7 +28,7 @@ export function openConnections(
     family: key,
     prefix,
     scripts: Object.values(scripts).map(({ lua }) => lua),
-    commands: ['PING', 'PUBLISH', 'XREVRANGE'],
+    commands: ['PING', 'PUBLISH', 'XREVRANGE', 'HDEL'],
     pubSub: {
       channels: [`${prefix}:trial`, `${key}-request#`, `${key}-response#`],
       pattern: `${key}#*`,
@@ -78,7 +78,8 @@ export function openConnections(
   };
 }
 
-function after(opened: Promise<void>): (act: () => void) => void {
+/** Returns a function that runs functions once the promise has resolved, in call order. */
+export function after(opened: Promise<void>): (act: () => void) => void {
   let open = false;
   void opened.then(() => {
     open = true;

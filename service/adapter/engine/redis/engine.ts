@@ -1,14 +1,16 @@
 // The Redis engine, which all processes share: ids, logs, channels and sessions.
 import { randomBytes } from 'node:crypto';
 import { type Id, noId } from '../../delivery/envelope.ts';
+import { type Format, formats, Unreadable } from '../../formats.ts';
 import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type { EngineEvents, EngineSource, OpenedEngine } from '../engine.ts';
 import { createBus } from './bus.ts';
 import { decodeMessage } from './channel-message.ts';
 import type { Client } from './client.ts';
-import { type Connections, openConnections } from './connections.ts';
+import { after, openConnections } from './connections.ts';
 import { evaluate } from './evaluate.ts';
 import { createHandovers } from './handovers.ts';
+import { startHeartbeat } from './heartbeat.ts';
 import { keysOf } from './keys.ts';
 import type { Locator } from './locate.ts';
 import { readLogs } from './log-reader.ts';
@@ -19,10 +21,6 @@ import { createSubscriptions } from './subscriptions.ts';
 import { createWitness } from './witness.ts';
 
 const retryMs = 200;
-const beatsPerWindow = 8;
-const beatMsMin = 250;
-const beatMsMax = 2_000;
-const aliveMsMin = 1_000;
 
 /**
  * Opens engines on a Redis.
@@ -44,11 +42,12 @@ interface Parts {
 function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEngine {
   const processId = randomBytes(8).toString('hex');
   const keys = keysOf(prefix);
+  const name = keys.processes + processId;
   const witness = createWitness();
   let closed = false;
   let resuming = Promise.resolve(); // serializes resumes
-  const failed = (stage: string) => (error: unknown) =>
-    closed || options.observer.failed(stage, error);
+  const { observer } = options;
+  const failed = (stage: string) => (error: unknown) => closed || observer.failed(stage, error);
   const connections = openConnections(locator, prefix, options, {
     up: resume,
     down: events.down,
@@ -63,30 +62,42 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
   };
   const subscriptions = createSubscriptions(connections, {
     position: readPosition,
-    arrived({ receive, log }, message) {
+    arrived({ channel, receive, log }, message) {
       try {
         const { id, payload, rooms } = decodeMessage(message);
         if (id !== noId) witness.seen(id, log);
         receive(id, payload, rooms);
       } catch (error) {
-        failed('message')(error);
+        if (!(error instanceof Unreadable)) failed('message')(error);
+        else if (channel === name) observer.unreadable('notice', error.format);
+        else {
+          observer.unreadable('message', error.format);
+          events.unreadable(channel);
+        }
       }
     },
     failed: failed('subscribe'),
   });
   const bus = createBus(connections, subscriptions.flush, failed('request'));
-  const name = keys.processes + processId;
-  const heartbeat = startHeartbeat(connections, name, options, {
+  let format: Format = formats.oldest;
+  const agreed = (newest: Format) => {
+    const isLower = newest < format;
+    format = newest;
+    if (isLower) events.formatLowered();
+  };
+  const heartbeat = startHeartbeat(connections, keys, processId, options, {
     alive: events.alive,
+    agreed,
     failed: failed('heartbeat'),
   });
+  const onceAgreed = after(heartbeat.first);
 
   const checkLoss = () => witness.check(connections, keys, keepMsOf(options));
   const resumeNow = async () => {
+    await heartbeat.beat(); // from now on messages are in a format that this version reads
     bus.renew();
     await subscriptions.renew();
     await checkLoss();
-    await heartbeat.beat();
     events.up();
   };
   function resume(): void {
@@ -101,6 +112,7 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
     processId,
     answerMsMax: options.commandMsMax,
     claimed: events.claimed,
+    format: () => format,
     send: (to, message) => void bus.publish(keys.processes + to, message).catch(failed('handover')),
   });
   subscriptions.subscribe(name, undefined, (_, payload) => handovers.receive(payload));
@@ -108,11 +120,11 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
   const { refusal, opened } = connections;
   return {
     engine: {
-      // Waits for the first connection. Publishes stay in call order.
-      publish: (publications) =>
+      // Waits until a format is agreed on for the first time. Publishes stay in call order.
+      publish: (publications, format) =>
         new Promise((resolve, reject) => {
-          const parts = { connections, keys, options, witness };
-          connections.onceOpened(() => {
+          const parts = { connections, keys, options, witness, format, agreed };
+          onceAgreed(() => {
             subscriptions.flush(); // earlier joins are subscribed first
             publish(publications, parts).then(resolve, reject);
           });
@@ -132,13 +144,21 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
         return parts;
       },
       readRecord: connections.newest,
-      ...createSessions(connections, { prefix, processId, keys, options, handovers }),
+      ...createSessions(connections, {
+        prefix,
+        processId,
+        keys,
+        options,
+        handovers,
+        format: () => format,
+      }),
     },
     bus,
     connection: {
       opened,
-      refusal,
+      refusal: () => Promise.race([refusal(), heartbeat.refusal()]),
       isUp: () => connections.main() !== undefined,
+      format: () => format,
       close() {
         closed = true;
         heartbeat.stop();
@@ -146,21 +166,4 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
       },
     },
   };
-}
-
-/** Renews the key of this process. Its sessions are valid as long as the key exists. */
-function startHeartbeat(
-  { main, run }: Connections,
-  key: string,
-  { recoveryMsMax }: AdapterOptions,
-  { alive, failed }: Pick<EngineEvents, 'alive'> & { failed(error: unknown): void },
-) {
-  const aliveMs = String(Math.max(aliveMsMin, recoveryMsMax));
-  const beat = async () => {
-    const sentAt = performance.now();
-    alive(Number(await run(scripts.heartbeat, [key], [aliveMs])), sentAt);
-  };
-  const everyMs = Math.max(beatMsMin, Math.min(beatMsMax, recoveryMsMax / beatsPerWindow));
-  const timer = setInterval(() => main() && void beat().catch(failed), everyMs);
-  return { beat, stop: () => clearInterval(timer) };
 }

@@ -1,8 +1,8 @@
 // What only the previous process of a session knows. The process that claims the session asks on
 // the channel of the previous one, as part of the claim, and gets the answer on its own channel.
-import { noId } from '../../delivery/envelope.ts';
+import type { Format } from '../../formats.ts';
 import type { EngineEvents, SessionKey } from '../engine.ts';
-import { encodeRooms } from './channel-message.ts';
+import { encodeText } from './channel-message.ts';
 import { within } from './evaluate.ts';
 
 const answerWord = 'answer';
@@ -26,13 +26,15 @@ interface Parts {
   processId: string;
   answerMsMax: number;
   claimed: EngineEvents['claimed'];
+  /** The format to write. */
+  format(): Format;
   /** Publishes on the channel of a process. */
   send(processId: string, message: Buffer): void;
 }
 
 export type Handovers = ReturnType<typeof createHandovers>;
 
-export function createHandovers({ processId, answerMsMax, claimed, send }: Parts) {
+export function createHandovers({ processId, answerMsMax, claimed, format, send }: Parts) {
   const asked = new Map<number, (handover: string | undefined) => void>();
   const silent = new Set<string>(); // frozen, or of an older version: nobody waits for them again
   let questions = 0;
@@ -41,7 +43,7 @@ export function createHandovers({ processId, answerMsMax, claimed, send }: Parts
     const handover = claimed({ namespace, pid }, epoch);
     if (by === undefined || question === undefined) return;
     const answer: Answer = { from: processId, question, handover };
-    send(by, toMessage(`${answerWord} ${JSON.stringify(answer)}`));
+    send(by, encodeText(`${answerWord} ${JSON.stringify(answer)}`, format()));
   };
   const take = ({ from, question, handover }: Answer): void => {
     silent.delete(from);
@@ -75,7 +77,3 @@ export function createHandovers({ processId, answerMsMax, claimed, send }: Parts
     },
   };
 }
-
-/** In the format of the publish script, without an id. */
-const toMessage = (text: string) =>
-  Buffer.concat([Buffer.from(noId), encodeRooms(undefined), Buffer.from(text)]);

@@ -11,4 +11,6 @@ export const keysOf = (prefix: string) => ({
   lowWatermark: `${prefix}:low-watermark`,
   /** A key and a channel per process. Its sessions are valid as long as the key exists. */
   processes: `${prefix}:process:`,
+  /** The formats that each process reads, and the one that all of them have agreed on. */
+  formats: `${prefix}:formats`,
 });

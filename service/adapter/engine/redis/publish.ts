@@ -1,7 +1,8 @@
 // Publishes a batch in one script call.
 import { idLength } from '../../delivery/envelope.ts';
+import { type Format, FormatRefused, formats } from '../../formats.ts';
 import { type AdapterOptions, keepMsOf } from '../../options.ts';
-import type { Outcome, Publication } from '../engine.ts';
+import { EngineUnavailable, type Outcome, type Publication } from '../engine.ts';
 import { encodeRooms } from './channel-message.ts';
 import type { Argument, Connections } from './connections.ts';
 import type { Keys } from './keys.ts';
@@ -13,14 +14,22 @@ interface Parts {
   keys: Keys;
   options: AdapterOptions;
   witness: Witness;
+  format: Format;
+  /** Called with the format to use if the given one is refused. */
+  agreed(format: Format): void;
 }
 
 export async function publish(
   publications: Publication[],
-  { connections, keys, options, witness }: Parts,
+  { connections, keys, options, witness, format, agreed }: Parts,
 ): Promise<Outcome[]> {
-  const call = callOf(publications, keys, options);
-  const answers = (await connections.run(script, ...call)) as string[];
+  const call = callOf(publications, keys, options, format);
+  const answers = (await connections.run(script, ...call)) as string[] | number;
+  if (typeof answers === 'number') {
+    if (answers < formats.oldest) throw new EngineUnavailable(incompatible);
+    agreed(answers);
+    throw new FormatRefused(`Format ${format} is refused; the newest is ${answers}`);
+  }
   if (Number(answers.at(-1)) > 0) options.observer.limitReached('log_bytes');
   return publications.map(({ logs, record }, i) => {
     const answer = answers[i] as string;
@@ -33,16 +42,19 @@ export async function publish(
   });
 }
 
+const incompatible = 'A process of a version that cannot read what this one writes is running';
+
 /** The keys and arguments of the script. */
 function callOf(
   publications: Publication[],
-  { sequence }: Keys,
+  { sequence, formats }: Keys,
   options: AdapterOptions,
+  format: Format,
 ): [string[], Argument[]] {
   const { logEntriesMax, logBytesMax } = options;
-  const names = [sequence];
+  const names = [sequence, formats];
   const args: Argument[] = [
-    ...[logEntriesMax, logBytesMax, keepMsOf(options), publications.length].map(String),
+    ...[logEntriesMax, logBytesMax, keepMsOf(options), format, publications.length].map(String),
   ];
   for (const publication of publications) {
     const { payload, messages, logs, channels, rooms, record, once } = publication;

@@ -8,22 +8,26 @@ export interface Script {
 /**
  * Publishes a batch. Each message, which may be a bundle, gets ids and is appended to the log of
  * each of its rooms and published on each of its channels.
- * KEYS: sequence, then for each message: logs, record, once.
- * ARGV: entries max, bytes max, log ms, number of messages, then for each message: payload, number
- * of ids, number of logs, number of channels, record max, record ms, record value, once ms, encoded
- * rooms, channels. '' means none.
+ * KEYS: sequence, formats, then for each message: logs, record, once.
+ * ARGV: entries max, bytes max, log ms, format, number of messages, then for each message: payload,
+ * number of ids, number of logs, number of channels, record max, record ms, record value, once ms,
+ * encoded rooms, channels. '' means none.
  * Returns the last id of each message, or `=` and the value of its `once` key; then the number of
- * logs that were trimmed because of their bytes.
+ * logs that were trimmed because of their bytes. Or returns the newest format that all processes
+ * read, as a number, and does nothing else.
  */
 export const publish: Script = {
   lua: `
+local agreed = tonumber(redis.call('HGET', KEYS[2], 'agreed') or ARGV[4])
+if tonumber(ARGV[4]) > agreed then return agreed end
+local format = string.char(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local last = tonumber(redis.call('GET', KEYS[1]) or '0')
 if now > last then last = now - 1 end
-local key, arg, out, cut = 2, 5, {}, 0
+local key, arg, out, cut = 3, 6, {}, 0
 local large = ARGV[2] / ARGV[1] -- smaller payloads cannot add up to bytes max
-for message = 1, tonumber(ARGV[4]) do
+for message = 1, tonumber(ARGV[5]) do
   local payload, ids = ARGV[arg], ARGV[arg + 1]
   local logs, channels = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
   local recordMax, recordMs, record = ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6]
@@ -55,7 +59,7 @@ for message = 1, tonumber(ARGV[4]) do
     end
     if onceMs ~= '' then redis.call('SET', KEYS[onceKey], id .. record, 'PX', onceMs) end
     for channel = arg, arg + channels - 1 do
-      redis.call('PUBLISH', ARGV[channel], id .. rooms .. payload)
+      redis.call('PUBLISH', ARGV[channel], format .. id .. rooms .. payload)
     end
     out[message] = id
   end
@@ -70,7 +74,7 @@ return out`,
 /**
  * Writes a session, unless a newer claim has it.
  * KEYS: session, the user's sessions. ARGV: epoch, user, process, state, TTL in ms, '1' if
- * disconnected now, sessions per user, TTL of their set in ms.
+ * disconnected now, sessions per user, TTL of their set in ms, format.
  * Returns 0 if a newer claim has the session, 2 if another session of the user was evicted, else 1.
  */
 export const saveSession: Script = {
@@ -80,7 +84,7 @@ if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'user', ARGV[2], 'process', ARGV[3],
-  'state', ARGV[4], 'gone', ARGV[6] == '1' and now or '')
+  'state', ARGV[4], 'format', ARGV[9], 'gone', ARGV[6] == '1' and now or '')
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 if ARGV[2] == '' then return 1 end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
@@ -102,15 +106,20 @@ return redis.call('DEL', KEYS[1])`,
 /**
  * Takes over a session. The newest claim wins, and the previous process is asked to hand it over.
  * KEYS: session, sequence, low watermark. ARGV: user, process, window in ms, prefix of processes,
- * notice, claims from live connections in ten seconds.
- * Returns the outcome; for 'ok' also the epoch, the state, the sequence, the low watermark, and the
- * previous process if it will answer: its socket was not known to be gone, and it listens.
+ * notice, claims from live connections in ten seconds, format to write, oldest and newest format to
+ * read.
+ * Returns the outcome; for 'unreadable' also the format; for 'ok' also the epoch, the state, the
+ * sequence, the low watermark, the format, and the previous process if it will answer: its socket
+ * was not known to be gone, and it listens.
  */
 export const claimSession: Script = {
   lua: `
-local held = redis.call('HMGET', KEYS[1], 'user', 'process', 'gone', 'state', 'taken', 'takenAt')
+local held = redis.call('HMGET', KEYS[1], 'user', 'process', 'gone', 'state', 'taken', 'takenAt',
+  'format')
 if not held[4] then return {'unknown'} end
 if held[1] ~= ARGV[1] then return {'refused'} end
+local format = tonumber(held[7] or '0')
+if format < tonumber(ARGV[8]) or format > tonumber(ARGV[9]) then return {'unreadable', format} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local expired
@@ -132,11 +141,12 @@ local answers = 0
 if held[2] ~= ARGV[2] then
   local noId, noRooms = '0000000000000000', '\\0\\0\\0\\0'
   answers = redis.call('PUBLISH', ARGV[4] .. held[2],
-    noId .. noRooms .. epoch .. ' ' .. ARGV[5])
+    string.char(ARGV[7]) .. noId .. noRooms .. epoch .. ' ' .. ARGV[5])
 end
 local none = '0000000000000000'
 return {'ok', tostring(epoch), held[4], redis.call('GET', KEYS[2]) or none,
-  redis.call('GET', KEYS[3]) or none, held[3] == '' and answers > 0 and held[2] or ''}`,
+  redis.call('GET', KEYS[3]) or none, format,
+  held[3] == '' and answers > 0 and held[2] or ''}`,
 };
 
 /**
@@ -205,14 +215,38 @@ return {id, string.format('%.0f', time[1] * 1000000 + time[2])}`,
 };
 
 /**
- * Renews the key of a process. KEYS: process. ARGV: TTL in ms.
- * Returns the time in microseconds.
+ * Renews the key of a process and the formats that it reads, and agrees on the format that all
+ * processes write: the newest that each of them reads.
+ * KEYS: process, formats. ARGV: TTL in ms, id of the process, oldest and newest format.
+ * Returns the time in microseconds, the agreed format, and the formats that all others read. If
+ * they have none in common with this process, does nothing and returns 0 as the agreed format.
  */
 export const heartbeat: Script = {
   lua: `
-redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
 local time = redis.call('TIME')
-return string.format('%.0f', time[1] * 1000000 + time[2])`,
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local low, high = 0, 255
+local all = redis.call('HGETALL', KEYS[2])
+for i = 1, #all, 2 do
+  if all[i] ~= 'agreed' and all[i] ~= ARGV[2] then
+    local ends, oldest, newest = string.match(all[i + 1], '^(%d+) (%d+) (%d+)')
+    if tonumber(ends) < now then
+      redis.call('HDEL', KEYS[2], all[i])
+    else
+      low, high = math.max(low, oldest), math.min(high, newest)
+    end
+  end
+end
+local agreed = math.min(high, ARGV[4])
+if agreed < math.max(low, ARGV[3]) then
+  agreed = 0
+else
+  redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+  local own = now + ARGV[1] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4]
+  redis.call('HSET', KEYS[2], ARGV[2], own, 'agreed', agreed)
+  redis.call('PEXPIRE', KEYS[2], ARGV[1])
+end
+return {string.format('%.0f', time[1] * 1000000 + time[2]), agreed, low, high}`,
 };
 
 /**

@@ -1,5 +1,6 @@
 // Sessions in Redis, fenced by their epoch.
 import type { Id } from '../../delivery/envelope.ts';
+import { type Format, formats } from '../../formats.ts';
 import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type { ClaimOutcome, Engine, SessionKey } from '../engine.ts';
 import { scopeOf } from '../names.ts';
@@ -14,13 +15,23 @@ interface Parts {
   keys: Keys;
   options: AdapterOptions;
   handovers: Handovers;
+  /** The format to write. */
+  format(): Format;
 }
 
-type Claimed = ['ok' | (ClaimOutcome & { ok: false })['why'], string, string, Id, Id, string];
+type Claimed = [
+  outcome: 'ok' | (ClaimOutcome & { ok: false })['why'],
+  epochOrFormat: string,
+  state: string,
+  highWatermark: Id,
+  lowWatermark: Id,
+  format: Format,
+  previous: string,
+];
 
 export function createSessions(
   { run }: Pick<Connections, 'run'>,
-  { prefix, processId, keys, options, handovers }: Parts,
+  { prefix, processId, keys, options, handovers, format }: Parts,
 ): Pick<Engine, 'saveSession' | 'claimSession' | 'deleteSession'> {
   const { sessionMsMax, sessionsPerUserMax, recoveryMsMax, takeoversMax, observer } = options;
   /** The keys of a session, and of the set of all sessions of its user. */
@@ -30,9 +41,9 @@ export function createSessions(
   };
   return {
     async saveSession(session, gone) {
-      const { epoch, user, state } = session;
+      const { epoch, user, state, format } = session;
       const ms = gone ? keepMsOf(options) : sessionMsMax; // past the window: expired
-      const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax];
+      const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax, format];
       const args = [epoch, user, processId, state, ...limits].map(String);
       const answer = Number(await run(saveSession, keysOf(session), args));
       if (answer > 1) observer.limitReached('sessions_per_user');
@@ -41,15 +52,20 @@ export function createSessions(
     async claimSession(key) {
       const [name = ''] = keysOf(key);
       const { notice, answerOf, close } = handovers.ask(key);
+      const limits = [recoveryMsMax, keys.processes, notice, takeoversMax];
+      const readable = [format(), formats.oldest, formats.newest];
       try {
-        const [outcome, epoch, state, highWatermark, lowWatermark, previous] = (await run(
+        const claimed = (await run(
           claimSession,
           [name, keys.sequence, keys.lowWatermark],
-          [key.user, processId, `${recoveryMsMax}`, keys.processes, notice, `${takeoversMax}`],
+          [key.user, processId, ...limits, ...readable].map(String),
         )) as Claimed;
+        const [outcome, epoch, state, highWatermark, lowWatermark, written, previous] = claimed;
+        if (outcome === 'unreadable') observer.unreadable('session', Number(epoch));
         if (outcome !== 'ok') return { ok: false, why: outcome };
         const handover = previous ? await answerOf(previous) : undefined;
-        return { ok: true, epoch: Number(epoch), state, highWatermark, lowWatermark, handover };
+        const watermarks = { highWatermark, lowWatermark };
+        return { ok: true, epoch: Number(epoch), state, format: written, ...watermarks, handover };
       } finally {
         close();
       }

@@ -18,7 +18,7 @@ interface Parts {
   /** Reads the newest id. */
   position(client: Client): Promise<Id>;
   /** Handles a raw message from a channel. */
-  arrived(known: Pick<Known, 'receive' | 'log'>, message: Buffer): void;
+  arrived(known: Pick<Known, 'channel' | 'receive' | 'log'>, message: Buffer): void;
   failed(error: unknown): void;
 }
 
