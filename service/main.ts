@@ -57,7 +57,7 @@ class UsageError extends Error {}
 
 /** Exits 0 if every check passes, 1 if one fails, 2 for invalid arguments. */
 async function check(args: string[], env: Environment): Promise<void> {
-  const options = parseCheck(args, () => signingKey(env));
+  const options = parseCheck(args, () => signingKey(env, 'check needs JWT_SECRET or --token-file'));
   const { runCheck } = await import('./cli/check/check.ts').catch(explainMissing);
   const { reportJson, reportText } = await import('./cli/check/table.ts');
   const report = await runCheck(options);
@@ -141,7 +141,7 @@ function tokenFor(
   options: { sub?: string; role?: string; rooms?: string; ttl: string },
   env: Environment,
 ): string {
-  const { secret, algorithm, ...issued } = signingKey(env);
+  const { secret, algorithm, ...issued } = signingKey(env, 'token needs JWT_SECRET');
   const { sub, role, rooms } = options;
   if (!sub) throw new UsageError('token needs --sub USER');
   const ttlSeconds = Number(options.ttl);
@@ -151,12 +151,13 @@ function tokenFor(
 }
 
 /** The signing key, and the claims that the service requires. */
-function signingKey(env: Environment) {
-  const { jwtSecret: secret, jwtIssuer: iss, jwtAudience: aud, jwtAlgorithms } = parseConfig(env);
-  if (!secret)
+function signingKey(env: Environment, missing: string) {
+  const config = env.JWT_SECRET || env.JWT_SECRET_FILE ? parseConfig(env) : undefined;
+  if (!config?.jwtSecret)
     throw new UsageError(
-      'token needs JWT_SECRET; with JWT_PUBLIC_KEY or JWT_JWKS_URL, your issuer signs tokens',
+      `${missing}; with JWT_PUBLIC_KEY or JWT_JWKS_URL, your issuer signs tokens`,
     );
+  const { jwtSecret: secret, jwtIssuer: iss, jwtAudience: aud, jwtAlgorithms } = config;
   return { secret, algorithm: jwtAlgorithms[0], ...(iss && { iss }), ...(aud && { aud }) };
 }
 
@@ -174,9 +175,15 @@ function end(error: Error & { code?: string }): void {
     error instanceof Unreachable ||
     error.code?.startsWith('ERR_PARSE_ARGS') ||
     error.code === 'EADDRINUSE';
-  process.stderr.write(`${expected ? error.message : inspect(error)}\n`);
+  process.stderr.write(`${expected ? sentenceOf(error) : inspect(error)}\n`);
   const code = error instanceof BadUsage ? 2 : 1;
   process.exit(error instanceof RedisUnfit ? unfitCode : code);
+}
+
+/** Leaves out the advice of `parseArgs` on positional arguments that start with a dash. */
+function sentenceOf({ message }: Error): string {
+  const [problem, advice] = message.split('. To specify a positional argument');
+  return advice ? `${problem}; see --help` : message;
 }
 
 main(process.argv.slice(2), process.env).catch(end);

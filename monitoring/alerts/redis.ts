@@ -31,7 +31,7 @@ export const redisAlerts: Alert[] = [
     description:
       '{{ $labels.instance }} receives no messages, although Redis is available: it is cut off ' +
       'from Redis, or its catch-up does not end. If other replicas receive messages, its clients ' +
-      'are moved to these.',
+      'move there.',
   },
   {
     name: 'MooringProbeFailing',
@@ -44,7 +44,7 @@ export const redisAlerts: Alert[] = [
     summary: 'Messages are not delivered through Redis',
     description:
       '{{ $value | humanizePercentage }} of the self-probes of {{ $labels.instance }} fail, ' +
-      'although it is connected to Redis: messages of users are lost or late, too.',
+      'although it is connected to Redis: user messages are lost or late as well.',
   },
   {
     name: 'MooringDeliveryDelayed',
@@ -54,7 +54,7 @@ export const redisAlerts: Alert[] = [
     for: '5m',
     summary: 'Messages arrive late',
     description:
-      'One of a hundred messages takes {{ $value | humanizeDuration }} or longer from Redis to ' +
+      'One in a hundred messages takes {{ $value | humanizeDuration }} or longer from Redis to ' +
       'the clients of {{ $labels.job }} {{ $labels.namespace }}.',
   },
   {

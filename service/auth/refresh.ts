@@ -16,8 +16,7 @@ export const refreshToken = defineEvent(
   z.string(mustBe).min(1, mustBe).meta({ title: 'token' }),
   {
     description:
-      'Replaces the token of this namespace: the socket lives until the new one ends, instead of ' +
-      'being closed with the old one.',
+      'Replaces the token on this namespace: the socket stays open until the new token expires.',
     answer: z.object({ expiresAt: z.int() }),
   },
   async (token, reply, socket, { verify }: App) => {

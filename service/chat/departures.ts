@@ -49,7 +49,7 @@ export function createDepartures(
     try {
       if (await presence.leave(roomId, userId)) left(roomId, userId);
     } catch (error) {
-      log.warn({ err: error }, 'presence is unavailable; the departure is retried');
+      log.warn({ err: error }, 'presence is unavailable; will retry the departure');
       wait(noSocket, { roomId, userId }, sweepMs);
     }
   };

@@ -19,7 +19,7 @@ export const sendMessage = defineEvent(
       .describe('The sender’s choice; the same id within ten minutes is delivered once'),
   }),
   {
-    description: 'Sends `new_message` to the room and keeps it in the history, both or neither.',
+    description: 'Sends `new_message` to the room and stores it in the history: both or neither.',
     answer: z.object({ message: messageSchema }),
   },
   async (payload, reply, socket, { io, history, limits }: Parts) => {
@@ -44,7 +44,7 @@ export const readHistory = defineEvent(
     limit: z.int().min(1).max(1000).default(50),
   }),
   {
-    description: 'Asks for the messages of a room, oldest first.',
+    description: 'Returns messages of a room, oldest first.',
     answer: z.object({ messages: z.array(messageSchema), more: z.boolean() }),
   },
   async ({ roomId, ...query }, reply, socket, { history }: Parts) => {

@@ -7,7 +7,7 @@ export const listPods = defineEvent(
   'pods',
   z.undefined(),
   {
-    description: 'Asks for the pods of the fleet, as `GET /v1/pods` answers them.',
+    description: 'Returns the pods of the fleet, as `GET /v1/pods` does.',
     answer: podsSchema,
   },
   (_, reply, _socket, { pods }: Pick<Services, 'pods'>) => reply({ ok: true, pods: pods() }),

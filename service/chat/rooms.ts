@@ -98,7 +98,7 @@ export function createRooms(io: MooringServer, services: Services) {
       if (departures.cancel(socket.id)) return;
       for (const roomId of joinedRooms(socket)) {
         presence.enter(roomId, socket.data.user.id).catch((error: unknown) => {
-          log.warn({ err: error, socketId: socket.id }, 'presence lacks a recovered socket');
+          log.warn({ err: error, socketId: socket.id }, 'recovered socket not added to presence');
         });
       }
     },

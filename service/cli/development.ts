@@ -54,7 +54,7 @@ interface Welcome {
 
 export function welcomeText({ port, operationsPort, apiKey, tokens }: Welcome): string {
   const lines = tokens.map(({ userId, token }) => `  ${userId.padEnd(6)} ${token}`);
-  if (lines.length > 0) lines.unshift('Tokens for the test page or any client, valid for a day:');
+  if (lines.length > 0) lines.unshift('Tokens for the test page or any client, valid for one day:');
   const address = `Mooring is running at http://localhost:${port}`;
   const api = [
     `Backend API at http://localhost:${operationsPort}, with the API key:`,

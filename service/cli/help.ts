@@ -19,7 +19,7 @@ const token = `  mooring token --sub USER    print a token signed with JWT_SECRE
       --ttl SECONDS           lifetime of the token [3600]
 `;
 
-const check = `  mooring check URL           test, through URL, everything that clients rely on
+const check = `  mooring check URL           test everything that clients rely on, through URL
       --times N               attempts per transport [20]
       --quick                 skip the idle check, which takes two ping intervals
       --second URL            a URL that reaches other pods of the service; repeatable
@@ -32,7 +32,7 @@ const check = `  mooring check URL           test, through URL, everything that 
                               exit status 0: all passed, 1: something failed, 2: bad usage
 `;
 
-const trace = `  mooring trace --user USER   follow one user on every replica; needs TRACE=on there
+const trace = `  mooring trace --user USER   follow one user across all replicas; needs TRACE=on
       --url URL               the operations port of any replica [http://localhost:3001]
       --api-key-file FILE     read the API key from FILE; or set API_KEY
       --pod NAME              show only the events of this pod
@@ -42,7 +42,7 @@ const trace = `  mooring trace --user USER   follow one user on every replica; n
 
 const commands: Record<string, string> = { token, check, trace };
 
-const general = `  mooring --help              print this text; after a command, only its usage
+const general = `  mooring --help              print this help; after a command, its help
 `;
 
 const usage = `Mooring runs Socket.IO on many replicas.

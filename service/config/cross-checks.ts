@@ -8,8 +8,8 @@ export function crossCheck(values: Record<string, string>): string[] {
   const symmetric = names.filter((name) => name.startsWith('HS'));
   if (keys.length !== 1) {
     problems.push(
-      'JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL is needed to verify tokens: set exactly one. ' +
-        'For a secret, `openssl rand -base64 48` prints a good one',
+      'Set exactly one of JWT_SECRET, JWT_PUBLIC_KEY and JWT_JWKS_URL to verify tokens; ' +
+        '`openssl rand -base64 48` generates a secret',
     );
   } else if (values.JWT_SECRET && symmetric.length < names.length) {
     problems.push('JWT_ALGORITHMS must be HS256, HS384 or HS512 with JWT_SECRET');
@@ -23,10 +23,10 @@ export function crossCheck(values: Record<string, string>): string[] {
   if (mode === 'single' && servers.length > 1) {
     problems.push('REDIS_URL must be a single URL unless REDIS_MODE is sentinel or cluster');
   } else if (mode !== 'single' && servers.length === 0) {
-    problems.push(`REDIS_URL is needed with REDIS_MODE=${mode}`);
+    problems.push(`REDIS_URL is required with REDIS_MODE=${mode}`);
   }
   if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
-    problems.push('ROOM_ACCESS_URL is needed with ROOM_ACCESS=webhook');
+    problems.push('ROOM_ACCESS_URL is required with ROOM_ACCESS=webhook');
   }
   if (values.POD_DELETION_COST === 'on' && !values.KUBERNETES_SERVICE_HOST) {
     problems.push(

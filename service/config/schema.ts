@@ -33,7 +33,7 @@ export const settings = z.object({
   OPERATIONS_PORT: port('port for probes, metrics and the backend API; keep it private', 3001),
   HOST: z.string().min(1).optional().describe('address to listen on; empty: all addresses'),
   POD_NAME: z.string().min(1).default(hostname()).describe('name of this replica'),
-  REDIS_URL: urls('URL of Redis, or comma-separated Sentinels or cluster nodes; empty: in memory', [
+  REDIS_URL: urls('URL of Redis, or comma-separated Sentinels or cluster nodes; empty: no Redis', [
     'redis:',
     'rediss:',
   ]),
@@ -76,7 +76,12 @@ export const settings = z.object({
     .optional()
     .describe('bearer key of the backend API; empty: the API is disabled and answers 403'),
   RECOVERY_MS_MAX: count('how long a lost connection can be recovered, in ms; 0: off', 120_000, 0),
-  HISTORY_MESSAGES_MAX: count('maximum messages in the history of a room', 100, 1, 100_000),
+  HISTORY_MESSAGES_MAX: count(
+    'maximum number of messages in the history of a room',
+    100,
+    1,
+    100_000,
+  ),
   HISTORY_MS_MAX: count('how long a message stays in the history, in ms', 86_400_000),
   ROOM_ACCESS: choice('who may join a room', ['open', 'claims', 'webhook']),
   ROOM_ACCESS_URL: url('webhook that decides who may join a room, for ROOM_ACCESS=webhook', [
@@ -86,21 +91,20 @@ export const settings = z.object({
   WORKERS: count('processes per replica; 0: one per core; more than 1 needs REDIS_URL', 1, 0, 256),
   DRAIN_MS_MAX: count('time over which connections are closed at shutdown, in ms', 12_000, 0),
   ENDPOINT_DELAY_MS: count(
-    'time for proxies to notice a shutdown before the first close, in ms',
+    'how long a shutdown waits for proxies to notice it before closing connections, in ms',
     5_000,
     0,
   ),
-  SETTLE_MS: count('time ready before other replicas send clients here, in ms', 6_000, 0),
+  SETTLE_MS: count('how long a replica is ready before others send it clients, in ms', 6_000, 0),
   BEHIND_MS_MAX: count(
-    'time without messages from Redis, while other replicas receive them, before clients are ' +
-      'moved to these, in ms',
+    'how long a replica may receive no messages while others do before its clients move, in ms',
     30_000,
   ),
   RELEASE: z
     .string()
     .regex(/^[\w.:-]*$/, 'must be letters, digits or any of _ - . :')
     .default('')
-    .describe('such as the pod-template-hash; replicas of an older release yield to newer ones'),
+    .describe('release, such as the pod-template-hash; older releases yield clients to newer ones'),
   REBALANCE: choice('whether to move connections to replicas that have fewer', ['on', 'off']),
   POD_DELETION_COST: choice(
     'whether a scale-down on Kubernetes removes the pod with the fewest connections',
@@ -108,12 +112,12 @@ export const settings = z.object({
   ),
   KUBERNETES_SERVICE_HOST: z.string().min(1).optional().describe('set by Kubernetes in every pod'),
   KUBERNETES_SERVICE_PORT: port('set by Kubernetes in every pod', 443),
-  HANDSHAKES_PER_SECOND_MAX: count('above it, replicas with room get the handshakes', 1_000),
-  CONNECTIONS_MAX: count('connections per process; above it, handshakes get 503', 10_000),
+  HANDSHAKES_PER_SECOND_MAX: count('handshakes per second; others go to replicas with room', 1_000),
+  CONNECTIONS_MAX: count('connections per process; beyond that, handshakes get 503', 10_000),
   MESSAGE_BYTES_MAX: count('maximum size of a message from a client, in bytes', 131_072, 1_024),
   ROOMS_PER_SOCKET_MAX: count('maximum number of rooms per socket', 100),
   EVENTS_PER_SECOND_MAX: count(
-    "events per second and socket, after a burst of five seconds' worth",
+    "events per second per socket; a burst may hold five seconds' worth",
     100,
   ),
   LOG_LEVEL: choice('minimum log level', ['info', 'debug', 'warn', 'error', 'silent']),
@@ -129,7 +133,7 @@ export const settings = z.object({
     'share of publishes to trace when the caller sends no trace, from 0 to 1',
     1,
   ),
-  TRACE: choice('whether `mooring trace` may follow single users (docs/guides/trace.md)', [
+  TRACE: choice('whether `mooring trace` may follow individual users (docs/guides/trace.md)', [
     'off',
     'on',
   ]),

@@ -127,7 +127,7 @@ async function drainAll(parts: Parts, onClosing: () => void) {
 async function moveAway({ config, connections, count, log }: Parts, wanted: () => boolean) {
   log.warn({ connections: count() }, 'behind: moving clients to other replicas');
   await drain({ ...config, connections, wanted });
-  log.info({ connections: count() }, wanted() ? 'behind: clients are moved' : 'not behind');
+  log.info({ connections: count() }, wanted() ? 'behind: clients moved' : 'not behind');
 }
 
 /** How peers identify this process. */

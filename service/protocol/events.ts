@@ -128,10 +128,10 @@ export const serverEvents: ServerEvent[] = [
         userId: nameSchema,
         role: z.string().optional(),
         pod: z.string(),
-        expiresAt: z.int().meta({ description: 'Epoch milliseconds at which the token ends' }),
+        expiresAt: z.int().meta({ description: 'Epoch milliseconds at which the token expires' }),
       }),
     ]),
-    description: 'To the socket after each connect, once a recovered one has what it missed.',
+    description: 'To the socket after each connect; after a recovery, once it has what it missed.',
   },
   {
     name: 'error',
@@ -146,13 +146,13 @@ export const serverEvents: ServerEvent[] = [
     name: 'room_history',
     namespace: '/',
     schema: z.tuple([z.array(messageSchema)]),
-    description: 'To a socket that joins a room: its recent messages, oldest first.',
+    description: 'To a socket that joins a room: recent messages of the room, oldest first.',
   },
   {
     name: 'user_joined',
     namespace: '/',
     schema: z.tuple([memberSchema]),
-    description: 'To the others in a room that a socket joins.',
+    description: 'To the others in a room when a socket joins it.',
   },
   {
     name: 'user_left',

@@ -34,7 +34,7 @@ export const refusals = {
     message: 'Token expired: connect with a new one',
     retryable: false,
     refuses: 'both',
-    description: 'Connect again with a new token; give `auth` as a function to do so by itself.',
+    description: 'Connect with a new token: make `auth` a function that returns a fresh one.',
     alert: 'connects',
   },
   admin_only: {
@@ -83,7 +83,7 @@ export const refusals = {
     message: 'Too many events: slow down',
     retryable: true,
     refuses: 'requests',
-    description: 'The socket passed `EVENTS_PER_SECOND_MAX`, or the limit of the event.',
+    description: 'The socket exceeded `EVENTS_PER_SECOND_MAX`, or the limit of the event.',
     alert: 'requests',
   },
   unavailable: {
@@ -135,10 +135,10 @@ interface RefusalReason {
 export const handshakeRefusals = {
   starting: { description: 'The replica is not ready yet.', rollout: false },
   draining: { description: 'The replica is shutting down.', rollout: true },
-  over_capacity: { description: 'It has `CONNECTIONS_MAX` connections.', rollout: false },
+  over_capacity: { description: 'The replica has `CONNECTIONS_MAX` connections.', rollout: false },
   storm: {
     description:
-      'More than `HANDSHAKES_PER_SECOND_MAX` handshakes arrive, and other replicas have room.',
+      'More handshakes arrive than `HANDSHAKES_PER_SECOND_MAX`, and other replicas have room.',
     rollout: false,
   },
   behind: {

@@ -1,11 +1,11 @@
-// A line in the log for what the metrics only count, once a second for each kind. What happens to
-// single sockets and messages is in the trail.
+// Log lines for what the metrics only count: at most one per second of each kind. The trail has
+// single sockets and messages.
 import type { createLimitedLog, Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 type Tell = ReturnType<typeof createLimitedLog>;
 
-/** Metrics that count as `metrics` does, and tell. */
+/** Wraps `metrics`, so that what they count is also logged. */
 export function withEventLog(metrics: Metrics, log: Log, tell: Tell): Metrics {
   let up: boolean | undefined;
   return {
@@ -28,7 +28,7 @@ export function withEventLog(metrics: Metrics, log: Log, tell: Tell): Metrics {
     },
     slowConsumerClosed() {
       metrics.slowConsumerClosed();
-      tell('warn', 'slow', {}, 'a client that reads too slowly was closed');
+      tell('warn', 'slow', {}, 'slow consumer closed');
     },
     redisUp(now) {
       metrics.redisUp(now);

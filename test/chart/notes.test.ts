@@ -49,9 +49,9 @@ describe('the notes', () => {
   });
 
   it('say where the proxy does not retry a refused handshake', () => {
-    expect(notesOf(scenario('f5-nginx'))).toContain('in a rollout clients see 503');
-    expect(notesOf(scenario('haproxytech'))).not.toContain('in a rollout clients see 503');
-    expect(notesOf(scenario('traefik'))).not.toContain('in a rollout clients see 503');
+    expect(notesOf(scenario('f5-nginx'))).toContain('during a rollout clients see a 503');
+    expect(notesOf(scenario('haproxytech'))).not.toContain('during a rollout clients see a 503');
+    expect(notesOf(scenario('traefik'))).not.toContain('during a rollout clients see a 503');
   });
 
   it('say what one controller costs, and what helm test cannot reach', () => {

@@ -48,7 +48,7 @@ const invalidCombinations: [string, Values][] = [
   ['set exposure.mode=gateway', { exposure: { gateway: { preset: 'istio' } } }],
   ['set exposure.mode=gateway', { exposure: { gateway: { channel: 'experimental' } } }],
   [
-    'brings no client back to its pod',
+    'has no affinity',
     { ...off, exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }] } } },
   ],
   [

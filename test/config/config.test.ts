@@ -63,9 +63,10 @@ describe('configuration', () => {
   });
 
   it('refuses to start without a key and with two keys', () => {
-    expect(problemsOf({})).toContain('JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL is needed');
+    const sentence = 'Set exactly one of JWT_SECRET, JWT_PUBLIC_KEY and JWT_JWKS_URL';
+    expect(problemsOf({})).toContain(sentence);
     const two = { JWT_SECRET: secret, JWT_JWKS_URL: 'https://issuer.example/jwks' };
-    expect(problemsOf(two)).toContain('set exactly one');
+    expect(problemsOf(two)).toContain(sentence);
   });
 
   it('refuses algorithms that do not match the key, and none', () => {
@@ -100,7 +101,7 @@ describe('configuration', () => {
     const problem = 'REDIS_URL must be a single URL unless REDIS_MODE is sentinel or cluster';
     expect(problemsOf({ JWT_SECRET: secret, REDIS_URL: several })).toContain(problem);
     const missing = problemsOf({ JWT_SECRET: secret, REDIS_MODE: 'cluster' });
-    expect(missing).toContain('REDIS_URL is needed with REDIS_MODE=cluster');
+    expect(missing).toContain('REDIS_URL is required with REDIS_MODE=cluster');
   });
 
   it('reads secrets from files and reports files that cannot be read', () => {

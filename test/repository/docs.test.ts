@@ -151,6 +151,24 @@ describe('the command line', () => {
     expect([status, stderr.toString()]).toEqual([1, 'Unknown command: load; see --help\n']);
   });
 
+  it.each([
+    [['--unknown'], 1],
+    [['check', 'https://chat.example.com', '--unknown'], 2],
+    [['token', '--unknown'], 1],
+  ])('names the option that does not exist in %j, and nothing else', (args, code) => {
+    const { status, stderr } = spawnSync(process.execPath, ['service/main.ts', ...args]);
+    expect(stderr.toString()).toBe("Unknown option '--unknown'; see --help\n");
+    expect(status).toBe(code);
+  });
+
+  it.each([
+    [['token', '--sub', 'alice'], /^token needs JWT_SECRET; .* your issuer signs tokens\n$/],
+    [['check', 'http://127.0.0.1:1'], /^check needs JWT_SECRET or --token-file; .*\n$/],
+  ])('says how %j gets its token', (args, sentence) => {
+    const { stderr } = spawnSync(process.execPath, ['service/main.ts', ...args]);
+    expect(stderr.toString()).toMatch(sentence);
+  });
+
   it('says what is wrong with the environment and exits 1', async () => {
     const service = await startProcess({ JWT_SECRET: 'short', WORKERS: 'many' });
     expect((await service.exited)[0]).toBe(1);

@@ -30,7 +30,7 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 {{- end }}
 {{- end }}
 {{- if and (eq $exposure.mode "ingress-nginx") (index .Values "ingress-nginx" "enabled") (eq (index .Values "ingress-nginx" "replicas" | int) 1) }}
-- A single controller refuses new connections for some seconds while it is replaced: set
+- A single controller refuses new connections for a few seconds while it is replaced: set
   ingress-nginx.replicas=2.
 {{- end }}
 {{- if and $exposure.tls.enabled (index .Values "ingress-nginx" "enabled") (not .Values.tests.url) (not (include "mooring.testedIngress" .)) }}
@@ -43,26 +43,26 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 - The test page is visible to everyone who reaches the ingress: set config.PAGE=off.
 {{- end }}
 {{- if and .Values.config.CORS_ORIGINS (not $exposure.tls.enabled) }}
-- Without TLS pages of other origins get no cookie, so only their WebSockets work: set exposure.tls.
+- Without TLS, pages of other origins get no cookie, so only their WebSockets work: set exposure.tls.
 {{- end }}
 {{- if and (eq $exposure.mode "ingress") (eq $exposure.ingress.preset "none") }}
 - Affinity is not configured: clients that start with polling fail with two or more pods. Set
   exposure.ingress.preset, or your own annotations.
 {{- end }}
 {{- if and (eq $exposure.mode "ingress") (or (not $exposure.ingress.retry) (has $exposure.ingress.preset (list "none" "f5-nginx" "aws-alb" "azure-agic"))) }}
-- The proxy does not retry handshakes that a draining pod refuses, so in a rollout clients see 503 and
-  need seconds to reconnect: docs/operations/exposure.md lists the settings.
+- The proxy does not retry handshakes that a draining pod refuses, so during a rollout clients see a 503
+  and take seconds to reconnect: docs/operations/exposure.md lists the settings.
 {{- end }}
 {{- if and (eq $exposure.mode "gateway") (not (include "mooring.sessionPersistence" .)) }}
 - The proxy hashes the affinity cookie. A client that starts with polling on a draining pod has to start
   again; with exposure.gateway.channel=experimental it does not, if the Gateway supports that.
 {{- end }}
 {{- if and (eq $exposure.mode "gateway") (ne $exposure.gateway.preset "envoy-gateway") }}
-- The proxy does not retry handshakes that a draining pod refuses, so in a rollout clients see 503 and
-  need seconds to reconnect: docs/operations/exposure.md lists the settings.
+- The proxy does not retry handshakes that a draining pod refuses, so during a rollout clients see a 503
+  and take seconds to reconnect: docs/operations/exposure.md lists the settings.
 {{- end }}
 {{- if and $workers (or (eq $exposure.mode "ingress") (and (eq $exposure.mode "gateway") (eq $exposure.gateway.preset "none"))) }}
-- With several workers per pod the proxy must not share upstream connections between clients.
+- With several workers per pod, the proxy must not share upstream connections between clients.
 {{- end }}
 {{- if not (include "mooring.hasRedis" .) }}
 - Without Redis, sessions and history are lost with the pod.
@@ -70,7 +70,7 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 - Sessions and history are lost with the Redis pod: set redis.persistence.enabled=true.
 {{- end }}
 {{- if and .Values.redis.enabled .Values.redis.persistence.enabled }}
-- Redis is a single pod on one volume. If minutes of downtime are too much, use your own Redis:
+- Redis is a single pod on one volume. If minutes of downtime are too long, use your own Redis:
   externalRedis.
 {{- end }}
 {{- if not .Values.networkPolicy.enabled }}

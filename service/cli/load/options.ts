@@ -16,7 +16,7 @@ messages, and reports what they experience during a rollout, a kill or scaling.
   --transports LIST       transports; repeat to alternate between clients [polling,websocket]
   --rooms N               number of rooms; each client joins one [10]
   --rate N                messages per second in each room [10]
-  --seconds N             duration after all are connected; 0: until a signal [60]
+  --seconds N             how long to measure, once all are connected; 0: until a signal [60]
   --connects-per-second N new clients per second at the start [100]
   --header "NAME: VALUE"  header to send with every request, e.g. "Host: chat.example"; repeatable
   --forwarded-for         give each client its own X-Forwarded-For, for a proxy that routes by

@@ -83,7 +83,7 @@ function failure(url: string, status: number, { code, title, detail }: Problem):
 }
 
 function unreachable(url: string, error: Error): string {
-  const cause = error.cause as { code?: string } | undefined;
+  const cause = error.cause as { code?: string; message?: string } | undefined;
   const { host } = new URL(url);
   const texts: Record<string, string> = {
     ECONNREFUSED: `Nothing is listening at ${host}`,
@@ -92,5 +92,7 @@ function unreachable(url: string, error: Error): string {
     ECONNRESET: `${host} closed the connection`,
   };
   if (error.name === 'TimeoutError') return `${host} does not answer`;
-  return texts[cause?.code ?? ''] ?? `${host} cannot be reached: ${error.message}`;
+  return (
+    texts[cause?.code ?? ''] ?? `${host} cannot be reached: ${cause?.message ?? error.message}`
+  );
 }

@@ -28,7 +28,7 @@ function lineOf(event: TrailEvent): string {
 type Words = (string | undefined | false)[];
 
 const details: Record<TrailEvent['type'], (event: TrailEvent) => Words> = {
-  following: ({ sockets }) => [`sockets ${sockets} now`],
+  following: ({ sockets }) => [sockets === 1 ? '1 socket now' : `${sockets} sockets now`],
   present: () => [],
   connected: ({ transport, recovered }) => [transport, recovered ? 'recovered' : 'new session'],
   disconnected: ({ reason }) => [reason],
