@@ -165,7 +165,7 @@ function print(text: string): void {
   process.stdout.write(`${text.trimEnd()}\n`);
 }
 
-function end(error: Error & { code?: string }): void {
+function end(error: Error & { code?: string; port?: number }): void {
   const expected =
     error instanceof ConfigError ||
     error instanceof UsageError ||
@@ -180,8 +180,10 @@ function end(error: Error & { code?: string }): void {
   process.exit(error instanceof RedisUnfit ? unfitCode : code);
 }
 
-/** Leaves out the advice of `parseArgs` on positional arguments that start with a dash. */
-function sentenceOf({ message }: Error): string {
+function sentenceOf({ message, code, port }: Parameters<typeof end>[0]): string {
+  if (code === 'EADDRINUSE')
+    return `Port ${port} is in use: set PORT or OPERATIONS_PORT to another`;
+  // `parseArgs` adds advice on positional arguments that start with a dash.
   const [problem, advice] = message.split('. To specify a positional argument');
   return advice ? `${problem}; see --help` : message;
 }
