@@ -19,7 +19,7 @@ const redisDownMs = 500;
 const noticedMsMax = 20_000;
 
 /** Waits until all clients have left before the replica is broken. */
-const leaving = ({ clients, home, leave }: Stage): Promise<void> => {
+export const leaving = ({ clients, home, leave }: Stage): Promise<void> => {
   leave();
   const haveLeft = () => clients.every((client) => client.port() !== home.port);
   return until('all have left', haveLeft, noticedMsMax).catch(() => {}); // the stats count them

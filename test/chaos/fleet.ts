@@ -11,7 +11,12 @@ const readyMsMax = 60_000; // for a busy machine
 /** Marks a fault; the returned function ends it. */
 type Disturb = (what: string) => () => void;
 
-export async function startFleet(disturb: Disturb, env: Record<string, string> = {}) {
+/** @param build the folder of the build that all pods start with */
+export async function startFleet(
+  disturb: Disturb,
+  env: Record<string, string> = {},
+  build = process.cwd(),
+) {
   const redis = await launchRedis();
   const variables = {
     REDIS_URL: redis.url,
@@ -34,8 +39,8 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
     redis.stop();
   };
   process.on('exit', stop); // leave no process behind, however the harness ends
-  const launch = async (env: Record<string, string>) => {
-    const service = await launchService({ ...variables, ...env });
+  const launch: Launch = async (env, folder) => {
+    const service = await launchService({ ...variables, ...env }, [], folder);
     if (stopped) service.child.kill('SIGKILL');
     running.add(service.child);
     void service.exited.then(() => running.delete(service.child));
@@ -44,7 +49,7 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
     });
     return service;
   };
-  const starting = [0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken));
+  const starting = [0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken, build));
   const pods = await Promise.all(starting).catch((error) => {
     stop();
     throw error;
@@ -69,14 +74,18 @@ export async function startFleet(disturb: Disturb, env: Record<string, string> =
   };
 }
 
+type Launch = (env: Record<string, string>, folder: string) => ReturnType<typeof launchService>;
+
 async function startPod(
   name: string,
-  start: (env: Record<string, string>) => ReturnType<typeof launchService>,
+  start: Launch,
   broken: (what: string, work: () => Promise<void>) => Promise<void>,
+  build: string,
 ) {
   const ports = { PORT: String(await freePort()), OPERATIONS_PORT: String(await freePort()) };
   const queue = createQueue();
-  const launch = () => start({ ...ports, POD_NAME: name });
+  let folder = build;
+  const launch = () => start({ ...ports, POD_NAME: name }, folder);
   let service = await launch();
   const outputs: (() => string)[] = [service.output];
   const restart = (signal: 'SIGKILL' | 'SIGTERM', downMs: number) => {
@@ -97,6 +106,11 @@ async function startPod(
     operationsUrl: service.operationsUrl,
     kill: (downMs: number) => restart('SIGKILL', downMs),
     terminate: (downMs: number) => restart('SIGTERM', downMs),
+    /** Ends it as in a rollout, and starts another build. */
+    replace(build: string) {
+      folder = build;
+      return restart('SIGTERM', 0);
+    },
     freeze: (thawed: () => Promise<unknown>) =>
       queue.add(() =>
         broken(`${name} frozen`, async () => {

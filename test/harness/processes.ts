@@ -39,13 +39,17 @@ export function surroundings(): Env {
   return { PATH, NODE_COMPILE_CACHE };
 }
 
-/** `service/main.ts` as a process of its own, on free ports unless `env` names them. */
-export async function launchService(env: Env = {}, command: string[] = []) {
+/**
+ * `service/main.ts` as a process of its own, on free ports unless `env` names them.
+ * @param cwd the folder of another build of the service
+ */
+export async function launchService(env: Env = {}, command: string[] = [], cwd = process.cwd()) {
   const port = env.PORT ?? String(await freePort());
   const operationsPort = env.OPERATIONS_PORT ?? String(await freePort());
   const ports = { PORT: port, OPERATIONS_PORT: operationsPort };
   const node = [...command, process.execPath, 'service/main.ts'];
   const child = spawn(node[0] as string, node.slice(1), {
+    cwd,
     env: { ...surroundings(), ...defaults, ...env, ...ports },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

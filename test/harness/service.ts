@@ -55,8 +55,8 @@ export async function startApp(env: Env = {}) {
 }
 
 /** `service/main.ts` as a process of its own; killed when the test ends. */
-export async function startProcess(env: Env = {}, command: string[] = []) {
-  const service = await launchService(env, command);
+export async function startProcess(env: Env = {}, command: string[] = [], folder?: string) {
+  const service = await launchService(env, command, folder);
   onTestFinished(() => {
     service.child.kill('SIGKILL');
   });

@@ -1,0 +1,91 @@
+// Two versions on one Redis: rollout and rollback under load, judged by the model.
+import { expect, it, onTestFinished } from 'vitest';
+import { formats } from '../../service/adapter/formats.ts';
+import { post } from '../harness/backend.ts';
+import { startRedis } from '../harness/redis.ts';
+import { connected, samples, startProcess, until, untilReady } from '../harness/service.ts';
+import { type Build, buildOf, changedBuild, previousCommit } from './builds.ts';
+import { rollBothWays } from './rollout.ts';
+import { isClean } from './rounds.ts';
+
+const clients = 12;
+const here = process.cwd();
+const { newest } = formats;
+// The first old pod of a rollback may find the session of a client that waited for it.
+const unreadable = /Found a (message|log entry|notice)/;
+
+function used(build: Build): Build {
+  onTestFinished(build.remove);
+  return build;
+}
+
+const writes = '  payload.writeUInt16LE(long ? longHeader : jsonBytes, formatBytes);';
+const reads = '  const bytes = payload.readUInt16LE(formatBytes);';
+
+/** This version with one more format: an integer of its messages has the other byte order. */
+const nextVersion = () =>
+  changedBuild({
+    'service/adapter/formats.ts': [[`  newest: ${newest},`, `  newest: ${newest + 1},`]],
+    'service/adapter/delivery/envelope.ts': [
+      [writes, `if (format > ${newest}) ${writes.replace('LE', 'BE')} else ${writes}`],
+      [reads, `${reads} if (payload[0] > ${newest}) return [3, 3 + payload.readUInt16BE(1)];`],
+    ],
+  });
+
+/** Versions from before all formats: nothing arrives, and this version says so. */
+async function expectReport(folder: string): Promise<void> {
+  const { url } = await startRedis();
+  const env = { REDIS_URL: url, REBALANCE: 'off', LOG_LEVEL: 'warn' };
+  const [old, current] = await Promise.all([
+    startProcess(env, [], folder),
+    startProcess(env, [], here),
+  ]);
+  await Promise.all([old, current].map(({ operationsUrl }) => untilReady(operationsUrl)));
+  await connected(current.connect('alice'));
+  const target = { users: ['alice'], event: 'notification', data: {} };
+  expect((await post(old.operationsUrl, 'publish', target)).status).toBe(202);
+  await until('it is counted', async () => {
+    const counts = await samples(current.operationsUrl, 'unreadable_total');
+    return Number(counts['kind="message"']) > 0;
+  });
+  expect(current.output()).toContain('Found a message in format');
+}
+
+it('a fleet rolls to a version with a new format and back without losing anything', async () => {
+  const next = used(nextVersion());
+  const { stats, report, agreed, output } = await rollBothWays({
+    from: here,
+    to: next.folder,
+    clients,
+    formats: [newest, newest + 1],
+  });
+  expect(isClean(stats), report).toBe(true);
+  expect(stats.reconnects).toBeGreaterThanOrEqual(8 * clients);
+  // Mixed, the fleet writes the old format; on the new version alone, the new one.
+  const [old, later] = [newest, newest + 1];
+  expect(agreed).toEqual([old, old, expect.any(Number), later, old, old, old, old]);
+  expect(output).not.toMatch(unreadable);
+}, 300_000);
+
+it('a fleet rolls from the previous version to this one and back', async ({ skip }) => {
+  let previous: ReturnType<typeof previousCommit>;
+  try {
+    previous = previousCommit();
+  } catch (error) {
+    const reason = `NOT TESTED against the previous version, which this clone lacks: ${error}`;
+    process.stderr.write(`${reason}\n`);
+    return skip(reason);
+  }
+  const { folder } = used(buildOf(previous.commit));
+  if (!previous.knowsFormats) return expectReport(folder);
+  const ranges = await import(`${folder}/service/adapter/formats.ts`);
+  const before = ranges.formats.newest as number;
+  const { stats, report, output } = await rollBothWays({
+    from: folder,
+    to: here,
+    clients,
+    formats: [before, newest],
+  });
+  expect(isClean(stats), report).toBe(true);
+  expect(output).not.toMatch(unreadable);
+}, 300_000);
