@@ -7,8 +7,10 @@ import { type Flags, noId, requireDefaultParser } from './delivery/envelope.ts';
 import type { Outcome } from './engine/engine.ts';
 import { everyone, namesOf } from './engine/names.ts';
 import { type Connect, currentConnect, hookConnect } from './session/connect-hook.ts';
+import { createDataSaver } from './session/data-saver.ts';
 import { goLive } from './session/delivery.ts';
 import { createDirectWriter, type DirectWriter, withOffset } from './session/direct-writer.ts';
+import { type HandlerHost, watchConnectHandlers, watchHandlers } from './session/handlers.ts';
 import { closed, connected, createSession, isOver, lost, type Session } from './session/session.ts';
 import { createSessionStore, type SessionStore } from './session/session-store.ts';
 import { createSessionWriter, type SessionWriter } from './session/session-writer.ts';
@@ -49,6 +51,7 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly channels: Channels;
   readonly store: SessionStore;
   readonly writer: SessionWriter;
+  readonly handlerHost: HandlerHost;
   readonly #publisher: Publisher;
   readonly #encoder: PacketEncoder;
   readonly #direct: DirectWriter;
@@ -67,6 +70,7 @@ export class RecoveringAdapter extends RedisAdapter {
     this.writer = createSessionWriter(this.store, this.sessions, options, (session) =>
       this.retire(session),
     );
+    this.handlerHost = createDataSaver(this.sessions, this.writer.save);
     this.channels = openChannels(stream, this, namesOf(stream.prefix, nsp.name));
     mapEncoded(this, (packet) => {
       stream.arrivals.flush();
@@ -81,6 +85,7 @@ export class RecoveringAdapter extends RedisAdapter {
     };
     hookConnect(nsp, identify, (socket, connect) => this.#created(socket, connect));
     nsp.on('connect', (socket) => this.#connected(socket)); // before the application's
+    watchConnectHandlers(nsp);
   }
 
   /** Resolves once the session is saved: an acknowledged join survives a crash of this process. */
@@ -122,6 +127,7 @@ export class RecoveringAdapter extends RedisAdapter {
   /** Returns false if the socket must not live. */
   #created(socket: Socket, { user = '', session }: Connect): boolean {
     this.#users.set(socket, user);
+    watchHandlers(socket);
     if (this.#closed) {
       if (session) this.abandon(session, false);
       return false; // the namespace was recreated; the client must reconnect to the new one

@@ -123,6 +123,60 @@ export function wrapCreateSocket(
   Reflect.set(namespace, '_createSocket', wrap(create));
 }
 
+type Event = [name: string, ...args: unknown[]];
+
+interface SocketHooks {
+  /** Runs the handlers of an event. */
+  handle(socket: Socket, event: Event): void;
+  /** Sends an acknowledgement, now or later. */
+  acknowledge(socket: Socket, send: () => void): void;
+}
+
+const extended = new WeakMap<object, object>(); // prototypes of sockets, by the original
+
+/**
+ * Replaces what a socket does with events. All sockets share the methods: a connection allocates
+ * nothing.
+ */
+export function extendSocket(socket: Socket, { handle, acknowledge }: SocketHooks): void {
+  const original = Object.getPrototypeOf(socket);
+  const known = extended.get(original);
+  if (known) return void Object.setPrototypeOf(socket, known);
+  const run = method(original, 'run'); // the middlewares of `socket.use()`
+  const failed = method(original, '_onerror');
+  const ack = method(original, 'ack');
+  method(original, 'dispatch'); // which is replaced
+  const methods = {
+    dispatch(this: Socket, event: Event) {
+      run.call(this, event, (error?: Error) => {
+        process.nextTick(() => {
+          if (error) failed.call(this, error);
+          else if (this.connected) handle(this, event);
+        });
+      });
+    },
+    ack(this: Socket, id: number) {
+      const send = ack.call(this, id) as Method;
+      return (...args: unknown[]) => acknowledge(this, () => void send(...args));
+    },
+  };
+  const prototype = Object.assign(Object.create(original), methods);
+  extended.set(original, prototype);
+  Object.setPrototypeOf(socket, prototype);
+}
+
+/** Replaces how a namespace calls its listeners for new sockets. */
+export function wrapConnectEvents(
+  namespace: Namespace,
+  call: (event: string, socket: Socket) => void,
+): void {
+  const emit = method(namespace, 'emitReserved').bind(namespace);
+  Reflect.set(namespace, 'emitReserved', (event: string, ...args: unknown[]) => {
+    if (event === 'connect' || event === 'connection') call(event, args[0] as Socket);
+    else emit(event, ...args);
+  });
+}
+
 /** Drops a socket whose middlewares still run, but not its successor with the same id. */
 export function forgetUnconnected(namespace: Namespace, socket: Socket): void {
   member<Map<string, Socket>>(namespace, '_preConnectSockets', isMap).delete(socket.id);
