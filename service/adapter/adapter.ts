@@ -25,6 +25,7 @@ import {
   type Packet,
   type PacketEncoder,
   privateIdOf,
+  reopenWhenAttached,
 } from './socketio-internals.ts';
 import { type Channels, openChannels } from './stream/channels.ts';
 import { correctPositions } from './stream/clock.ts';
@@ -84,7 +85,7 @@ export class RecoveringAdapter extends RedisAdapter {
       return options.identify(auth, nsp.name);
     };
     hookConnect(nsp, identify, (socket, connect) => this.#created(socket, connect));
-    nsp.on('connect', (socket) => this.#connected(socket)); // before the application's
+    nsp.prependListener('connect', this.#connected); // before the application's
     watchConnectHandlers(nsp);
   }
 
@@ -138,7 +139,7 @@ export class RecoveringAdapter extends RedisAdapter {
     return true;
   }
 
-  #connected(socket: Socket): void {
+  readonly #connected = (socket: Socket): void => {
     if (this.#closed) socket.conn.close();
     const session = this.sessions.get(socket.id);
     if (!session) return;
@@ -148,7 +149,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const writeAgain = (packet: DirectPacket) => this.#direct.writeAgain(session, socket, packet);
     goLive(this, session, packets, writeAgain, this.stream);
     void this.writer.save(session);
-  }
+  };
 
   override persistSession({ sid, data }: { sid: string; data: unknown }): void {
     const session = this.sessions.get(sid);
@@ -276,6 +277,8 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   override async close(): Promise<void> {
+    const stopListening = () => this.nsp.off('connect', this.#connected);
+    if (!this.#closed) reopenWhenAttached(this.nsp, stopListening);
     this.#closed = true;
     this.channels.close(); // at once: the namespace may be recreated while this one closes
     super.close();

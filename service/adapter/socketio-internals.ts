@@ -49,6 +49,9 @@ const isMap = (value: unknown) => value instanceof Map;
 
 type Method = (...args: unknown[]) => unknown;
 const method = (owner: object, name: string) => member<Method>(owner, name, isFunction);
+/** The method of the class: an earlier adapter may have wrapped that of the object. */
+const originalOf = (owner: object, name: string) =>
+  method(Object.getPrototypeOf(owner), name).bind(owner);
 
 export function encoderOf(server: Server): PacketEncoder {
   return member(server, 'encoder', (value) => value !== null && typeof value === 'object');
@@ -119,7 +122,7 @@ export function wrapCreateSocket(
   namespace: Namespace,
   wrap: (create: CreateSocket) => CreateSocket,
 ): void {
-  const create = method(namespace, '_createSocket').bind(namespace) as CreateSocket;
+  const create = originalOf(namespace, '_createSocket') as CreateSocket;
   Reflect.set(namespace, '_createSocket', wrap(create));
 }
 
@@ -170,10 +173,32 @@ export function wrapConnectEvents(
   namespace: Namespace,
   call: (event: string, socket: Socket) => void,
 ): void {
-  const emit = method(namespace, 'emitReserved').bind(namespace);
+  const emit = originalOf(namespace, 'emitReserved');
   Reflect.set(namespace, 'emitReserved', (event: string, ...args: unknown[]) => {
     if (event === 'connect' || event === 'connection') call(event, args[0] as Socket);
     else emit(event, ...args);
+  });
+}
+
+/**
+ * Creates a new adapter for a namespace whose server was closed, when the server is attached to an
+ * HTTP server again. Socket.IO itself keeps the closed adapter.
+ */
+export function reopenWhenAttached(namespace: Namespace, before: () => void): void {
+  const { server } = namespace;
+  const isKept = () =>
+    member<Map<string, unknown>>(server, '_nsps', isMap).get(namespace.name) === namespace;
+  queueMicrotask(() => {
+    if (!isKept()) return; // an empty dynamic namespace, which was closed alone
+    const bind = method(server, 'bind');
+    Reflect.set(server, 'bind', (engine: unknown) => {
+      Reflect.set(server, 'bind', bind);
+      if (isKept()) {
+        before();
+        method(namespace, '_initAdapter').call(namespace);
+      }
+      return bind.call(server, engine);
+    });
   });
 }
 
