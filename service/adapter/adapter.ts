@@ -7,8 +7,10 @@ import { type Flags, noId, requireDefaultParser } from './delivery/envelope.ts';
 import type { Outcome } from './engine/engine.ts';
 import { everyone, namesOf } from './engine/names.ts';
 import { type Connect, currentConnect, hookConnect } from './session/connect-hook.ts';
+import { createDataSaver } from './session/data-saver.ts';
 import { goLive } from './session/delivery.ts';
 import { createDirectWriter, type DirectWriter, withOffset } from './session/direct-writer.ts';
+import { type HandlerHost, watchConnectHandlers, watchHandlers } from './session/handlers.ts';
 import { closed, connected, createSession, isOver, lost, type Session } from './session/session.ts';
 import { createSessionStore, type SessionStore } from './session/session-store.ts';
 import { createSessionWriter, type SessionWriter } from './session/session-writer.ts';
@@ -23,6 +25,7 @@ import {
   type Packet,
   type PacketEncoder,
   privateIdOf,
+  reopenWhenAttached,
 } from './socketio-internals.ts';
 import { type Channels, openChannels } from './stream/channels.ts';
 import { correctPositions } from './stream/clock.ts';
@@ -49,6 +52,7 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly channels: Channels;
   readonly store: SessionStore;
   readonly writer: SessionWriter;
+  readonly handlerHost: HandlerHost;
   readonly #publisher: Publisher;
   readonly #encoder: PacketEncoder;
   readonly #direct: DirectWriter;
@@ -67,6 +71,7 @@ export class RecoveringAdapter extends RedisAdapter {
     this.writer = createSessionWriter(this.store, this.sessions, options, (session) =>
       this.retire(session),
     );
+    this.handlerHost = createDataSaver(this.sessions, this.writer.save);
     this.channels = openChannels(stream, this, namesOf(stream.prefix, nsp.name));
     mapEncoded(this, (packet) => {
       stream.arrivals.flush();
@@ -80,7 +85,8 @@ export class RecoveringAdapter extends RedisAdapter {
       return options.identify(auth, nsp.name);
     };
     hookConnect(nsp, identify, (socket, connect) => this.#created(socket, connect));
-    nsp.on('connect', (socket) => this.#connected(socket)); // before the application's
+    nsp.prependListener('connect', this.#connected); // before the application's
+    watchConnectHandlers(nsp);
   }
 
   /** Resolves once the session is saved: an acknowledged join survives a crash of this process. */
@@ -122,6 +128,7 @@ export class RecoveringAdapter extends RedisAdapter {
   /** Returns false if the socket must not live. */
   #created(socket: Socket, { user = '', session }: Connect): boolean {
     this.#users.set(socket, user);
+    watchHandlers(socket);
     if (this.#closed) {
       if (session) this.abandon(session, false);
       return false; // the namespace was recreated; the client must reconnect to the new one
@@ -132,7 +139,7 @@ export class RecoveringAdapter extends RedisAdapter {
     return true;
   }
 
-  #connected(socket: Socket): void {
+  readonly #connected = (socket: Socket): void => {
     if (this.#closed) socket.conn.close();
     const session = this.sessions.get(socket.id);
     if (!session) return;
@@ -142,7 +149,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const writeAgain = (packet: DirectPacket) => this.#direct.writeAgain(session, socket, packet);
     goLive(this, session, packets, writeAgain, this.stream);
     void this.writer.save(session);
-  }
+  };
 
   override persistSession({ sid, data }: { sid: string; data: unknown }): void {
     const session = this.sessions.get(sid);
@@ -270,6 +277,8 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   override async close(): Promise<void> {
+    const stopListening = () => this.nsp.off('connect', this.#connected);
+    if (!this.#closed) reopenWhenAttached(this.nsp, stopListening);
     this.#closed = true;
     this.channels.close(); // at once: the namespace may be recreated while this one closes
     super.close();

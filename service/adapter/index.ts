@@ -21,6 +21,7 @@ export { createMemoryStore, type MemoryStore } from './engine/memory/engine.ts';
 export type { RedisClient, SentinelOptions } from './engine/redis/client.ts';
 export { RedisUnfit } from './engine/redis/requirements.ts';
 export type { AdapterOptions, GivenOptions, Limit, Observer, RestoreResult } from './options.ts';
+export { runHandlers } from './session/handlers.ts';
 export type { Extras } from './stream/publisher.ts';
 
 export interface AdapterFactory {
