@@ -129,6 +129,11 @@ export const serverEvents: ServerEvent[] = [
         role: z.string().optional(),
         pod: z.string(),
         expiresAt: z.int().meta({ description: 'Epoch milliseconds at which the token ends' }),
+        recovered: z.boolean(),
+        pid: z
+          .string()
+          .optional()
+          .meta({ description: 'The private session id, to recover with; a secret' }),
       }),
     ]),
     description: 'To the socket after each connect, once a recovered one has what it missed.',
