@@ -96,7 +96,12 @@ it.for(Object.entries(languages))(
       const response = await fetch(`${other?.operations}/v1/publish`, {
         method: 'POST',
         headers: { Authorization: `Bearer ${fleet?.apiKey}` },
-        body: JSON.stringify({ rooms: ['lobby'], event: 'news', data: number, id: `${number}` }),
+        body: JSON.stringify({
+          rooms: ['lobby'],
+          event: 'news',
+          data: number,
+          id: `${name} ${number}`,
+        }),
       });
       expect(response.status).toBe(202);
     };
