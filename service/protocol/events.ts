@@ -129,6 +129,11 @@ export const serverEvents: ServerEvent[] = [
         role: z.string().optional(),
         pod: z.string(),
         expiresAt: z.int().meta({ description: 'Epoch milliseconds at which the token expires' }),
+        recovered: z.boolean(),
+        pid: z
+          .string()
+          .optional()
+          .meta({ description: 'The private session id, to recover with; a secret' }),
       }),
     ]),
     description: 'To the socket after each connect; after a recovery, once it has what it missed.',

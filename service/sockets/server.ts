@@ -2,6 +2,7 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
+import { privateIdOf } from '../adapter/socketio-internals.ts';
 import type { Events } from '../application/register.ts';
 import { closeExpired } from '../auth/expiry.ts';
 import { createAuthentication, useFirst } from '../auth/namespaces.ts';
@@ -63,7 +64,10 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
       trailSocket(socket);
       const { user, expiresAt } = socket.data;
       const { id: userId, role } = user;
-      socket.emit('welcome', { userId, role, pod: config.podName, expiresAt });
+      const { recovered } = socket;
+      const pid = privateIdOf(socket); // some clients do not show the answer to CONNECT
+      const { podName: pod } = config;
+      socket.emit('welcome', { userId, role, pod, expiresAt, recovered, pid });
     });
   };
   prepare(io.of('/'));
