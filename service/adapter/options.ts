@@ -42,7 +42,10 @@ export interface AdapterOptions {
   restoreMsMax: number;
   /** Timeout of a command. Its outcome is then unknown. */
   commandMsMax: number;
-  /** TTL of a session's key. It is renewed after half of that. */
+  /**
+   * TTL of a session's key, renewed after half of that. The time that a lost session is kept is
+   * added.
+   */
   sessionMsMax: number;
   /** Sessions per user. Beyond that, the oldest cannot be recovered. */
   sessionsPerUserMax: number;

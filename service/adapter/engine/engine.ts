@@ -58,6 +58,8 @@ export type LogPart =
 export interface ReadLimits {
   messagesMax: number;
   bytesMax: number;
+  /** Later entries are ignored: they do not count. */
+  upTo: Id;
 }
 
 /** A stored session, which any process can restore. */

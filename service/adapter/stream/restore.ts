@@ -154,7 +154,7 @@ async function readMissed(
   upTo: Id,
 ): Promise<Envelope[] | 'trimmed' | 'too_much' | 'unreadable'> {
   const { replayMessagesMax: messagesMax, replayBytesMax: bytesMax } = options;
-  const parts = await engine.readLogs(sources, { messagesMax, bytesMax });
+  const parts = await engine.readLogs(sources, { messagesMax, bytesMax, upTo });
   const missed = new Map<Id, Buffer>(); // deduplicates messages to several rooms
   for (const [i, part] of parts.entries()) {
     const messages = messagesOf(part, options.observer.unreadable);
