@@ -16,6 +16,7 @@ import { refuseRevoked } from './auth/revocation.ts';
 import { createAccess } from './auth/room-access.ts';
 import { createTokenVerifier } from './auth/tokens.ts';
 import chat from './chat/chat.ts';
+import { apiKeysOf } from './config/credentials.ts';
 import { type Config, ConfigError } from './config/schema.ts';
 import { costOf, keepDeletionCost } from './fleet/deletion-cost.ts';
 import { annotatePod } from './fleet/kubernetes.ts';
@@ -44,7 +45,11 @@ interface Given {
 
 export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { metrics, report, tracing } = observed(config, log, given.metrics);
-  const verify = refuseRevoked(createTokenVerifier(config), (user) => commands.revokedBefore(user));
+  const verify = refuseRevoked(
+    createTokenVerifier(() => config, metrics.tokenVerified),
+    (user) => commands.revokedBefore(user),
+    config.jwtClockToleranceMs,
+  );
   const verifyAuth = verifyOnce(verify);
   const now = () => stores.now();
   const trail = createTrail({ log, debug: config.logLevel === 'debug', pod: config.podName, now });
@@ -83,7 +88,8 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   };
   const closeApplication = await (await load(config.application))(io, services);
   const runner = runCommands(io, commands, report);
-  const own = { io, issueCommand: runner.issue, traced: tracing.publishing, traces, now };
+  const apiKeys = () => apiKeysOf(config);
+  const own = { io, apiKeys, issueCommand: runner.issue, traced: tracing.publishing, traces, now };
   const following = config.trace === 'on' ? followTraces(io, traces, trail, report) : undefined;
   const begun = Promise.all([stores.ready(), runner.started]);
   const background = startBackground({
@@ -98,7 +104,11 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     register: events.register,
     /** Rejects if this process can never work, for example with an unsupported Redis. */
     started: begun.then(lifecycle.running),
-    api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }), log),
+    api: logged(
+      createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }),
+      log,
+      metrics,
+    ),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
     readiness: lifecycle.readiness,

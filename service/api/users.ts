@@ -1,7 +1,7 @@
 // GET /v1/users/{userId}: whether a user is connected, and with which sockets. It queries every
 // replica, so do not call it on every page view; if one does not answer, the result is 503.
 import { z } from 'zod';
-import { type MooringServer, nameSchema } from '../protocol/identity.ts';
+import { type MooringServer, userIdSchema } from '../protocol/identity.ts';
 import { Unavailable } from '../protocol/refusals.ts';
 import { roomName, userRoom } from '../protocol/rooms.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
@@ -9,7 +9,8 @@ import { type Endpoint, routeOf } from './endpoint.ts';
 export const userEndpoint = {
   name: 'GET /v1/users/:userId',
   summary: 'Whether a user is connected, with which sockets and in which rooms',
-  path: z.object({ userId: nameSchema }),
+  scope: 'read',
+  path: z.object({ userId: userIdSchema }),
   status: 200,
   answer: z.object({
     userId: z.string(),

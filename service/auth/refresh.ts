@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { defineEvent } from '../protocol/events.ts';
 import { refusal } from '../protocol/refusals.ts';
 import { adminOnly } from './admin.ts';
-import type { Verdict } from './tokens.ts';
+import { refuseToken, type Verify } from './tokens.ts';
 
 interface App {
-  verify: (token: unknown) => Promise<Verdict>;
+  verify: Verify;
 }
 
 const mustBe = 'must be a token';
@@ -21,7 +21,7 @@ export const refreshToken = defineEvent(
   },
   async (token, reply, socket, { verify }: App) => {
     const verdict = await verify(token);
-    if (!verdict.ok) return reply(refusal(verdict.code));
+    if (!verdict.ok) return reply(refuseToken(verdict));
     const { user, expiresAt } = verdict.data;
     if (user.id !== socket.data.user.id) {
       return reply(refusal('invalid_token', 'the token belongs to another user'));

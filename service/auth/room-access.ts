@@ -75,7 +75,7 @@ type Ask = (user: User, roomId: string) => Promise<boolean>;
 function cached(ask: Ask): Ask {
   const answers = new Map<string, { until: number; answer: Promise<boolean> }>();
   return (user, roomId) => {
-    const key = `${user.id} ${user.role ?? ''} ${roomId}`;
+    const key = JSON.stringify([user.id, user.role, roomId]);
     const known = answers.get(key);
     if (known && known.until > Date.now()) return known.answer;
     const answer = ask(user, roomId);

@@ -2,7 +2,12 @@
 import { z } from 'zod';
 import type { Services } from '../application/index.ts';
 import { defineEvent, messageSchema, roomSchema } from '../protocol/events.ts';
-import { type MooringServer, type MooringSocket, nameSchema } from '../protocol/identity.ts';
+import {
+  type MooringServer,
+  type MooringSocket,
+  roomIdSchema,
+  userIdSchema,
+} from '../protocol/identity.ts';
 import { type Reply, refusal } from '../protocol/refusals.ts';
 import { roomName } from '../protocol/rooms.ts';
 import { createDepartures } from './departures.ts';
@@ -20,14 +25,14 @@ interface Parts {
 
 export const joinRoom = defineEvent(
   'join_room',
-  nameSchema.meta({ title: 'roomId' }),
+  roomIdSchema.meta({ title: 'roomId' }),
   {
     description:
       'Joins a room, if `ROOM_ACCESS` allows it: sends `room_history` to the socket and ' +
       '`user_joined` to the others.',
     answer: roomSchema.extend({
       history: z.array(messageSchema),
-      members: z.array(nameSchema).describe('User ids over all replicas, 1,000 at most'),
+      members: z.array(userIdSchema).describe('User ids over all replicas, 1,000 at most'),
     }),
   },
   (roomId, reply, socket, { rooms }: Parts) => rooms.join(socket, roomId, reply),
@@ -35,7 +40,7 @@ export const joinRoom = defineEvent(
 
 export const leaveRoom = defineEvent(
   'leave_room',
-  nameSchema.meta({ title: 'roomId' }),
+  roomIdSchema.meta({ title: 'roomId' }),
   {
     description:
       'Leaves a room: sends `user_left` to the others if the user has no other socket there.',

@@ -4,9 +4,10 @@ import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
 import type { Events } from '../application/register.ts';
 import { closeExpired } from '../auth/expiry.ts';
-import { createAuthentication, useFirst } from '../auth/namespaces.ts';
+import { createAuthentication, useFirst, type VerifyAuth } from '../auth/namespaces.ts';
 import { refreshToken } from '../auth/refresh.ts';
-import type { Verdict } from '../auth/tokens.ts';
+import type { Verify } from '../auth/tokens.ts';
+import { type AllowsOrigin, createOriginCheck } from '../config/origins.ts';
 import type { Config } from '../config/schema.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../protocol/events.ts';
 import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
@@ -30,8 +31,8 @@ interface Parts {
   config: Config;
   events: Events;
   adapter: ServerOptions['adapter'];
-  verify: (token: unknown) => Promise<Verdict>;
-  verifyAuth: (auth: Record<string, unknown>) => Promise<Verdict>;
+  verify: Verify;
+  verifyAuth: VerifyAuth;
   /** The reason to refuse handshakes now, if any. */
   refuseHandshake: () => HandshakeRefusal | undefined;
   metrics: Metrics;
@@ -108,6 +109,7 @@ function cutter(httpServer: HttpServer): () => void {
 }
 
 function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
+  const allows = createOriginCheck(config.corsOrigins);
   return {
     pingInterval: pingIntervalMs,
     pingTimeout: pingTimeoutMs,
@@ -115,10 +117,13 @@ function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
     maxHttpBufferSize: config.messageBytesMax + envelopeBytesMax,
     serveClient: config.page === 'on',
     cleanupEmptyChildNamespaces: true,
-    allowRequest: (request, answer) => answer(null, originAllowed(request, config.corsOrigins)),
+    allowRequest: (request, answer) => answer(null, originAllowed(request, allows)),
     adapter,
     ...(config.corsOrigins.length > 0 && {
-      cors: { origin: config.corsOrigins, credentials: true },
+      cors: {
+        origin: (origin, answer) => answer(null, origin !== undefined && allows(origin)),
+        credentials: true,
+      },
     }),
     ...(config.recoveryMsMax > 0 && {
       connectionStateRecovery: {
@@ -130,8 +135,8 @@ function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
 }
 
 /** Checks the origin for every transport, because CORS does not cover WebSockets. */
-export function originAllowed({ headers }: IncomingMessage, origins: string[]): boolean {
+function originAllowed({ headers }: IncomingMessage, allows: AllowsOrigin): boolean {
   const { origin, host } = headers;
-  if (!origin || origins.includes(origin)) return true; // only browsers send an origin
-  return URL.canParse(origin) && new URL(origin).host === host;
+  if (!origin || allows(origin)) return true; // only browsers send an origin
+  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
 }

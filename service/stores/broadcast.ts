@@ -156,9 +156,9 @@ function optionsOf(
   };
 }
 
-/** The owner of a session: a user, up to the user's next revocation. */
+/** The owner of a session: a user, up to the user's next revocation. No user id has a line feed. */
 const ownerOf = ({ user, revokedBefore }: SocketData) =>
-  revokedBefore ? `${user.id} ${revokedBefore}` : user.id;
+  revokedBefore ? `${user.id}\n${revokedBefore}` : user.id;
 
 function extrasOf({ key }: AdapterFactory, { record, once, context }: Extras) {
   return {

@@ -63,7 +63,7 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence: createMemoryPresence(),
-    commands: createMemoryCommands(),
+    commands: createMemoryCommands(config.jwtLifetimeMsMax),
     broadcast,
     fleet: memoryFleet,
     traces: createMemoryTraces(),
@@ -94,7 +94,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
-    commands: createRedisCommands(redis, unreadable),
+    commands: createRedisCommands(redis, unreadable, config.jwtLifetimeMsMax),
     broadcast,
     fleet: createRedisFleet(redis),
     traces: createRedisTraces(redis),

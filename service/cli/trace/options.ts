@@ -1,7 +1,7 @@
 // The arguments of `trace`.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { nameSchema } from '../../protocol/identity.ts';
+import { userIdSchema } from '../../protocol/identity.ts';
 import { BadUsage } from '../check/options.ts';
 
 export interface TraceOptions {
@@ -21,7 +21,7 @@ export function parseTrace(args: string[], env: Environment): TraceOptions {
   try {
     const { user, url, json, pod, 'api-key-file': keyFile } = readArguments(args);
     if (!user) throw new Error('trace needs --user USER');
-    const userId = nameSchema.safeParse(user);
+    const userId = userIdSchema.safeParse(user);
     if (!userId.success) throw new Error(`--user ${userId.error.issues[0]?.message}`);
     return { userId: user, url: originOf(url), apiKey: readKey(keyFile, env), pod, json };
   } catch (error) {
