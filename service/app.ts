@@ -14,6 +14,7 @@ import { createEvents } from './application/register.ts';
 import { verifyOnce } from './auth/namespaces.ts';
 import { refuseRevoked } from './auth/revocation.ts';
 import { createAccess } from './auth/room-access.ts';
+import { createRoomReview } from './auth/room-review.ts';
 import { createTokenVerifier } from './auth/tokens.ts';
 import chat from './chat/chat.ts';
 import { apiKeysOf } from './config/credentials.ts';
@@ -53,7 +54,16 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const verifyAuth = verifyOnce(verify);
   const now = () => stores.now();
   const trail = createTrail({ log, debug: config.logLevel === 'debug', pod: config.podName, now });
-  const stores = openStores({ config, identify: verifyAuth, metrics, report, trail });
+  const access = createAccess(config, report);
+  const roomReview = createRoomReview({ ...access, verifyAuth, report });
+  const stores = openStores({
+    config,
+    identify: verifyAuth,
+    admit: roomReview.admit,
+    metrics,
+    report,
+    trail,
+  });
   const { broadcast, history, presence, commands, traces } = stores;
   const ready = () => lifecycle.readiness().ready;
   const httpServer = createPublicServer(config, given.tokens, ready, report);
@@ -68,6 +78,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     adapter: broadcast.adapter,
     verify,
     verifyAuth,
+    roomReview,
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
@@ -76,7 +87,8 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const services: Services = {
     history,
     presence,
-    access: createAccess(config, report),
+    access: access.join,
+    onAccessEnded: roomReview.listen,
     publish: createPublish(broadcast),
     register: events.register,
     handle: createHandle(metrics),

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { type MooringServer, userIdSchema } from '../protocol/identity.ts';
 import { Unavailable } from '../protocol/refusals.ts';
-import { roomName, userRoom } from '../protocol/rooms.ts';
+import { roomIdsOf, userRoom } from '../protocol/rooms.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const userEndpoint = {
@@ -27,11 +27,6 @@ export const userRoute = ({ io }: { io: MooringServer }) =>
       .catch((cause: unknown) => {
         throw new Unavailable('A replica did not answer', { cause });
       });
-    const sockets = found.map(({ id, rooms }) => ({ id, rooms: roomIds(rooms) }));
+    const sockets = found.map(({ id, rooms }) => ({ id, rooms: roomIdsOf(rooms) }));
     return { userId, online: sockets.length > 0, sockets };
   });
-
-function roomIds(rooms: Set<string>): string[] {
-  const prefix = roomName('');
-  return [...rooms].flatMap((room) => (room.startsWith(prefix) ? room.slice(prefix.length) : []));
-}

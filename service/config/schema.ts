@@ -98,6 +98,11 @@ export const settings = z.object({
     'https:',
     'http:',
   ]),
+  ROOM_ACCESS_MS_MAX: count(
+    'how long a grant of the webhook lasts before it is asked again, in ms',
+    300_000,
+    1_000,
+  ),
   WORKERS: count('processes per replica; 0: one per core; more than 1 needs REDIS_URL', 1, 0, 256),
   DRAIN_MS_MAX: count('time over which connections are closed at shutdown, in ms', 12_000, 0),
   ENDPOINT_DELAY_MS: count(

@@ -2,7 +2,7 @@
 // and dispatch are derived from these definitions and from those beside the handlers.
 import { z } from 'zod';
 import { type MooringSocket, roomIdSchema, userIdSchema } from './identity.ts';
-import { type Reply, refusalCodes } from './refusals.ts';
+import { type RefusalCode, type Reply, refusalCodes } from './refusals.ts';
 
 /** Engine.IO's heartbeat; a proxy must wait longer than the two together. */
 export const pingIntervalMs = 25_000;
@@ -141,6 +141,19 @@ export const serverEvents: ServerEvent[] = [
       z.object({ code: z.enum(refusalCodes), event: z.string(), retryable: z.boolean() }),
     ]),
     description: 'To the socket whose event was refused, if it asked for no acknowledgement.',
+  },
+  {
+    name: 'access_ended',
+    namespace: 'every',
+    schema: z.tuple([
+      roomSchema.extend({
+        code: z.enum(['access_denied', 'unavailable'] satisfies RefusalCode[]),
+        retryable: z.boolean(),
+      }),
+    ]),
+    description:
+      'To a socket that has left a room, or was not given it back by recovery: the new token ' +
+      'does not cover the room, or the webhook denies it or fails.',
   },
   {
     name: 'room_history',

@@ -4,8 +4,10 @@ import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
 import type { Events } from '../application/register.ts';
 import { closeExpired } from '../auth/expiry.ts';
+import { renewGrants } from '../auth/grants.ts';
 import { createAuthentication, useFirst, type VerifyAuth } from '../auth/namespaces.ts';
 import { refreshToken } from '../auth/refresh.ts';
+import type { RoomReview } from '../auth/room-review.ts';
 import type { Verify } from '../auth/tokens.ts';
 import { type AllowsOrigin, createOriginCheck } from '../config/origins.ts';
 import type { Config } from '../config/schema.ts';
@@ -32,6 +34,7 @@ interface Parts {
   events: Events;
   adapter: ServerOptions['adapter'];
   verify: Verify;
+  roomReview: RoomReview;
   verifyAuth: VerifyAuth;
   /** The reason to refuse handshakes now, if any. */
   refuseHandshake: () => HandshakeRefusal | undefined;
@@ -41,7 +44,7 @@ interface Parts {
 }
 
 export function createSocketServer(httpServer: HttpServer, parts: Parts) {
-  const { config, events, metrics, trail, report } = parts;
+  const { config, events, metrics, trail, report, roomReview } = parts;
   const io: MooringServer = new Server(httpServer, socketOptions(parts));
   const trailSocket = createSocketTrail(trail);
 
@@ -57,7 +60,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     guardNamespace(namespace, report);
     observeRooms(namespace, metrics);
     trailRooms(namespace, trail);
-    events.register(namespace, [refreshToken], { verify: parts.verify });
+    events.register(namespace, [refreshToken], { verify: parts.verify, ...roomReview });
     // Runs after the adapter's listener, which replays, and before all `connection` listeners.
     namespace.on('connect', (socket: MooringSocket) => {
       observe(socket);
@@ -65,6 +68,8 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
       const { user, expiresAt } = socket.data;
       const { id: userId, role } = user;
       socket.emit('welcome', { userId, role, pod: config.podName, expiresAt });
+      // After the application's listeners.
+      if (socket.recovered) process.nextTick(() => roomReview.recovered(socket));
     });
   };
   prepare(io.of('/'));
@@ -77,6 +82,8 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   closeSlowConsumers(io, metrics);
   interposeAdmission(httpServer, parts.refuseHandshake, metrics.connectRefused);
   const expiry = closeExpired(io);
+  const { roomAccess, roomAccessMsMax: grantMsMax } = config;
+  const grants = roomAccess === 'webhook' && renewGrants(io, { ...roomReview, grantMsMax, report });
   const cut = cutter(httpServer);
 
   return {
@@ -85,6 +92,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     connections: (): Connection[] => Object.values(Reflect.get(io.engine, 'clients')),
     async close() {
       expiry.close();
+      if (grants) grants.close();
       const closed = io.close();
       httpServer.closeAllConnections(); // a connection without a request would keep the server open
       const timer = setTimeout(cut, goodbyeMsMax);

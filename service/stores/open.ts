@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
-import { type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
+import { type Admit, type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
 import type { Commands } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory, type History } from './history.ts';
@@ -44,6 +44,7 @@ export interface Stores {
 interface Parts {
   config: Config;
   identify: Identify;
+  admit?: Admit;
   metrics: Metrics;
   report(stage: string, error: unknown): void;
   trail?: Trail;

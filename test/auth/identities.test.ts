@@ -39,7 +39,9 @@ describe.each(deployments)('users of common issuers %s', (_, start) => {
     expect((await gone)[0]).toBe('io server disconnect');
     expect((await left)[0]).toEqual({ roomId: 'lobby', userId: sub });
     await post(two.operationsUrl, 'revoke', { userId: sub });
-    const [error] = await next(one.connect(sub), 'connect_error');
+    const refused = next(client, 'connect_error');
+    client.connect();
+    const [error] = await refused;
     expect(error).toMatchObject({ data: { code: 'invalid_token', claim: 'iat' } });
   });
 
