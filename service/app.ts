@@ -19,6 +19,7 @@ import { createTokenVerifier } from './auth/tokens.ts';
 import chat from './chat/chat.ts';
 import { apiKeysOf } from './config/credentials.ts';
 import { type Config, ConfigError } from './config/schema.ts';
+import { followSecrets } from './config/secrets.ts';
 import { costOf, keepDeletionCost } from './fleet/deletion-cost.ts';
 import { annotatePod } from './fleet/kubernetes.ts';
 import { createLifecycle } from './fleet/lifecycle.ts';
@@ -42,12 +43,18 @@ interface Given {
   tokens?: ReadyMadeToken[];
   /** `make bench` passes metrics that count nothing, to measure the cost of counting. */
   metrics?: Metrics;
+  /** Reads the configuration again, if files hold secrets. */
+  reread?: (() => Config) | undefined;
 }
 
 export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { metrics, report, tracing } = observed(config, log, given.metrics);
+  const secrets = followSecrets(config, given.reread, {
+    changed: (names) => log.info({ names }, 'secrets changed'),
+    failed: (error) => report('secrets', error),
+  });
   const verify = refuseRevoked(
-    createTokenVerifier(() => config, metrics.tokenVerified),
+    createTokenVerifier(secrets.current, metrics.tokenVerified),
     (user) => commands.revokedBefore(user),
     config.jwtClockToleranceMs,
   );
@@ -58,6 +65,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const roomReview = createRoomReview({ ...access, verifyAuth, report });
   const stores = openStores({
     config,
+    current: secrets.current,
     identify: verifyAuth,
     admit: roomReview.admit,
     metrics,
@@ -100,7 +108,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   };
   const closeApplication = await (await load(config.application))(io, services);
   const runner = runCommands(io, commands, report);
-  const apiKeys = () => apiKeysOf(config);
+  const apiKeys = () => apiKeysOf(secrets.current());
   const own = { io, apiKeys, issueCommand: runner.issue, traced: tracing.publishing, traces, now };
   const following = config.trace === 'on' ? followTraces(io, traces, trail, report) : undefined;
   const begun = Promise.all([stores.ready(), runner.started]);
@@ -129,6 +137,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     /** The order matters: sockets may still write to the stores while they close. */
     async close() {
       background.close();
+      secrets.close();
       await runner.close();
       await lifecycle.close();
       await sockets.close();

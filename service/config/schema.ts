@@ -1,14 +1,14 @@
 // The environment variables: one schema, parsed once. An error names every invalid variable, never
 // its value.
-import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { z } from 'zod';
 import { apiKey, apiKeys, hmacSecret } from './credentials.ts';
 import { crossCheck } from './cross-checks.ts';
 import { isOriginPattern } from './origins.ts';
 import { choice, count, headers, isPublicKey, list, port, share, url, urls } from './types.ts';
+import { type ReadFile, readText, readVariables } from './variables.ts';
 
-/** Variables that can also be read from a file: `NAME_FILE` is its path. */
+/** Variables that can also be read from a file: `NAME_FILE`, or one of `SECRETS_DIR`. */
 export const secrets = [
   ...(['REDIS_URL', 'REDIS_SENTINEL_PASSWORD'] as const),
   ...(['JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'JWT_PUBLIC_KEY', 'API_KEY', 'API_KEYS'] as const),
@@ -74,6 +74,11 @@ export const settings = z.object({
     1_000,
     315_360_000_000,
   ),
+  SECRETS_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('folder of secrets, one file for each, such as `jwt-secret`'),
   CORS_ORIGINS: list('origins of web pages that may connect; empty: the same origin only')
     .transform((origins) => origins.map((origin) => origin.toLowerCase()))
     .refine(
@@ -171,18 +176,19 @@ export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
-type ReadFile = (path: string) => string;
-
 /**
  * Turns environment variables into the frozen configuration.
  * @throws {ConfigError} that names every missing or invalid variable
  */
 export function parseConfig(
   env: Record<string, string | undefined>,
-  readFile: ReadFile = (path) => readFileSync(path, 'utf8'),
+  readFile: ReadFile = readText,
 ): Config {
   const problems: string[] = [];
-  const given = readVariables(env, readFile, problems);
+  const given = readVariables(env, readFile, problems, {
+    names: Object.keys(settings.shape),
+    secrets,
+  });
   const parsed = settings.safeParse(given);
   for (const issue of parsed.error?.issues ?? []) {
     problems.push(`${issue.path.join('.')} ${issue.message}`);
@@ -198,30 +204,6 @@ export function parseConfig(
   }
   const entries = Object.entries(values).map(([name, value]) => [camelCase(name), value]);
   return Object.freeze(Object.fromEntries(entries));
-}
-
-/** The variables that are set and not empty, with files read. */
-function readVariables(
-  env: Record<string, string | undefined>,
-  readFile: ReadFile,
-  problems: string[],
-) {
-  const given: Record<string, string> = {};
-  for (const name of Object.keys(settings.shape)) {
-    const value = env[name]?.trim();
-    if (value) given[name] = value;
-  }
-  for (const name of secrets) {
-    const path = env[`${name}_FILE`]?.trim();
-    if (!path) continue;
-    if (given[name]) problems.push(`${name} and ${name}_FILE are both set; remove one`);
-    try {
-      given[name] = readFile(path).trim();
-    } catch {
-      problems.push(`${name}_FILE cannot be read; check its path and permissions`);
-    }
-  }
-  return given;
 }
 
 function camelCase(name: string): string {

@@ -43,6 +43,8 @@ export interface Stores {
 
 interface Parts {
   config: Config;
+  /** The configuration with the secrets of now. */
+  current?: () => Config;
   identify: Identify;
   admit?: Admit;
   metrics: Metrics;
@@ -76,10 +78,10 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
 }
 
 function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>): Stores {
-  const { config, ...common } = parts;
+  const { config, current = () => config, ...common } = parts;
   const { metrics, report } = common;
   const { recoveryMsMax } = config;
-  const client = redisClient(redisUrl, config);
+  const client = redisClient(redisUrl, config, current);
   const changed = () => metrics.redisUp(redis.isUp() && broadcast.isUp());
   const traced = config.trace === 'on' ? [tracesNeeds] : [];
   const needs = [presenceNeeds, commandsNeeds, fleetNeeds, ...traced];

@@ -171,6 +171,26 @@ describe('configuration', () => {
     expect(both).toContain('both set');
   });
 
+  it('reads every secret from a folder, in which files may be missing', () => {
+    const files: Record<string, string> = {
+      '/secrets/jwt-secret': `${secret}\n`,
+      '/secrets/api-keys': 'billing:publish:0123456789abcdef\nops:read+moderate:fedcba9876543210\n',
+    };
+    const readFile = (path: string) => {
+      if (path in files) return files[path] as string;
+      throw Object.assign(new Error(path), { code: 'ENOENT' });
+    };
+    const config = parseConfig({ SECRETS_DIR: '/secrets' }, readFile);
+    expect([config.jwtSecret, config.apiKey]).toEqual([secret, undefined]);
+    expect(config.apiKeys.map(({ name }) => name)).toEqual(['billing', 'ops']);
+    const twice = problemsOf({ SECRETS_DIR: '/secrets', JWT_SECRET: secret }, readFile as never);
+    expect(twice).toContain('JWT_SECRET and jwt-secret in SECRETS_DIR are both set; remove one');
+    const denied = problemsOf({ SECRETS_DIR: '/secrets', JWT_SECRET: secret }, () => {
+      throw Object.assign(new Error('no'), { code: 'EACCES' });
+    });
+    expect(denied).toContain('api-key in SECRETS_DIR cannot be read');
+  });
+
   it('treats an empty variable as not set', () => {
     expect(parse({ PORT: ' ' }).port).toBe(3000);
     expect(parse({ REDIS_URL: '' }).redisUrl).toBeUndefined();
