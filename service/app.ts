@@ -14,9 +14,12 @@ import { createEvents } from './application/register.ts';
 import { verifyOnce } from './auth/namespaces.ts';
 import { refuseRevoked } from './auth/revocation.ts';
 import { createAccess } from './auth/room-access.ts';
+import { createRoomReview } from './auth/room-review.ts';
 import { createTokenVerifier } from './auth/tokens.ts';
 import chat from './chat/chat.ts';
+import { apiKeysOf } from './config/credentials.ts';
 import { type Config, ConfigError } from './config/schema.ts';
+import { followSecrets } from './config/secrets.ts';
 import { costOf, keepDeletionCost } from './fleet/deletion-cost.ts';
 import { annotatePod } from './fleet/kubernetes.ts';
 import { createLifecycle } from './fleet/lifecycle.ts';
@@ -40,15 +43,35 @@ interface Given {
   tokens?: ReadyMadeToken[];
   /** `make bench` passes metrics that count nothing, to measure the cost of counting. */
   metrics?: Metrics;
+  /** Reads the configuration again, if files hold secrets. */
+  reread?: (() => Config) | undefined;
 }
 
 export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { metrics, report, tracing } = observed(config, log, given.metrics);
-  const verify = refuseRevoked(createTokenVerifier(config), (user) => commands.revokedBefore(user));
+  const secrets = followSecrets(config, given.reread, {
+    changed: (names) => log.info({ names }, 'secrets changed'),
+    failed: (error) => report('secrets', error),
+  });
+  const verify = refuseRevoked(
+    createTokenVerifier(secrets.current, metrics.tokenVerified),
+    (user) => commands.revokedBefore(user),
+    config.jwtClockToleranceMs,
+  );
   const verifyAuth = verifyOnce(verify);
   const now = () => stores.now();
   const trail = createTrail({ log, debug: config.logLevel === 'debug', pod: config.podName, now });
-  const stores = openStores({ config, identify: verifyAuth, metrics, report, trail });
+  const access = createAccess(config, report);
+  const roomReview = createRoomReview({ ...access, verifyAuth, report });
+  const stores = openStores({
+    config,
+    current: secrets.current,
+    identify: verifyAuth,
+    admit: roomReview.admit,
+    metrics,
+    report,
+    trail,
+  });
   const { broadcast, history, presence, commands, traces } = stores;
   const ready = () => lifecycle.readiness().ready;
   const httpServer = createPublicServer(config, given.tokens, ready, report);
@@ -63,6 +86,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     adapter: broadcast.adapter,
     verify,
     verifyAuth,
+    roomReview,
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
@@ -71,7 +95,8 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const services: Services = {
     history,
     presence,
-    access: createAccess(config, report),
+    access: access.join,
+    onAccessEnded: roomReview.listen,
     publish: createPublish(broadcast),
     register: events.register,
     handle: createHandle(metrics),
@@ -83,7 +108,8 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   };
   const closeApplication = await (await load(config.application))(io, services);
   const runner = runCommands(io, commands, report);
-  const own = { io, issueCommand: runner.issue, traced: tracing.publishing, traces, now };
+  const apiKeys = () => apiKeysOf(secrets.current());
+  const own = { io, apiKeys, issueCommand: runner.issue, traced: tracing.publishing, traces, now };
   const following = config.trace === 'on' ? followTraces(io, traces, trail, report) : undefined;
   const begun = Promise.all([stores.ready(), runner.started]);
   const background = startBackground({
@@ -98,7 +124,11 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     register: events.register,
     /** Rejects if this process can never work, for example with an unsupported Redis. */
     started: begun.then(lifecycle.running),
-    api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }), log),
+    api: logged(
+      createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }),
+      log,
+      metrics,
+    ),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
     readiness: lifecycle.readiness,
@@ -107,6 +137,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     /** The order matters: sockets may still write to the stores while they close. */
     async close() {
       background.close();
+      secrets.close();
       await runner.close();
       await lifecycle.close();
       await sockets.close();

@@ -58,6 +58,12 @@ export interface AdapterOptions {
    * same user, and never to `undefined`. A rejection closes the transport; the client tries again.
    */
   identify(auth: Record<string, unknown>, namespace: string): Promise<string | undefined>;
+  /**
+   * Resolves to those rooms of a session that a client may rejoin, for the payload of its CONNECT
+   * packet. The others are neither joined nor replayed. A rejection closes the transport; the
+   * client tries again.
+   */
+  admit(auth: Record<string, unknown>, rooms: string[], namespace: string): Promise<string[]>;
   observer: Observer;
   trail: Trail;
 }
@@ -192,6 +198,7 @@ export const defaultOptions: AdapterOptions = {
   takeoversMax: 10,
   unsubscribeMs: 1_000,
   identify: async () => '',
+  admit: async (_auth, rooms) => rooms,
   observer: {
     restoreEnded: ignore,
     delivered: ignore,

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { addRoute, createRouter, findRoute } from 'rou3';
+import type { ApiKey } from '../config/credentials.ts';
 
 export interface HttpRequest {
   method: string;
@@ -11,15 +12,19 @@ export interface HttpRequest {
   url: string;
   headers: Record<string, string | string[] | undefined>;
   body: string;
+  /** The API key that the request was authenticated with. */
+  caller?: ApiKey;
 }
 
 export interface HttpResponse {
   status: number;
   headers?: Record<string, string>;
   body?: string;
+  /** For the log; never sent. */
+  log?: { apiKey?: string; changes?: object };
 }
 
-type Params = Record<string, string>;
+export type Params = Record<string, string>;
 export type Route = (request: HttpRequest, params: Params) => HttpResponse | Promise<HttpResponse>;
 export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
 
@@ -28,6 +33,8 @@ const bodyBytesMax = 1024 * 1024;
 /** @param routes by method and path, such as `GET /v1/users/:id` */
 export function createRoutes(routes: Record<string, Route>): Handler {
   const router = createRouter<Route>();
+  const methods = new Set(Object.keys(routes).map((name) => name.split(' ')[0] ?? ''));
+  const methodsOf = (path: string) => [...methods].filter((one) => findRoute(router, one, path));
   for (const [name, route] of Object.entries(routes)) {
     const [method, path = ''] = name.split(' ');
     addRoute(router, method, path, route);
@@ -36,9 +43,17 @@ export function createRoutes(routes: Record<string, Route>): Handler {
     const [path = ''] = request.url.split('?', 1);
     const method = request.method === 'HEAD' ? 'GET' : request.method; // node:http drops the body
     const found = findRoute(router, method, path);
-    if (!found) return problem(404, 'Not found', `${request.method} ${path}`);
+    if (!found) return notFound(request.method, path, methodsOf(path));
     return found.data(request, (found.params ?? {}) as Params);
   };
+}
+
+/** @param allowed the methods that the path has */
+function notFound(method: string, path: string, allowed: string[]): HttpResponse {
+  if (allowed.length === 0) return problem(404, 'Not found', `${method} ${path}`);
+  const allow = allowed.flatMap((one) => (one === 'GET' ? ['GET', 'HEAD'] : one)).join(', ');
+  const answer = problem(405, 'Method not allowed', `${method} ${path}: use ${allow}`);
+  return { ...answer, headers: { ...answer.headers, Allow: allow } };
 }
 
 /** An error as RFC 9457 problem details. */

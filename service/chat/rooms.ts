@@ -2,9 +2,15 @@
 import { z } from 'zod';
 import type { Services } from '../application/index.ts';
 import { defineEvent, messageSchema, roomSchema } from '../protocol/events.ts';
-import { type MooringServer, type MooringSocket, nameSchema } from '../protocol/identity.ts';
+import {
+  type MooringServer,
+  type MooringSocket,
+  roomIdSchema,
+  type User,
+  userIdSchema,
+} from '../protocol/identity.ts';
 import { type Reply, refusal } from '../protocol/refusals.ts';
-import { roomName } from '../protocol/rooms.ts';
+import { roomIdsOf, roomName } from '../protocol/rooms.ts';
 import { createDepartures } from './departures.ts';
 import { createRoomMutex } from './room-mutex.ts';
 
@@ -20,14 +26,14 @@ interface Parts {
 
 export const joinRoom = defineEvent(
   'join_room',
-  nameSchema.meta({ title: 'roomId' }),
+  roomIdSchema.meta({ title: 'roomId' }),
   {
     description:
       'Joins a room, if `ROOM_ACCESS` allows it: sends `room_history` to the socket and ' +
       '`user_joined` to the others.',
     answer: roomSchema.extend({
       history: z.array(messageSchema),
-      members: z.array(nameSchema).describe('User ids over all replicas, 1,000 at most'),
+      members: z.array(userIdSchema).describe('User ids over all replicas, 1,000 at most'),
     }),
   },
   (roomId, reply, socket, { rooms }: Parts) => rooms.join(socket, roomId, reply),
@@ -35,7 +41,7 @@ export const joinRoom = defineEvent(
 
 export const leaveRoom = defineEvent(
   'leave_room',
-  nameSchema.meta({ title: 'roomId' }),
+  roomIdSchema.meta({ title: 'roomId' }),
   {
     description:
       'Leaves a room: sends `user_left` to the others if the user has no other socket there.',
@@ -80,8 +86,11 @@ export function createRooms(io: MooringServer, services: Services) {
         if (joined) await departures.now(roomId, socket.data.user.id);
       }),
 
+    accessEnded: (socket: MooringSocket, roomId: string) =>
+      departures.now(roomId, socket.data.user.id),
+
     disconnected(socket: MooringSocket, reason: string) {
-      for (const roomId of joinedRooms(socket)) {
+      for (const roomId of roomIdsOf(socket.rooms)) {
         const departure = { roomId, userId: socket.data.user.id };
         const depart = () => departures.after(reason, socket.id, departure);
         const running = mutex.running(socket, roomId);
@@ -96,7 +105,7 @@ export function createRooms(io: MooringServer, services: Services) {
      */
     recovered(socket: MooringSocket) {
       if (departures.cancel(socket.id)) return;
-      for (const roomId of joinedRooms(socket)) {
+      for (const roomId of roomIdsOf(socket.rooms)) {
         presence.enter(roomId, socket.data.user.id).catch((error: unknown) => {
           log.warn({ err: error, socketId: socket.id }, 'recovered socket not added to presence');
         });
@@ -110,13 +119,16 @@ export function createRooms(io: MooringServer, services: Services) {
 /** Joins the socket to the room if access allows it and the socket is still connected. */
 async function enter(socket: MooringSocket, roomId: string, services: Services) {
   const { access, presence, limits } = services;
-  const { user } = socket.data;
-  const allowed = await access(user, roomId);
-  if (!allowed.ok) return allowed;
+  let user: User;
+  do {
+    user = socket.data.user;
+    const allowed = await access(user, roomId);
+    if (!allowed.ok) return allowed;
+  } while (user !== socket.data.user); // the token was refreshed meanwhile
   if (!socket.connected) return undefined; // it disconnected during the access check
   const isNew = !socket.rooms.has(roomName(roomId));
   if (!isNew) return { ok: true, isNew } as const;
-  if (joinedRooms(socket).length >= limits.roomsPerSocketMax) return refusal('too_many_rooms');
+  if (roomIdsOf(socket.rooms).length >= limits.roomsPerSocketMax) return refusal('too_many_rooms');
   await socket.join(roomName(roomId)); // before reading the history, so that none is missed
   try {
     await presence.enter(roomId, user.id);
@@ -144,11 +156,4 @@ async function welcome(
   const room = roomName(roomId);
   if (isNew && socket.rooms.has(room))
     socket.to(room).emit('user_joined', { roomId, userId: socket.data.user.id });
-}
-
-function joinedRooms(socket: MooringSocket): string[] {
-  const prefix = roomName('');
-  return [...socket.rooms].flatMap((room) =>
-    room.startsWith(prefix) ? room.slice(prefix.length) : [],
-  );
 }

@@ -16,6 +16,9 @@ export function crossCheck(values: Record<string, string>): string[] {
   } else if (!values.JWT_SECRET && symmetric.length > 0) {
     problems.push('JWT_ALGORITHMS must not contain HS256, HS384 or HS512 with a public key');
   }
+  if (values.JWT_SECRET_PREVIOUS && !values.JWT_SECRET) {
+    problems.push('JWT_SECRET_PREVIOUS needs JWT_SECRET, which replaces it');
+  }
   if ((values.WORKERS ?? '1') !== '1' && !values.REDIS_URL) {
     problems.push('WORKERS other than 1 needs REDIS_URL: workers exchange messages through Redis');
   }

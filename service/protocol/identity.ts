@@ -2,10 +2,17 @@
 import type { DefaultEventsMap, Namespace, Server, Socket } from 'socket.io';
 import { z } from 'zod';
 
-/** Deliberately narrow: room names and user ids appear in URLs, logs and Redis keys. */
-export const nameSchema = z
+/** Deliberately narrow: clients choose room names, which appear in URLs, logs and Redis keys. */
+export const roomIdSchema = z
   .string()
   .regex(/^[A-Za-z0-9_\-.:@]{1,128}$/, 'must be 1-128 letters, digits or any of _ - . : @');
+
+const userId = 'must be 1-255 printable characters';
+
+/** Whatever an issuer puts into `sub`: no control characters, no invisible format characters. */
+export const userIdSchema = z
+  .string(userId)
+  .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,255}$/u, userId);
 
 /** The user that a token names. */
 export interface User {

@@ -20,6 +20,9 @@ export type Identify = (
   auth: Record<string, unknown>,
 ) => Promise<{ ok: true; data: SocketData } | { ok: false }>;
 
+/** Resolves to the rooms of a session that a connecting socket may rejoin. */
+export type Admit = (auth: Record<string, unknown>, rooms: string[]) => Promise<string[]>;
+
 /** TTL of idempotency keys. */
 const onceMs = 600_000;
 const pageEntries = 100;
@@ -82,6 +85,7 @@ interface Parts {
   client?: RedisClient;
   recoveryMsMax: number;
   identify: Identify;
+  admit?: Admit;
   metrics: Metrics;
   /** The clock from which message ids are made. */
   clock: Pick<Clock, 'now'>;
@@ -128,13 +132,14 @@ export function createBroadcast(parts: Parts): Broadcast {
 }
 
 function optionsOf(
-  { recoveryMsMax, identify, metrics, clock, report, trail }: Parts,
+  { recoveryMsMax, identify, admit, metrics, clock, report, trail }: Parts,
   connectionChanged: () => void,
 ): GivenOptions {
   return {
     key: 'mooring',
     recoveryMsMax,
     ...(trail && { trail: trailOfAdapter(trail) }),
+    ...(admit && { admit }),
     async identify(auth) {
       const who = await identify(auth);
       return who.ok ? ownerOf(who.data) : undefined;
@@ -156,9 +161,9 @@ function optionsOf(
   };
 }
 
-/** The owner of a session: a user, up to the user's next revocation. */
+/** The owner of a session: a user, up to the user's next revocation. No user id has a line feed. */
 const ownerOf = ({ user, revokedBefore }: SocketData) =>
-  revokedBefore ? `${user.id} ${revokedBefore}` : user.id;
+  revokedBefore ? `${user.id}\n${revokedBefore}` : user.id;
 
 function extrasOf({ key }: AdapterFactory, { record, once, context }: Extras) {
   return {

@@ -17,8 +17,5 @@ export interface Commands {
   revokedBefore(userId: string): Promise<number>;
 }
 
-/** How long a revocation is kept. A token that lives longer becomes valid again. */
-export const revokedMsMax = 30 * 86_400_000;
-
 /** Revocations that one process keeps in memory. */
 export const knownMax = 100_000;

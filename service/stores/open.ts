@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
-import { type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
+import { type Admit, type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
 import type { Commands } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory, type History } from './history.ts';
@@ -43,7 +43,10 @@ export interface Stores {
 
 interface Parts {
   config: Config;
+  /** The configuration with the secrets of now. */
+  current?: () => Config;
   identify: Identify;
+  admit?: Admit;
   metrics: Metrics;
   report(stage: string, error: unknown): void;
   trail?: Trail;
@@ -63,7 +66,7 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence: createMemoryPresence(),
-    commands: createMemoryCommands(),
+    commands: createMemoryCommands(config.jwtLifetimeMsMax),
     broadcast,
     fleet: memoryFleet,
     traces: createMemoryTraces(),
@@ -75,10 +78,10 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
 }
 
 function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>): Stores {
-  const { config, ...common } = parts;
+  const { config, current = () => config, ...common } = parts;
   const { metrics, report } = common;
   const { recoveryMsMax } = config;
-  const client = redisClient(redisUrl, config);
+  const client = redisClient(redisUrl, config, current);
   const changed = () => metrics.redisUp(redis.isUp() && broadcast.isUp());
   const traced = config.trace === 'on' ? [tracesNeeds] : [];
   const needs = [presenceNeeds, commandsNeeds, fleetNeeds, ...traced];
@@ -94,7 +97,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence: createRedisPresence(redis, randomUUID(), goneMs),
-    commands: createRedisCommands(redis, unreadable),
+    commands: createRedisCommands(redis, unreadable, config.jwtLifetimeMsMax),
     broadcast,
     fleet: createRedisFleet(redis),
     traces: createRedisTraces(redis),

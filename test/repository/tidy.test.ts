@@ -78,8 +78,7 @@ describe('imports', () => {
   it.each([
     ['@redis/client', /^service\/(stores|adapter)\//],
     ['@socket.io/redis-adapter', /^service\/adapter\//],
-    ['jsonwebtoken', /^service\/auth\/tokens\.ts$/],
-    ['jose', /^service\/auth\/tokens\.ts$/],
+    ['jose', /^service\/auth\/(tokens|keys)\.ts$/],
     ['prom-client', /^service\/telemetry\/(definitions|metrics|aggregate)\.ts$/],
     ['pino', /^service\/telemetry\/log\.ts$/],
     ['@godaddy/terminus', /^service\/main\.ts$/],

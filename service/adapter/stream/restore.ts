@@ -117,6 +117,8 @@ async function attempt(
     return 'trimmed';
   }
   if (!session.joined.has(everyone)) return 'unknown'; // it would miss messages to the namespace
+  await leaveRefused(host, session, connect);
+  if (sessions.get(sid) !== session) return 'postponed'; // claimed by another connection meanwhile
   void host.addAll(sid, roomsOf(session, everyone)); // from now on live messages are held
 
   await Promise.all(session.pending.splice(0));
@@ -145,6 +147,17 @@ function unconfirmedOf(
 ): Unconfirmed | undefined {
   if (known?.epoch === epoch - 1) return known.unconfirmed;
   return state.unconfirmed && fromStored(state.unconfirmed);
+}
+
+/** Removes the rooms that the client may not rejoin, before it joins them or misses anything. */
+async function leaveRefused(
+  { stream, nsp }: RestoreHost,
+  session: Session,
+  { auth }: Connect,
+): Promise<void> {
+  const rooms = [...roomsOf(session, everyone)];
+  const admitted = new Set(await stream.options.admit(auth, rooms, nsp.name));
+  for (const room of rooms) if (!admitted.has(room)) session.joined.delete(room);
 }
 
 /** Reads the messages of several rooms up to an id, in publish order. */

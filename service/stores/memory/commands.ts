@@ -1,7 +1,8 @@
 // Commands of a single process, in its memory.
-import { type Command, type Commands, knownMax, revokedMsMax } from '../commands.ts';
+import { type Command, type Commands, knownMax } from '../commands.ts';
 
-export function createMemoryCommands(): Commands {
+/** @param revokedMsMax how long a revocation is kept */
+export function createMemoryCommands(revokedMsMax: number): Commands {
   const revoked = new Map<string, { before: number; until: number }>();
   let pending: Command[] = [];
   return {

@@ -1,7 +1,7 @@
 // Commands in a Redis stream that every process reads at its own pace, and one key per revoked
 // user.
 import { Unavailable } from '../../protocol/refusals.ts';
-import { type Command, type Commands, knownMax, revokedMsMax } from '../commands.ts';
+import { type Command, type Commands, knownMax } from '../commands.ts';
 import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
 
 const streamKey = keyOf('commands');
@@ -29,10 +29,14 @@ export const commandsNeeds: StoreNeeds = {
   commands: ['GET', 'XRANGE', 'XREVRANGE'],
 };
 
-/** @param unreadable called for a command in another format. It cannot be run. */
+/**
+ * @param unreadable called for a command in another format. It cannot be run.
+ * @param revokedMsMax how long a revocation is kept
+ */
 export function createRedisCommands(
   redis: Redis,
   unreadable: (format: string | undefined) => void,
+  revokedMsMax: number,
 ): Commands {
   const known = new Map<string, number>(); // used while Redis is unavailable
   let last: string | undefined;

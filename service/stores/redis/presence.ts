@@ -38,7 +38,7 @@ if not gone then return out end
 local process = ARGV[1] .. 'process:' .. gone
 local fields = redis.call('HRANDFIELD', process, ARGV[4], 'WITHVALUES')
 for i = 1, #fields, 2 do
-  local room, user = string.match(fields[i], '^(%S+) (%S+)$')
+  local room, user = string.match(fields[i], '^(%S+) (.+)$')
   if subtract(ARGV[1] .. 'room:' .. room, user, fields[i + 1]) then out[#out + 1] = fields[i] end
   redis.call('HDEL', process, fields[i])
 end
@@ -107,6 +107,6 @@ function count(own: Map<string, number>, field: string, by: number): void {
 }
 
 function parse(field: string): { roomId: string; userId: string } {
-  const [roomId = '', userId = ''] = field.split(' ');
-  return { roomId, userId };
+  const end = field.indexOf(' '); // user ids may contain spaces, room ids do not
+  return { roomId: field.slice(0, end), userId: field.slice(end + 1) };
 }
