@@ -1,6 +1,6 @@
 // The keys that may verify a token: HMAC secrets, a public key, or a key set of the issuer.
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { type CryptoKey, createRemoteJWKSet, errors, type ProtectedHeaderParameters } from 'jose';
+import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
+import { createRemoteJWKSet, errors, type ProtectedHeaderParameters } from 'jose';
 import type { TokenKeyName } from '../config/credentials.ts';
 import type { Config } from '../config/schema.ts';
 import { Unavailable } from '../protocol/refusals.ts';
@@ -17,7 +17,7 @@ export type KeySettings = Pick<
 
 export interface NamedKey {
   name: TokenKeyName;
-  key: Uint8Array | KeyObject | CryptoKey;
+  key: KeyObject;
 }
 
 /** The keys that may have signed a token, in the order in which to try them. */
@@ -28,13 +28,15 @@ export function createKeySource(settings: KeySettings): FindKeys {
   const { jwtSecret, jwtSecretPrevious, jwtPublicKey, jwtJwksUrl } = settings;
   if (jwtJwksUrl) return createKeySet(jwtJwksUrl);
   const keys: NamedKey[] = [];
-  if (jwtSecret) keys.push({ name: 'jwt_secret', key: Buffer.from(jwtSecret) });
+  if (jwtSecret) keys.push({ name: 'jwt_secret', key: secretKey(jwtSecret) });
   if (jwtSecretPrevious) {
-    keys.push({ name: 'jwt_secret_previous', key: Buffer.from(jwtSecretPrevious) });
+    keys.push({ name: 'jwt_secret_previous', key: secretKey(jwtSecretPrevious) });
   }
   if (jwtPublicKey) keys.push({ name: 'jwt_public_key', key: createPublicKey(jwtPublicKey) });
   return async () => keys;
 }
+
+const secretKey = (secret: string) => createSecretKey(Buffer.from(secret));
 
 function createKeySet(url: string): FindKeys {
   const keySet = createRemoteJWKSet(new URL(url), {
@@ -67,10 +69,10 @@ async function matching(
 ): Promise<NamedKey[]> {
   const keys: NamedKey[] = [];
   try {
-    keys.push({ name: 'jwks', key: await keySet(header) });
+    keys.push({ name: 'jwks', key: KeyObject.from(await keySet(header)) });
   } catch (error) {
     if (error instanceof errors.JWKSMultipleMatchingKeys) {
-      for await (const key of error) keys.push({ name: 'jwks', key });
+      for await (const key of error) keys.push({ name: 'jwks', key: KeyObject.from(key) });
     } else if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
   }
   return keys;

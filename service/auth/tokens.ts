@@ -1,12 +1,13 @@
 // Verifies and signs JSON Web Tokens.
-import { createHmac } from 'node:crypto';
-import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose';
+import jwt from 'jsonwebtoken';
 import { z } from 'zod';
 import type { TokenKeyName } from '../config/credentials.ts';
 import type { Config } from '../config/schema.ts';
 import { type SocketData, userIdSchema } from '../protocol/identity.ts';
 import { type Refusal, type RefusalCode, refusal } from '../protocol/refusals.ts';
 import { createKeySource, type KeySettings, type NamedKey } from './keys.ts';
+import { readSigned } from './signatures.ts';
 
 export type TokenSettings = KeySettings &
   Pick<
@@ -32,7 +33,10 @@ const seconds = 'must be a number of seconds';
 const claimsSchema = z.object({
   sub: userIdSchema,
   exp: z.number(seconds),
+  nbf: z.number(seconds).default(0),
   iat: z.number(seconds).default(0),
+  iss: z.string('must be a text').optional(),
+  aud: z.union([z.string(), z.array(z.string())], 'must be a text or a list of texts').default([]),
   role: z.string('must be a text').max(128, 'must have at most 128 characters').optional(),
   rooms: z
     .array(z.string().min(1).max(128), 'must be a list of patterns')
@@ -61,70 +65,51 @@ export function createTokenVerifier(
       keysOf = createKeySource(settings);
     }
     const header = headerOf(token);
-    if (!header || !settings.jwtAlgorithms.includes(header.alg ?? '')) {
-      return invalid(header ? 'JWT_ALGORITHMS does not list its alg' : 'it is malformed');
-    }
+    if (!header) return invalid('it is malformed');
+    const { alg = '' } = header;
+    if (!settings.jwtAlgorithms.includes(alg))
+      return invalid('JWT_ALGORITHMS does not list its alg');
+    // RFC 7515, 4.1.11
+    if (header.crit !== undefined) return invalid('no extension of crit is supported');
     if (header.b64 === false) return invalid('b64: false is not for tokens'); // RFC 7797, 7
-    return verifyWith(await keysOf(header), token, settings, verified);
+    const signed = await findSigned(token, alg, await keysOf(header));
+    if (!signed) return invalid('no key verifies its signature');
+    verified(signed.name);
+    return verdictOf(signed.payload, settings);
   };
 }
 
-async function verifyWith(
-  keys: NamedKey[],
-  token: string,
-  settings: TokenSettings,
-  verified: (key: TokenKeyName) => void,
-): Promise<Verdict> {
+/** Returns the claims with the name of the first key that verifies them. */
+async function findSigned(token: string, algorithm: string, keys: NamedKey[]) {
   for (const { name, key } of keys) {
     try {
-      const { payload } = await jwtVerify(token, key, optionsOf(settings));
-      verified(name);
-      return verdictOf(payload, settings);
-    } catch (error) {
-      const refused = refusedBy(error);
-      if (refused) return refused;
+      return { name, payload: await readSigned(token, key, algorithm) };
+    } catch {
+      // another key may have signed it
     }
   }
-  return invalid(keys.length > 0 ? 'no key verifies its signature' : 'no key matches its header');
-}
-
-function optionsOf({ jwtIssuer, jwtAudience, jwtAlgorithms, ...settings }: TokenSettings) {
-  return {
-    algorithms: jwtAlgorithms,
-    clockTolerance: settings.jwtClockToleranceMs / 1000,
-    ...(jwtIssuer && { issuer: jwtIssuer }),
-    ...(jwtAudience && { audience: jwtAudience }),
-  } satisfies JWTVerifyOptions;
-}
-
-/** Returns `undefined` if another key may verify the token. */
-function refusedBy(error: unknown): TokenRefused | undefined {
-  if (error instanceof errors.JWTExpired) return expired;
-  if (error instanceof errors.JWTClaimValidationFailed) {
-    const { claim, reason, message } = error;
-    if (claim === 'nbf' && reason === 'check_failed') return notActive(claim);
-    return invalid(message.replaceAll('"', ''), claim);
-  }
-  const mayFitAnother =
-    error instanceof errors.JWSSignatureVerificationFailed || // of another key
-    error instanceof TypeError; // a key of another type or curve
-  return mayFitAnother ? undefined : invalid((error as Error).message);
 }
 
 /** Checks the claims of an authentic token. */
-function verdictOf(payload: object, settings: TokenSettings): Verdict {
+function verdictOf(payload: unknown, settings: TokenSettings): Verdict {
   const { jwtClockToleranceMs: toleranceMs, jwtLifetimeMsMax: lifetimeMsMax } = settings;
+  const { jwtIssuer, jwtAudience } = settings;
   const claims = claimsSchema.safeParse(payload);
   if (!claims.success) {
     const [issue] = claims.error.issues;
     return invalid(`${issue?.path.join('.')} ${issue?.message}`, String(issue?.path[0]));
   }
-  const { sub, exp, iat, role, rooms } = claims.data;
+  const { sub, exp, nbf, iat, iss, aud, role, rooms } = claims.data;
+  if (jwtIssuer && iss !== jwtIssuer) return invalid('iss is not JWT_ISSUER', 'iss');
+  if (jwtAudience && ![aud].flat().includes(jwtAudience)) {
+    return invalid('aud does not contain JWT_AUDIENCE', 'aud');
+  }
   const [expiresAt, issuedAt, now] = [exp * 1000, iat * 1000, Date.now()];
   if (expiresAt <= now) return expired; // without tolerance: a socket closes at this time, too
   if (expiresAt > now + lifetimeMsMax) {
     return invalid(`exp is more than ${lifetimeMsMax} ms ahead (JWT_LIFETIME_MS_MAX)`, 'exp');
   }
+  if (nbf * 1000 > now + toleranceMs) return notActive('nbf');
   if (issuedAt > now + toleranceMs) return notActive('iat');
   const user = { id: sub, ...(role && { role }), ...(rooms && { rooms }) };
   return { ok: true, data: { user, expiresAt, issuedAt } };
@@ -157,7 +142,7 @@ export function refuseToken({ code, reason, claim, retryable }: TokenRefused): R
   return { ok: false, error: { ...error, ...(retryable && { retryable }), claim } };
 }
 
-function headerOf(token: string) {
+function headerOf(token: string): ProtectedHeaderParameters | undefined {
   try {
     return decodeProtectedHeader(token);
   } catch {
@@ -172,10 +157,10 @@ export function mintToken(
   ttlSeconds: number,
   algorithm = 'HS256',
 ): string {
-  const { iat } = { iat: Math.floor(Date.now() / 1000), ...claims };
-  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const header = { alg: algorithm, typ: 'JWT' };
-  const signed = `${encode(header)}.${encode({ ...claims, iat, exp: iat + ttlSeconds })}`;
-  const hmac = createHmac(`sha${algorithm.slice(2)}`, secret).update(signed);
-  return `${signed}.${hmac.digest('base64url')}`;
+  const { sub, ...others } = claims;
+  return jwt.sign(others, secret, {
+    algorithm: algorithm as jwt.Algorithm,
+    subject: sub,
+    expiresIn: ttlSeconds,
+  });
 }
