@@ -28,6 +28,9 @@ export function crossCheck(values: Record<string, string>): string[] {
   } else if (mode !== 'single' && servers.length === 0) {
     problems.push(`REDIS_URL is required with REDIS_MODE=${mode}`);
   }
+  if (values.REDIS_PASSWORD && servers.length === 0) {
+    problems.push('REDIS_PASSWORD is set without REDIS_URL');
+  }
   if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
     problems.push('ROOM_ACCESS_URL is required with ROOM_ACCESS=webhook');
   }

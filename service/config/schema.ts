@@ -10,7 +10,7 @@ import { type ReadFile, readText, readVariables } from './variables.ts';
 
 /** Variables that can also be read from a file: `NAME_FILE`, or one of `SECRETS_DIR`. */
 export const secrets = [
-  ...(['REDIS_URL', 'REDIS_SENTINEL_PASSWORD'] as const),
+  ...(['REDIS_URL', 'REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD'] as const),
   ...(['JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'JWT_PUBLIC_KEY', 'API_KEY', 'API_KEYS'] as const),
   ...(['OTEL_EXPORTER_OTLP_HEADERS'] as const),
 ];
@@ -35,6 +35,7 @@ export const settings = z.object({
     'redis:',
     'rediss:',
   ]),
+  REDIS_PASSWORD: z.string().min(1).optional().describe('password of Redis, if REDIS_URL has none'),
   REDIS_MODE: choice('Redis topology', ['single', 'sentinel', 'cluster']),
   REDIS_SENTINEL_NAME: z
     .string()
@@ -198,12 +199,21 @@ export function parseConfig(
   if (!values || problems.length > 0) {
     throw new ConfigError(['Invalid configuration:', ...problems].join('\n  '));
   }
+  if (values.REDIS_URL) values.REDIS_URL = withPassword(values.REDIS_URL, values.REDIS_PASSWORD);
   if (values.WORKERS === 0) values.WORKERS = availableParallelism();
   if (values.JWT_ALGORITHMS.length === 0) {
     values.JWT_ALGORITHMS = values.JWT_SECRET ? ['HS256'] : ['RS256', 'ES256', 'EdDSA'];
   }
   const entries = Object.entries(values).map(([name, value]) => [camelCase(name), value]);
   return Object.freeze(Object.fromEntries(entries));
+}
+
+/** The first URL has the credentials for all, and may contain the password already. */
+function withPassword([first = '', ...others]: string[], password: string | undefined): string[] {
+  const url = new URL(first);
+  if (!password || url.password) return [first, ...others];
+  url.password = encodeURIComponent(password);
+  return [url.href, ...others];
 }
 
 function camelCase(name: string): string {

@@ -11,7 +11,8 @@ const followed = {
   jwtPublicKey: 'JWT_PUBLIC_KEY',
   apiKey: 'API_KEY',
   apiKeys: 'API_KEYS',
-  redisUrl: 'REDIS_URL',
+  redisUrl: 'REDIS_URL', // with the password
+  redisPassword: 'REDIS_PASSWORD',
   redisSentinelPassword: 'REDIS_SENTINEL_PASSWORD',
 } as const satisfies Partial<Record<keyof Config, string>>;
 

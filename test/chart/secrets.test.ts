@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { secrets } from '../../service/config/schema.ts';
 import { fileNameOf } from '../../service/config/variables.ts';
-import { all, filesIn, only, render, scenario } from './render.ts';
+import { all, filesIn, only, pods, render, scenario, scenarios } from './render.ts';
 
 const secretFiles = secrets.map(fileNameOf);
 
@@ -19,7 +19,7 @@ describe('secrets', () => {
     expect(first['jwt-secret']).not.toBe(first['api-key']);
   });
 
-  it('reach the service as files that it follows, but for the password of Redis', () => {
+  it('reach the service as files that it follows, and nobody as variables', () => {
     const { env, volumeMounts } = podOf().spec.containers[0];
     const { value: folder } = env.find(({ name }: { name: string }) => name === 'SECRETS_DIR');
     expect(volumeMounts).toEqual([{ name: 'secrets', mountPath: folder, readOnly: true }]);
@@ -28,11 +28,16 @@ describe('secrets', () => {
       'jwt-secret-previous': 'mooring jwt-secret-previous optional',
       'api-key': 'mooring api-key optional',
       'api-keys': 'mooring api-keys optional',
+      'redis-password': 'mooring-redis redis-password',
     });
     for (const file of Object.keys(filesOf())) expect(secretFiles).toContain(file);
-    const names = env.map(({ name }: { name: string }) => name);
-    expect(names.indexOf('REDIS_PASSWORD')).toBeLessThan(names.indexOf('REDIS_URL'));
-    expect(names).not.toContain('JWT_SECRET');
+    const { data } = only(render(), 'ConfigMap', 'mooring');
+    expect(data.REDIS_URL).toBe('redis://mooring-redis:6379');
+    for (const { spec } of scenarios.flatMap((name) => pods(render(scenario(name))))) {
+      const { containers } = spec;
+      const ours = containers.filter(({ name }: { name: string }) => name !== 'exporter');
+      expect(JSON.stringify(ours)).not.toContain('secretKeyRef');
+    }
   });
 
   it('are not made where they are given', () => {

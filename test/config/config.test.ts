@@ -191,6 +191,17 @@ describe('configuration', () => {
     expect(denied).toContain('api-key in SECRETS_DIR cannot be read');
   });
 
+  it('adds the password of Redis to its first URL, which has the credentials for all', () => {
+    const given = { REDIS_PASSWORD: 'p@ss/%', REDIS_MODE: 'cluster' };
+    const urls = 'redis://mooring@one:7000,redis://two:7001';
+    const { redisUrl } = parse({ ...given, REDIS_URL: urls });
+    expect(redisUrl).toEqual(['redis://mooring:p%40ss%2F%25@one:7000', 'redis://two:7001']);
+    const composed = { ...given, REDIS_URL: 'redis://:of-its-own@one:7000' };
+    expect(parse(composed).redisUrl).toEqual([composed.REDIS_URL]);
+    const alone = problemsOf({ JWT_SECRET: secret, REDIS_PASSWORD: 'p' });
+    expect(alone).toContain('REDIS_PASSWORD is set without REDIS_URL');
+  });
+
   it('treats an empty variable as not set', () => {
     expect(parse({ PORT: ' ' }).port).toBe(3000);
     expect(parse({ REDIS_URL: '' }).redisUrl).toBeUndefined();

@@ -108,10 +108,11 @@ describe('rotation', () => {
 
   it('of the Redis password is used by the next connection, without a restart', async () => {
     const redis = await startRedis({ requirepass: 'first' });
-    const urlWith = (password: string) => `redis://:${password}@127.0.0.1:${redis.port}`;
-    const service = await startWith({ 'jwt-secret': old, 'redis-url': urlWith('first') });
+    const files = { 'jwt-secret': old, 'redis-url': `redis://127.0.0.1:${redis.port}` };
+    const service = await startWith({ ...files, 'redis-password': 'first' });
     await untilReady(service.operationsUrl);
-    await service.rotate({ 'jwt-secret': old, 'redis-url': urlWith('second') });
+    const changed = await service.rotate({ ...files, 'redis-password': 'second' });
+    expect(changed).toEqual(['REDIS_URL', 'REDIS_PASSWORD']);
     await redis.kill();
     await redis.start({ requirepass: 'second' });
     const client = await connected(signedBy(service, old));

@@ -1,6 +1,6 @@
 {{/*
 The secrets of a pod are files: the service reads them again when they change, so that they can be
-rotated without a restart. Only the password of the chart's own Redis is part of a variable.
+rotated without a restart.
 */}}
 {{- define "mooring.secretsPath" }}/etc/mooring/secrets{{ end -}}
 
@@ -21,7 +21,11 @@ rotated without a restart. Only the password of the chart's own Redis is part of
       - { key: {{ . }}, path: {{ . }} }
       {{- end }}
 {{- $external := .Values.externalRedis -}}
-{{- if and $external.existingSecret (not .Values.redis.enabled) }}
+{{- if .Values.redis.enabled }}
+- secret:
+    name: {{ include "redis.secretName" .Subcharts.redis }}
+    items: [{ key: redis-password, path: redis-password }]
+{{- else if $external.existingSecret }}
 - secret:
     name: {{ $external.existingSecret }}
     items:
@@ -29,20 +33,9 @@ rotated without a restart. Only the password of the chart's own Redis is part of
       {{- with $external.sentinelPasswordKey }}
       - { key: {{ . }}, path: redis-sentinel-password }
       {{- end }}
-{{- else if and $external.url (not .Values.redis.enabled) }}
+{{- else if $external.url }}
 - secret:
     name: {{ include "mooring.fullname" . }}
     items: [{ key: redis-url, path: redis-url }]
 {{- end }}
-{{- end -}}
-
-{{- define "mooring.redisEnvironment" -}}
-{{- if .Values.redis.enabled -}}
-{{- $redis := .Subcharts.redis -}}
-- name: REDIS_PASSWORD
-  valueFrom:
-    secretKeyRef: { name: {{ include "redis.secretName" $redis }}, key: redis-password }
-- name: REDIS_URL
-  value: redis://:$(REDIS_PASSWORD)@{{ include "redis.fullname" $redis }}:6379
-{{- end -}}
 {{- end -}}

@@ -2,9 +2,6 @@
 {{- define "mooring.podAnnotations" -}}
 checksum/config: {{ include "mooring.config" . | sha256sum }}
 checksum/secret: {{ include "mooring.secretData" . | sha256sum }}
-{{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}
-checksum/redis: {{ include "redis.password" .Subcharts.redis | sha256sum }}
-{{- end }}
 {{- if and .Values.metrics.annotations (eq .Values.monitoring.monitor "none") }}
 prometheus.io/scrape: "true"
 prometheus.io/port: "3001"
@@ -85,9 +82,6 @@ env:
   - name: RELEASE # the same for all pods of a rollout; they yield to the next one
     valueFrom: { fieldRef: { fieldPath: "metadata.labels['pod-template-hash']" } }
   - { name: SECRETS_DIR, value: {{ include "mooring.secretsPath" . }} }
-  {{- with include "mooring.redisEnvironment" . }}
-  {{- . | nindent 2 }}
-  {{- end }}
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
