@@ -1,11 +1,10 @@
 // The composition root of one process: stores, Socket.IO, the application, HTTP and lifecycle.
-import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createApi } from './api/api.ts';
 import { probes } from './api/operations.ts';
 import { logged } from './api/request-log.ts';
-import { createRoutes, listen, listenerOf } from './api/router.ts';
+import { createHttpServer, createRoutes, listen, listenerOf } from './api/router.ts';
 import { pageRoutes, type ReadyMadeToken } from './api/static-files.ts';
 import { createHandle } from './application/handle.ts';
 import type { Application, Services } from './application/index.ts';
@@ -185,7 +184,7 @@ function createPublicServer(
 ) {
   const pages = page === 'on' ? pageRoutes(podName, tokens ?? []) : {};
   const handler = createRoutes({ ...pages, ...probes(() => ({ ready: ready() })) });
-  return createServer(listenerOf(handler, (error) => report('page', error)));
+  return createHttpServer(listenerOf(handler, (error) => report('page', error)));
 }
 
 async function load(path: string | undefined): Promise<Application> {

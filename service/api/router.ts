@@ -1,7 +1,13 @@
 // Routing over node:http. Requests and responses are plain objects, so that the primary can forward
 // them to a worker.
 import { once } from 'node:events';
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { addRoute, createRouter, findRoute } from 'rou3';
 import type { ApiKey } from '../config/credentials.ts';
@@ -28,7 +34,20 @@ export type Params = Record<string, string>;
 export type Route = (request: HttpRequest, params: Params) => HttpResponse | Promise<HttpResponse>;
 export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
 
-const bodyBytesMax = 1024 * 1024;
+/** What a backend may send. Clients send bodies to Engine.IO only, which has its own limit. */
+export const backendBodyBytesMax = 1024 * 1024;
+
+const timeouts = {
+  // Load balancers keep idle connections for up to 600 s (Google). One that this server has just
+  // closed would cost them a request.
+  keepAliveTimeout: 620_000,
+  headersTimeout: 10_000,
+  requestTimeout: 15_000, // until the body is complete
+  connectionsCheckingInterval: 2_000,
+};
+
+export const createHttpServer = (listener: RequestListener): Server =>
+  createServer(timeouts, listener);
 
 /** @param routes by method and path, such as `GET /v1/users/:id` */
 export function createRoutes(routes: Record<string, Route>): Handler {
@@ -75,11 +94,18 @@ export function json(status: number, value: unknown): HttpResponse {
   return { status, headers, body: JSON.stringify(value) };
 }
 
-/** A listener for node:http; an error that a handler throws goes to `onError` and answers 500. */
-export function listenerOf(handler: Handler, onError: (error: unknown) => void): RequestListener {
+/**
+ * A listener for node:http; an error that a handler throws goes to `onError` and answers 500.
+ * @param bodyBytesMax the largest body that is read; by default none is
+ */
+export function listenerOf(
+  handler: Handler,
+  onError: (error: unknown) => void,
+  bodyBytesMax = 0,
+): RequestListener {
   return async (message, response) => {
     try {
-      const body = await readBody(message);
+      const body = await readBody(message, bodyBytesMax);
       if (body === undefined) {
         const detail = `The body is larger than ${bodyBytesMax} bytes`;
         return send(response, problem(413, 'Body too large', detail));
@@ -95,7 +121,10 @@ export function listenerOf(handler: Handler, onError: (error: unknown) => void):
   };
 }
 
-async function readBody(message: IncomingMessage): Promise<string | undefined> {
+async function readBody(
+  message: IncomingMessage,
+  bodyBytesMax: number,
+): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {

@@ -7,6 +7,8 @@ import { adminOnly } from './admin.ts';
 import { refuseToken, type Verdict, type Verify } from './tokens.ts';
 
 export type VerifyAuth = (auth: Record<string, unknown>) => Promise<Verdict>;
+const authBytesMax = 4_096; // beside the token
+
 type Report = (stage: string, error: unknown) => void;
 type Next = (error?: Error) => void;
 
@@ -39,7 +41,8 @@ export function createAuthentication(parts: {
       report('authentication', error);
       return undefined;
     });
-    delete auth.token; // fetchSockets() would send it to every replica
+    // fetchSockets() would send these secrets to every replica.
+    for (const name of ['token', 'pid', 'offset']) delete auth[name];
     if (!verdict) {
       // A refusal would be final; after a closed transport the client retries.
       conn.close();
@@ -69,11 +72,26 @@ export function createAuthentication(parts: {
 export function verifyOnce(verify: Verify): VerifyAuth {
   const verdicts = new WeakMap<object, Promise<Verdict>>();
   return (auth) => {
-    const verdict = verdicts.get(auth) ?? verify(auth.token);
+    const verdict = verdicts.get(auth) ?? (isTooLarge(auth) ? tooLarge : verify(auth.token));
     verdicts.set(auth, verdict);
     return verdict;
   };
 }
+
+/** The socket keeps what is beside the token, and shares it with every replica that asks. */
+function isTooLarge({ token: _, ...rest }: Record<string, unknown>): boolean {
+  try {
+    return Buffer.byteLength(JSON.stringify(rest)) > authBytesMax;
+  } catch {
+    return true; // nested too deeply
+  }
+}
+
+const tooLarge = Promise.resolve<Verdict>({
+  ok: false,
+  code: 'auth_too_large',
+  reason: `auth has over ${authBytesMax} bytes beside the token`,
+});
 
 type Middleware = ReturnType<typeof createAuthentication>;
 

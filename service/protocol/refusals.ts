@@ -30,6 +30,13 @@ export const refusals = {
       'for `refresh_token` also one of another user. `claim` names a claim that does not fit.',
     alert: 'connects',
   },
+  auth_too_large: {
+    message: 'The payload of the connect is too large',
+    retryable: false,
+    refuses: 'connects',
+    description: 'What `auth` holds beside the token is over 4 KiB.',
+    alert: 'connects',
+  },
   token_not_active: {
     message: 'Token not active yet: try again',
     retryable: true,

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { mintToken } from '../../service/auth/tokens.ts';
+import { get } from '../harness/backend.ts';
 import { connected, next, samples, startApp, tokenFor, until } from '../harness/service.ts';
 
 const refusalOf = async (client: Parameters<typeof next>[0]) => {
@@ -98,6 +99,26 @@ describe('authentication', () => {
     expect(socket?.id).toBe(client.id);
     expect(JSON.stringify(socket?.handshake)).not.toContain('eyJ');
     expect(socket?.data.user).toEqual({ id: 'alice' });
+  });
+
+  it.each([
+    ['129 KB', JSON.stringify('x'.repeat(129_000))],
+    ['50,000 levels', `${'['.repeat(50_000)}${']'.repeat(50_000)}`],
+  ])('refuses %s beside the token, and keeps serving the user', async (_, text) => {
+    const service = await startApp();
+    const alice = await connected(service.connect('alice', { transports: ['websocket'] }));
+    const frames: string[] = [];
+    const address = `${service.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`;
+    const raw = new WebSocket(address); // a client could not encode the nested payload
+    onTestFinished(() => raw.close());
+    raw.addEventListener('message', ({ data }) => {
+      frames.push(String(data));
+      if (frames.length === 1) raw.send(`40{"token":"${tokenFor('alice')}","extra":${text}}`);
+    });
+    await until('it is refused', () => frames.some((frame) => frame.startsWith('44')));
+    expect(frames.at(-1)).toContain('"code":"auth_too_large"');
+    const answer = await get(service.operationsUrl, 'users/alice');
+    expect(answer).toMatchObject({ status: 200, body: { sockets: [{ id: alice.id }] } });
   });
 
   it('closes a socket when its token expires and refuses the old token afterwards', async () => {
