@@ -6,6 +6,7 @@ import type { BroadcastOptions } from 'socket.io-adapter';
 import { type Flags, noId, requireDefaultParser } from './delivery/envelope.ts';
 import type { Outcome } from './engine/engine.ts';
 import { everyone, namesOf } from './engine/names.ts';
+import { stockKeyOf } from './options.ts';
 import { type Connect, currentConnect, hookConnect } from './session/connect-hook.ts';
 import { createDataSaver } from './session/data-saver.ts';
 import { goLive } from './session/delivery.ts';
@@ -27,6 +28,7 @@ import {
   privateIdOf,
   reopenWhenAttached,
 } from './socketio-internals.ts';
+import { toStock } from './stream/bridge.ts';
 import { type Channels, openChannels } from './stream/channels.ts';
 import { correctPositions } from './stream/clock.ts';
 import { answerFailures, beforeRequests, rememberOwnRequests } from './stream/cluster-requests.ts';
@@ -61,7 +63,7 @@ export class RecoveringAdapter extends RedisAdapter {
 
   constructor(nsp: Namespace, stream: Stream, base: BaseClient, publisher: Publisher) {
     const { options } = stream;
-    super(nsp, base, base, { key: options.key });
+    super(nsp, base, base, { key: stockKeyOf(options) });
     this.#encoder = encoderOf(nsp.server);
     requireDefaultParser(this.#encoder);
     this.stream = stream;
@@ -251,7 +253,8 @@ export class RecoveringAdapter extends RedisAdapter {
     const session = target === undefined ? undefined : this.sessions.get(target);
     const socket = session?.socket;
     const isWritable = socket?.connected && socket.conn.readyState === 'open';
-    const { trail } = this.stream.options;
+    const { options } = this.stream;
+    const { trail } = options;
     if (session && isWritable) {
       this.#direct.write(session, socket, packet, flags);
       if (trail.active) trail.sent(socket, String(packet.data[0]));
@@ -260,6 +263,7 @@ export class RecoveringAdapter extends RedisAdapter {
       const encoded = this.#encoder.encode(withOffset(this.nsp, packet, noId));
       const format = this.stream.format();
       const message = toMessage(encoded, this.channels, { rooms, except, flags, format });
+      if (options.bridge) message.raw = toStock(this, options, packet, to);
       if (trail.active) message.traced = this.#traced(packet, rooms, except.length, flags);
       return message;
     } // otherwise: an acknowledgement is expected from a socket of another process

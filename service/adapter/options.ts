@@ -10,6 +10,11 @@ export interface AdapterOptions {
   recoveryMsMax: number;
   /** Prefix of all keys and channels. Servers with the same prefix form one cluster. */
   key: string;
+  /**
+   * Whether servers with `@socket.io/redis-adapter` on the same Redis get all messages, too. A text
+   * is their `key`, if it differs from this one's. For a migration: it costs a PUBLISH per message.
+   */
+  bridge: boolean | string;
   /** Approximate entries and bytes that the log of one room keeps. */
   logEntriesMax: number;
   logBytesMax: number;
@@ -171,11 +176,16 @@ const ignore = () => {};
 /** TTL of a log after its last message, and of a session after its socket closed. */
 export const keepMsOf = ({ recoveryMsMax }: AdapterOptions) => 2 * recoveryMsMax + noticeMsMax;
 
+/** The key of requests between servers, and of the messages of stock servers and emitters. */
+export const stockKeyOf = ({ bridge, key }: AdapterOptions): string =>
+  typeof bridge === 'string' ? bridge : key;
+
 const noticeMsMax = 60_000; // a lost connection may be noticed late
 
 export const defaultOptions: AdapterOptions = {
   recoveryMsMax: 120_000,
   key: 'socket.io',
+  bridge: false,
   logEntriesMax: 1_000,
   logBytesMax: 16_777_216,
   replayMessagesMax: 1_000,

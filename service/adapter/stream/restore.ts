@@ -111,6 +111,7 @@ async function attempt(
   session.unconfirmed = unconfirmed; // for the next connection, if this one fails
   const received = parseOffset(offset);
   if (!received || received.id > highWatermark) return 'future';
+  if (stream.stock.mayMiss(received.id)) return 'trimmed';
   const unread = unconfirmed ? unreadOf(unconfirmed, received) : [];
   if (!unread) {
     stream.options.observer.limitReached('unconfirmed');
