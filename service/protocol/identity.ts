@@ -2,10 +2,16 @@
 import type { DefaultEventsMap, Namespace, Server, Socket } from 'socket.io';
 import { z } from 'zod';
 
-/** Deliberately narrow: clients choose room names, which appear in URLs, logs and Redis keys. */
+/**
+ * Deliberately narrow: clients choose room names, which appear in URLs, logs and Redis keys. `.`
+ * and `..` cannot be segments of a URL.
+ */
 export const roomIdSchema = z
   .string()
-  .regex(/^[A-Za-z0-9_\-.:@]{1,128}$/, 'must be 1-128 letters, digits or any of _ - . : @');
+  .regex(
+    /^(?!\.{1,2}$)[A-Za-z0-9_\-.:@]{1,128}$/,
+    'must be 1-128 letters, digits or any of _ - . : @, but not . or ..',
+  );
 
 const userId = 'must be 1-255 printable characters';
 
