@@ -193,7 +193,7 @@ describe('a grant of the webhook', () => {
     const { alice, bob } = await start(webhook);
     const left = next(bob, 'user_left');
     const ended = next(alice, 'access_ended');
-    webhook.denied.add('a');
+    webhook.denied.add('alice/a'); // Bob stays, and is told
     const refused = { roomId: 'a', code: 'access_denied', retryable: false };
     expect((await ended)[0]).toEqual(refused);
     expect((await left)[0]).toMatchObject({ roomId: 'a' });
@@ -202,7 +202,7 @@ describe('a grant of the webhook', () => {
 
   it('lasts until its age while the webhook fails', async () => {
     const webhook = await startWebhook();
-    const { alice } = await start(webhook, 5_000);
+    const { alice } = await start(webhook, 10_000);
     const ended = recording(alice, 'access_ended');
     const isAskedAgain = async () => {
       webhook.asked.length = 0;

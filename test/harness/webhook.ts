@@ -11,7 +11,7 @@ export async function startWebhook() {
     body: '',
     silent: false,
     url: '',
-    /** Rooms that it denies. */
+    /** Rooms that it denies, to all or as `user/room` to one. */
     denied: new Set<string>(),
     /** Answers nothing about a role until the returned function is called; then it allows. */
     hold(role: string): () => void {
@@ -26,7 +26,9 @@ export async function startWebhook() {
     const asked = JSON.parse(body);
     webhook.asked.push(asked);
     if (webhook.silent) return;
-    const status = webhook.denied.has(asked.roomId) ? 403 : webhook.status;
+    const { userId, roomId } = asked;
+    const isDenied = [roomId, `${userId}/${roomId}`].some((one) => webhook.denied.has(one));
+    const status = isDenied ? 403 : webhook.status;
     await held.get(asked.role);
     response.writeHead(status, { 'Content-Type': 'application/json' });
     response.end(webhook.body);
