@@ -21,6 +21,8 @@ export type Operation =
   | { kind: 'direct'; publisher: number; client: number }
   | { kind: 'ask'; publisher: number; room: string }
   | { kind: 'cut' | 'expire' | 'intrude' | 'set'; client: number }
+  /** Its pod does not notice that the connection is gone, and emits to the socket. */
+  | { kind: 'lose'; client: number; count: number }
   | { kind: 'slow'; client: number; middlewareMs: number }
   | { kind: 'takeover'; client: number; pod: number }
   | { kind: 'kill' | 'stop'; pod: number; downMs: number }
@@ -57,6 +59,7 @@ const memberMs = 220; // between two joins or leaves
 const disturbMs = 450;
 const directMs = 120;
 const setMs = 200;
+const loseMs = 500;
 const webSocketOnly = ['websocket'];
 const allTransports = ['polling', 'websocket'];
 
@@ -74,6 +77,9 @@ export function drawPlan(seed: number, seconds: number, clientCount: number): Pl
     ...drawn(endMs, disturbMs, random, () => drawDisturbance(random, clientCount)),
     ...drawn(endMs, directMs, random, () => drawDirect(random, clientCount)),
     ...drawn(endMs, setMs, random, () => ({ kind: 'set', client: random.below(clientCount) })),
+    ...drawn(endMs, loseMs, random, () => {
+      return { kind: 'lose', client: random.below(clientCount), count: random.between(1, 5) };
+    }),
   ];
   operations.sort((a, b) => a.atMs - b.atMs);
   return { seed, clients, operations };

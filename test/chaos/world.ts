@@ -76,7 +76,7 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
   const publishing = createPublishing(history, now);
   const publisher = (i: number) => publishers[i % publishers.length] as ChaosClient;
   const client = (i: number) => clients[i % clients.length] as ChaosClient;
-  const perform = performer({ fleet, publishing, publisher, client });
+  const perform = performer({ fleet, publishing, publishers, publisher, client });
 
   return {
     begin(operation: Operation): void {
@@ -106,11 +106,12 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
 interface Stage {
   fleet: Fleet;
   publishing: Publishing;
+  publishers: ChaosClient[];
   publisher: (i: number) => ChaosClient;
   client: (i: number) => ChaosClient;
 }
 
-function performer({ fleet, publishing, publisher, client }: Stage) {
+function performer({ fleet, publishing, publishers, publisher, client }: Stage) {
   const podOf = (one: ChaosClient) => fleet.pods.find(({ port }) => port === one.port());
   return async (operation: Operation): Promise<unknown> => {
     switch (operation.kind) {
@@ -139,6 +140,16 @@ function performer({ fleet, publishing, publisher, client }: Stage) {
         if (target === undefined) return;
         const form = { kind: 'direct', rooms: [], target } as const;
         return publishing.publish(publisher(operation.publisher), form);
+      }
+      case 'lose': {
+        const one = client(operation.client);
+        const target = one.sid();
+        const near = publishers.find((other) => other.isConnected() && other.port() === one.port());
+        if (!near || target === undefined || !one.isConnected()) return;
+        one.cut(false);
+        const form = { kind: 'direct', rooms: [], target } as const;
+        const numbers = Array.from({ length: operation.count });
+        return Promise.all(numbers.map(() => publishing.publish(near, form)));
       }
       case 'ask': {
         const form = { kind: 'question', rooms: [operation.room] } as const;
