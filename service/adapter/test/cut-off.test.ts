@@ -147,6 +147,34 @@ describe('a message to two rooms that has arrived for one of them', () => {
   });
 });
 
+describe('what arrives while the process catches up', () => {
+  it('does not reach who connects or joins after it', async () => {
+    const { relay, near, far, connect, publish, cutOff } = await nearAndFar();
+    const early = await connect();
+    await early.socket.join('room');
+    await cutOff();
+    await publish([], 'missed');
+    const paused = relay.pauseAt('missed');
+    relay.mend();
+    const resume = await paused;
+    await publish([], 'held');
+    await publish(['room'], 'held for a room');
+    const asked = new Promise((resolve) => far.io.once('question', resolve));
+    near.io.serverSideEmit('question'); // requests do not wait, and follow the messages
+    await asked;
+    const late = await connect();
+    const joined = late.socket.join('room');
+    resume();
+    await joined;
+    await publish(['room'], 'last');
+    for (const { seen } of [early, late]) {
+      await until('the last one arrives', () => seen.includes('last'));
+    }
+    expect(early.seen).toEqual(['missed', 'held', 'held for a room', 'last']);
+    expect(late.seen).toEqual(['last']);
+  });
+});
+
 describe('a session', () => {
   it('without the room of all is not restored', async () => {
     const { redis, publish, connect } = await nearAndFar();
