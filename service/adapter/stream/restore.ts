@@ -65,7 +65,8 @@ export async function restore(
   }, restoreMsMax);
   let result: RestoreResult;
   try {
-    result = await stream.restores(() => attempt(host, pid, offset, connect), over.signal);
+    const { signal } = over;
+    result = await stream.restores(() => attempt(host, { pid, offset, connect, signal }), signal);
   } catch (error) {
     observer.failed('restore', error);
     result = 'postponed';
@@ -93,11 +94,17 @@ export async function restore(
   return null;
 }
 
+interface Attempt {
+  pid: string;
+  offset: string;
+  connect: Connect;
+  /** Aborted when the time is over. */
+  signal: AbortSignal;
+}
+
 async function attempt(
   host: RestoreHost,
-  pid: string,
-  offset: string,
-  connect: Connect,
+  { pid, offset, connect, signal }: Attempt,
 ): Promise<RestoreResult> {
   const { stream, store, sessions, channels } = host;
   const { client, user = '' } = connect;
@@ -138,7 +145,7 @@ async function attempt(
     log: channels.logOf(room),
     after: joinedAt > position ? joinedAt : position,
   }));
-  const missed = await readMissed(stream, sources, upTo);
+  const missed = await stream.reads(() => readMissed(stream, sources, upTo), signal);
   if (typeof missed === 'string') return missed;
   // Another connection may have claimed the session meanwhile. The newest wins.
   if (sessions.get(sid) !== session) return 'postponed';

@@ -16,6 +16,7 @@ import { createCatchUpBuffer } from './catch-up-buffer.ts';
 import { createReceipts } from './receipts.ts';
 
 const retryMs = 200;
+const readsAtOnceMax = 4;
 
 export type Stream = ReturnType<typeof createStream>;
 
@@ -142,6 +143,8 @@ export function createStream(
     confirmations: createConfirmations(options),
     /** Bounds how many sessions are restored at once. */
     restores: createLimiter(options.restoresAtOnceMax),
+    /** Bounds how many of them read logs: more would only wait for each other's time limits. */
+    reads: createLimiter(readsAtOnceMax),
     /** Calls `receive` with each message of a channel, after those missed in an outage. */
     subscribe(channel: string, log: string | undefined, receive: StreamReceive): Subscription {
       const deliver = (id: Id, payload: Buffer, rooms: string[] | undefined, heldAt?: number) => {
