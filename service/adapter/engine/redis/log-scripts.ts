@@ -11,7 +11,7 @@ const copiedBytesMax = 4_096;
  * each of its rooms and published on each of its channels. A large message to several rooms is
  * stored in the shared log, and the logs of the rooms get an entry without content.
  * A log expires some time after its last message. Whatever is older may be lost without a trace, so
- * a new log starts with a deleted entry at that age.
+ * a new log starts with an empty entry at that age. It marks up to where the log is complete.
  * KEYS: sequence, clock, low watermark, shared log, formats, then for each message: logs, record,
  * once. ARGV: entries max, bytes max, both for the shared log, log ms, format, number of messages,
  * then for each message: payload, number of ids, number of logs, number of channels, record max,
@@ -32,8 +32,7 @@ local before, cut = last, 0
 local base = text(last - ARGV[5] * 1000) .. '-0'
 local function append(log, id, field, value, entriesMax, bytesMax)
   if not redis.call('XADD', log, 'NOMKSTREAM', 'MAXLEN', '~', entriesMax, id, field, value) then
-    redis.call('XADD', log, base, 'd', '')
-    redis.call('XDEL', log, base)
+    redis.call('XADD', log, base, 'start', '')
     redis.call('XADD', log, id, field, value)
   end
   local ahead = math.max(0, last - now) -- the sequence may run ahead of the clock
@@ -42,7 +41,7 @@ local function append(log, id, field, value, entriesMax, bytesMax)
   local bytes = redis.call('MEMORY', 'USAGE', log)
   if bytes <= tonumber(bytesMax) then return end
   local keep = math.floor(redis.call('XLEN', log) * 0.9 * bytesMax / bytes)
-  redis.call('XTRIM', log, 'MAXLEN', keep)
+  redis.call('XTRIM', log, 'MAXLEN', math.max(1, keep))
   cut = cut + 1
 end
 local key, arg, out = 6, 8, {}
@@ -103,18 +102,13 @@ export const readLogs: Script = {
 local low = redis.call('GET', KEYS[3]) or ''
 local horizon = text(math.max(now, last) - ARGV[1] * 1000)
 local function idOf(entry) return string.sub(entry[1], 1, 16) end
-local function newestOf(log) return redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1] end
-local function lost(log, after)
-  local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-  if first and idOf(first) <= after then return false end
-  if not first and redis.call('EXISTS', log) == 0 then return after < horizon end
-  local info = {}
-  local reply = redis.call('XINFO', 'STREAM', log)
-  for i = 1, #reply, 2 do info[reply[i]] = reply[i + 1] end
-  if string.sub(info['last-generated-id'], 1, 16) <= after then return false end
-  local deleted, base = info['entries-added'] - info['length'], info['max-deleted-entry-id']
-  if deleted == 1 and base ~= '0-0' then return string.sub(base, 1, 16) > after end
-  return deleted > 0
+local function entriesAfter(log, after, count)
+  return redis.call('XRANGE', log, '(' .. after .. '-0', '+', 'COUNT', count)
+end
+-- Whether a log that has newer entries, or none, is complete: its start or an older entry is there.
+local function isComplete(log, after, hasNewer)
+  if not hasNewer and redis.call('EXISTS', log) == 0 then return after >= horizon end
+  return not hasNewer or #redis.call('XRANGE', log, '-', after .. '-0', 'COUNT', 1) > 0
 end
 local sent = {}
 local function payloadOf(id, field, value)
@@ -127,12 +121,12 @@ local function payloadOf(id, field, value)
   return value
 end
 local entriesLeft, bytesLeft, out = tonumber(ARGV[2]), tonumber(ARGV[3]), {0}
+local countMin = 8
 -- Returns whether the log is finished.
-local function read(log, after, part)
-  local count = 8
+local function read(log, entries, part)
+  local count = countMin
   while true do
-    local bytes = 0
-    local entries = redis.call('XRANGE', log, '(' .. after .. '-0', '+', 'COUNT', count)
+    local bytes, after = 0, ''
     for _, entry in ipairs(entries) do
       if entriesLeft <= 0 or bytesLeft <= 0 then
         part[2] = 'more'
@@ -150,22 +144,19 @@ local function read(log, after, part)
     end
     if #entries < count then return true end
     count = math.max(1, math.min(256, math.floor(bytesLeft / (bytes / count + 1))))
+    entries = entriesAfter(log, after, count)
   end
 end
 for i = 5, #KEYS do
   local log, after, place = KEYS[i], ARGV[i], i - 4
-  local newest = newestOf(log)
-  if after < low then
+  local entries = entriesAfter(log, after, countMin)
+  if after < low or not isComplete(log, after, #entries > 0) then
     out[#out + 1] = {place, 'trimmed'}
-  elseif not newest or idOf(newest) > after then
-    if lost(log, after) then
-      out[#out + 1] = {place, 'trimmed'}
-    elseif newest and ARGV[4] == '1' then
-      out[#out + 1] = {place, 'too_much'}
-    elseif newest then
-      out[#out + 1] = {place, 'ok'}
-      if not read(log, after, out[#out]) then return out end
-    end
+  elseif #entries > 0 and ARGV[4] == '1' then
+    out[#out + 1] = {place, 'too_much'}
+  elseif #entries > 0 then
+    out[#out + 1] = {place, 'ok'}
+    if not read(log, entries, out[#out]) then return out end
   end
   out[1] = place
 end
