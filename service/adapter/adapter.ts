@@ -12,7 +12,17 @@ import { createDataSaver } from './session/data-saver.ts';
 import { goLive } from './session/delivery.ts';
 import { createDirectWriter, type DirectWriter, withOffset } from './session/direct-writer.ts';
 import { type HandlerHost, watchConnectHandlers, watchHandlers } from './session/handlers.ts';
-import { closed, connected, createSession, isOver, lost, type Session } from './session/session.ts';
+import { confirmOnceAnswered } from './session/pings.ts';
+import {
+  closed,
+  confirm,
+  connected,
+  createSession,
+  isOver,
+  leaveRoom,
+  lost,
+  type Session,
+} from './session/session.ts';
 import { createSessionStore, type SessionStore } from './session/session-store.ts';
 import { createSessionWriter, type SessionWriter } from './session/session-writer.ts';
 import { type DirectPacket, toStored, waiting } from './session/unconfirmed.ts';
@@ -30,7 +40,6 @@ import {
 } from './socketio-internals.ts';
 import { toStock } from './stream/bridge.ts';
 import { type Channels, openChannels } from './stream/channels.ts';
-import { correctPositions } from './stream/clock.ts';
 import { answerFailures, beforeRequests, rememberOwnRequests } from './stream/cluster-requests.ts';
 import {
   type Extras,
@@ -69,7 +78,7 @@ export class RecoveringAdapter extends RedisAdapter {
     this.stream = stream;
     this.#publisher = publisher;
     this.#direct = createDirectWriter(nsp, this.#encoder, stream);
-    this.store = createSessionStore(stream.engine, nsp.name, stream.format);
+    this.store = createSessionStore(stream, nsp.name);
     this.writer = createSessionWriter(this.store, this.sessions, options, (session) =>
       this.retire(session),
     );
@@ -114,7 +123,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (room === everyone) return Promise.resolve();
     super.del(sid, room);
     const session = this.sessions.get(sid);
-    session?.joined.delete(room);
+    if (session) leaveRoom(session, room);
     this.channels.left(room);
     return session?.socket ? this.writer.save(session) : Promise.resolve();
   }
@@ -151,6 +160,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const writeAgain = (packet: DirectPacket) => this.#direct.writeAgain(session, socket, packet);
     goLive(this, session, packets, writeAgain, this.stream);
     void this.writer.save(session);
+    confirmOnceAnswered(session, socket, this.stream.delivered(), this.writer.save);
   };
 
   override persistSession({ sid, data }: { sid: string; data: unknown }): void {
@@ -215,8 +225,8 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   #release(session: Session): void {
-    correctPositions(session, this.stream.clock); // no catch-up will do it
     session.unconfirmed = this.stream.confirmations.take(session);
+    if (session.confirmed !== undefined) confirm(session, this.stream.received());
     this.writer.release(session);
   }
 

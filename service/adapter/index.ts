@@ -9,6 +9,7 @@ import { requireOptions } from './engine/redis/client-options.ts';
 import { redisSource } from './engine/redis/engine.ts';
 import { locatorOf } from './engine/redis/locate.ts';
 import { type AdapterOptions, defaultOptions, type GivenOptions } from './options.ts';
+import { noticeMsOf } from './session/pings.ts';
 import { destinationsOf, eventType, recoveryMsOf } from './socketio-internals.ts';
 import { createRequestClient } from './stream/cluster-requests.ts';
 import { createLoopback } from './stream/loopback.ts';
@@ -102,7 +103,8 @@ function adapterOn(
           'set both to the same number of milliseconds',
       );
     }
-    const options = { ...defaultOptions, ...given, observer, recoveryMsMax };
+    const noticeMsMax = given.noticeMsMax ?? noticeMsOf(server);
+    const options = { ...defaultOptions, ...given, observer, recoveryMsMax, noticeMsMax };
     known = { options, source: open(options) };
     return known;
   };
@@ -151,8 +153,8 @@ function share(source: EngineSource, prefix: string, options: AdapterOptions): S
   const all = () => [...adapters.values()];
   const stream = createStream(source, prefix, options, {
     sources: () => all().flatMap(({ channels }) => channels.catchUpSources()),
-    forgetAll() {
-      for (const { writer } of all()) writer.forgetAll();
+    forgot() {
+      for (const { writer } of all()) writer.saveAll();
     },
     caughtUp(upTo) {
       for (const { channels, writer } of all()) {

@@ -8,6 +8,11 @@ export interface AdapterOptions {
    * `connectionStateRecovery.maxDisconnectionDuration` of the server. 0 turns recovery off.
    */
   recoveryMsMax: number;
+  /**
+   * How long ago something must have been written to know that the clients of all open connections
+   * have received it, in milliseconds. Follows from `pingInterval` and `pingTimeout` of the server.
+   */
+  noticeMsMax: number;
   /** Prefix of all keys and channels. Servers with the same prefix form one cluster. */
   key: string;
   /**
@@ -18,6 +23,9 @@ export interface AdapterOptions {
   /** Approximate entries and bytes that the log of one room keeps. */
   logEntriesMax: number;
   logBytesMax: number;
+  /** The same of the log that stores large messages to several rooms once. */
+  sharedEntriesMax: number;
+  sharedBytesMax: number;
   /** Missed messages and bytes that are replayed. A session that missed more is not recovered. */
   replayMessagesMax: number;
   replayBytesMax: number;
@@ -173,21 +181,25 @@ export type RestoreResult = (typeof restoreResults)[number];
 
 const ignore = () => {};
 
-/** TTL of a log after its last message, and of a session after its socket closed. */
-export const keepMsOf = ({ recoveryMsMax }: AdapterOptions) => 2 * recoveryMsMax + noticeMsMax;
+/** How long a log is kept after its last message, and a session after its socket closed. */
+export const keepMsOf = ({ recoveryMsMax, noticeMsMax }: AdapterOptions) =>
+  2 * recoveryMsMax + noticeMsMax + keepMarginMs;
 
 /** The key of requests between servers, and of the messages of stock servers and emitters. */
 export const stockKeyOf = ({ bridge, key }: AdapterOptions): string =>
   typeof bridge === 'string' ? bridge : key;
 
-const noticeMsMax = 60_000; // a lost connection may be noticed late
+const keepMarginMs = 10_000;
 
 export const defaultOptions: AdapterOptions = {
   recoveryMsMax: 120_000,
+  noticeMsMax: 115_000,
   key: 'socket.io',
   bridge: false,
   logEntriesMax: 1_000,
   logBytesMax: 16_777_216,
+  sharedEntriesMax: 20_000,
+  sharedBytesMax: 67_108_864,
   replayMessagesMax: 1_000,
   replayBytesMax: 1_048_576,
   heldMessagesMax: 10_000,

@@ -48,7 +48,7 @@ const isFunction = (value: unknown) => typeof value === 'function';
 const isMap = (value: unknown) => value instanceof Map;
 
 type Method = (...args: unknown[]) => unknown;
-const method = (owner: object, name: string) => member<Method>(owner, name, isFunction);
+export const method = (owner: object, name: string) => member<Method>(owner, name, isFunction);
 /** The method of the class: an earlier adapter may have wrapped that of the object. */
 const originalOf = (owner: object, name: string) =>
   method(Object.getPrototypeOf(owner), name).bind(owner);
@@ -57,14 +57,12 @@ export function encoderOf(server: Server): PacketEncoder {
   return member(server, 'encoder', (value) => value !== null && typeof value === 'object');
 }
 
+export const optionsOf = (server: Server) =>
+  member<object>(server, 'opts', (value) => value !== null && typeof value === 'object');
+
 /** The recovery window of a server in milliseconds, or 0 if recovery is off. */
 export function recoveryMsOf(server: Server): number {
-  const options = member<object>(
-    server,
-    'opts',
-    (value) => value !== null && typeof value === 'object',
-  );
-  const recovery: unknown = Reflect.get(options, 'connectionStateRecovery');
+  const recovery: unknown = Reflect.get(optionsOf(server), 'connectionStateRecovery');
   if (recovery === null || typeof recovery !== 'object') return 0;
   return Number(Reflect.get(recovery, 'maxDisconnectionDuration'));
 }

@@ -9,6 +9,7 @@ export async function openRelay(target: number) {
   let cut = false;
   let stopped: { at: string; seen: () => void } | undefined;
   let held: (() => void)[] | undefined;
+  let paused: { at: string; seen: () => void; from?: Socket; chunks: Buffer[] } | undefined;
   /** What of it may pass. */
   const passing = (chunk: Buffer): Buffer => {
     const at = stopped ? chunk.indexOf(stopped.at) : -1;
@@ -28,6 +29,12 @@ export async function openRelay(target: number) {
       else send();
     });
     upstream.on('data', (chunk) => {
+      if (paused && (paused.from ?? (chunk.includes(paused.at) && upstream)) === upstream) {
+        paused.from = upstream;
+        paused.chunks.push(chunk);
+        paused.seen();
+        return;
+      }
       const part = passing(chunk);
       if (open && part.length > 0) client.write(part);
       open &&= part.length === chunk.length;
@@ -56,6 +63,22 @@ export async function openRelay(target: number) {
     stopAt: (text: string) =>
       new Promise<void>((resolve) => {
         stopped = { at: text, seen: resolve };
+      }),
+    /**
+     * Resolves when the server sends the text. It and what follows it on the same connection wait
+     * for the returned function.
+     */
+    pauseAt: (text: string) =>
+      new Promise<() => void>((resolve) => {
+        const waiting = { at: text, chunks: [] as Buffer[], seen: () => resolve(resume) };
+        const resume = () => {
+          const { from, chunks } = paused ?? {};
+          paused = undefined;
+          for (const [client, upstream] of pairs) {
+            if (upstream === from) for (const chunk of chunks ?? []) client.write(chunk);
+          }
+        };
+        paused = waiting;
       }),
     cut() {
       cut = true;

@@ -72,11 +72,11 @@ export async function threeServers(
 }
 
 /** Two servers on one Redis; what the second one says to it, and hears, goes through a relay. */
-export async function nearAndFar() {
+export async function nearAndFar(options: Options = {}, further: Partial<ServerOptions> = {}) {
   const redis = await startRedis();
   const relay = await startRelay(redis.port);
   const urls = [redis.url, `redis://127.0.0.1:${relay.port}`];
-  const servers = urls.map((url) => startServer(createClient({ url }), {}, {}));
+  const servers = urls.map((url) => startServer(createClient({ url }), options, further));
   const [near, far] = (await Promise.all(servers)) as [Node, Node];
   const clients: Socket[] = [];
   onTestFinished(async () => {
@@ -116,3 +116,14 @@ export async function nearAndFar() {
 }
 
 type Node = Awaited<ReturnType<typeof startServer>>;
+
+/** What happens when the clock of Redis steps forward: ids continue from there, and logs expire. */
+export async function setClockAhead(
+  { command }: Pick<Awaited<ReturnType<typeof startRedis>>, 'command'>,
+  ms: number,
+): Promise<void> {
+  const [seconds] = (await command('TIME')) as unknown as [string];
+  await command('SET', 'socket.io:clock', String((Number(seconds) * 1000 + ms) * 1000));
+  const logs = (await command('KEYS', 'socket.io:*:log:*')) as unknown as string[];
+  if (logs.length > 0) await command('DEL', ...logs);
+}

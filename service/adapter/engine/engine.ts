@@ -9,7 +9,10 @@ export interface Publication {
   payload: Buffer;
   /** How many messages the payload contains. Each gets its own id. */
   messages: number;
-  /** Names of the logs that store it, one per room. Without a log it gets no id. */
+  /**
+   * Names of the logs that store it, one per room. Without a log it gets no id. A large message to
+   * several rooms is stored once.
+   */
   logs: string[];
   channels: string[];
   /** The rooms of a message to several rooms. Sent on the channels, but not stored in the logs. */
@@ -58,7 +61,7 @@ export interface LogPosition {
 /** The entries of a log after a position. The id of a bundle is the id of its last message. */
 export type LogPart =
   | { status: 'ok'; entries: { id: Id; payload: Buffer }[] }
-  /** Entries after the position are lost. */
+  /** Entries after the position are lost, or may be: a log keeps them for a limited time. */
   | { status: 'trimmed' }
   /** There are more entries than the limits allow. */
   | { status: 'too_much' };
@@ -70,21 +73,37 @@ export interface ReadLimits {
   upTo: Id;
 }
 
-/** A stored session, which any process can restore. */
-export interface StoredSession {
+export interface SessionKey {
   namespace: string;
   /** The private session id. */
   pid: string;
   user: string;
+}
+
+/** A write of a session, after which any process can restore it. */
+export interface SessionWrite extends SessionKey {
   /** The fencing token. A claim raises it, and saves with a smaller one are refused. */
   epoch: number;
   /** JSON. */
   state: string;
   /** The format of the state. */
   format: Format;
+  /** Replaces what is stored. Otherwise only the given rooms change. */
+  whole: boolean;
+  /** Rooms and the positions at which they were joined. */
+  joined: [room: string, position: Id][];
+  left: string[];
+  /**
+   * Everything up to this id has arrived at the client. `undefined` after a claim until the client
+   * has answered: only that ends its loss.
+   */
+  confirmed: Id | undefined;
+  /** How long ago the socket disconnected, in milliseconds. `undefined` while it is connected. */
+  goneMs: number | undefined;
 }
 
-export type SessionKey = Pick<StoredSession, 'namespace' | 'pid' | 'user'>;
+/** `taken`: a newer claim has the session. `incomplete`: the whole session must be written. */
+export type SaveOutcome = 'saved' | 'taken' | 'incomplete';
 
 export type ClaimOutcome =
   | {
@@ -92,10 +111,11 @@ export type ClaimOutcome =
       epoch: number;
       state: string;
       format: Format;
+      joined: [room: string, position: Id][];
+      /** Everything up to this id has certainly arrived at the client. */
+      received: Id;
       /** The newest id. */
       highWatermark: Id;
-      /** Messages up to this id may be lost. */
-      lowWatermark: Id;
       /** The answer of the process that had the session, unless it is gone or too slow. */
       handover: string | undefined;
     }
@@ -115,19 +135,22 @@ export interface Engine {
    */
   subscribe(channel: string, log: string | undefined, receive: Receive): Subscription;
   /**
-   * The newest id. When it resolves, earlier messages have arrived on the subscribed channels or,
-   * after an outage, are in the logs.
+   * The newest id, raised to the clock. When it resolves, earlier messages have arrived on the
+   * subscribed channels or, after an outage, are in the logs.
    */
   position(): Promise<Id>;
-  /** Reads several logs. The limits apply to their total; logs beyond them are `too_much`. */
+  /**
+   * Reads several logs. The limits apply to their total, in which a message to several rooms counts
+   * once. Logs with entries beyond the limits are `too_much`.
+   */
   readLogs(positions: LogPosition[], limits: ReadLimits): Promise<LogPart[]>;
   /** The newest `count` values of a record before an id or `+`, newest first. */
   readRecord(key: string, before: string, count: number): Promise<{ id: Id; value: string }[]>;
   /**
-   * Writes a session. Resolves to false if a newer claim has it.
-   * @param gone whether the socket is gone. This starts the recovery window.
+   * Writes a session. The recovery window starts when its socket is first gone, and ends only when
+   * the client has confirmed that it is back: not with a claim.
    */
-  saveSession(session: StoredSession, gone: boolean): Promise<boolean>;
+  saveSession(session: SessionWrite): Promise<SaveOutcome>;
   /** Takes over a session. The newest claim wins, and the previous process hands it over. */
   claimSession(key: SessionKey): Promise<ClaimOutcome>;
   /** Deletes a session unless a newer claim has it. */
@@ -153,9 +176,16 @@ export interface EngineEvents {
   /**
    * The engine replied.
    * @param microseconds its clock, from which ids are made
-   * @param sentAt when the request was sent, by `performance.now()`
+   * @param position the newest id. Earlier messages have arrived on the subscribed channels.
    */
-  alive(microseconds: number, sentAt: number): void;
+  alive(microseconds: number, position: Id): void;
+  /**
+   * Called with every heartbeat: everything up to the returned id has arrived at the clients of all
+   * sockets that this process has confirmed.
+   */
+  received(): Id;
+  /** The engine has lost the sessions of this process. */
+  forgot(): void;
   /**
    * Another process claimed a session of this one.
    * @returns what only this process knows of the session, for the other one

@@ -1,13 +1,12 @@
 // Stores the sessions of live sockets in the engine, so that any process can take them over.
-import type { Id } from '../delivery/envelope.ts';
-import type { ClaimOutcome, Engine, SessionKey } from '../engine/engine.ts';
+import type { ClaimOutcome, Engine, SessionKey, SessionWrite } from '../engine/engine.ts';
 import type { Format } from '../formats.ts';
+import { type Clock, correctPositions } from './clock.ts';
 import type { Session } from './session.ts';
 import { type StoredUnconfirmed, toStored } from './unconfirmed.ts';
 
 interface State {
   sid: string;
-  joined: [string, Id][];
   data: unknown;
   /** Only of a session whose socket is gone: a live one hands it over. */
   unconfirmed?: StoredUnconfirmed;
@@ -19,21 +18,39 @@ export type Claim =
 
 export type SessionStore = ReturnType<typeof createSessionStore>;
 
-/** @param format returns the format to write */
-export function createSessionStore(engine: Engine, namespace: string, format: () => Format) {
+interface Parts {
+  engine: Engine;
+  clock: Clock;
+  /** Returns the format to write. */
+  format(): Format;
+}
+
+export function createSessionStore({ engine, clock, format }: Parts, namespace: string) {
   const saveNow = async (session: Session, gone: boolean): Promise<boolean> => {
-    const { sid, joined, pid, epoch, user } = session;
+    const { sid, pid, epoch, user } = session;
     if (pid === undefined) return true;
     await Promise.all(session.pending.splice(0));
     const unconfirmed = gone && session.unconfirmed && toStored(session.unconfirmed);
-    const state = { sid, joined: [...joined], ...(unconfirmed && { unconfirmed }) };
+    const others = { sid, ...(unconfirmed && { unconfirmed }) } satisfies Omit<State, 'data'>;
     const data = dataOf(session);
-    const others = JSON.stringify(state satisfies Omit<State, 'data'>);
-    const text = `${others.slice(0, -1)},"data":${data}}`;
-    const stored = { namespace, pid, user, epoch, state: text, format: format() };
-    const saved = await engine.saveSession(stored, gone);
-    session.savedData = data;
-    return saved;
+    const state = `${JSON.stringify(others).slice(0, -1)},"data":${data}}`;
+    const goneMs = gone ? performance.now() - session.closedAt : undefined;
+    correctPositions(session, clock); // the last outage may have been the end of the socket
+    const rooms = takeUnsaved(session);
+    const { confirmed } = session;
+    try {
+      const about = { namespace, pid, user, epoch, state, format: format() };
+      const outcome = await engine.saveSession({ ...about, confirmed, goneMs, ...rooms });
+      if (outcome !== 'incomplete') {
+        session.savedData = data;
+        return outcome === 'saved';
+      }
+    } catch (error) {
+      session.isStored = false; // or not as it is
+      throw error;
+    }
+    session.isStored = false;
+    return saveNow(session, gone);
   };
   return {
     /**
@@ -66,6 +83,25 @@ export function dataOf(session: Session): string {
 }
 
 const noData = '{}';
+
+/** What to write of the rooms. The next save starts from there. */
+function takeUnsaved(session: Session): Pick<SessionWrite, 'whole' | 'joined' | 'left'> {
+  const { isStored, unsaved = [], joined } = session;
+  session.isStored = true;
+  session.unsaved = undefined;
+  if (!isStored) return { whole: true, joined: [...joined], left: [] };
+  const changes: Pick<SessionWrite, 'whole' | 'joined' | 'left'> = {
+    whole: false,
+    joined: [],
+    left: [],
+  };
+  for (const room of unsaved) {
+    const position = joined.get(room);
+    if (position === undefined) changes.left.push(room);
+    else changes.joined.push([room, position]);
+  }
+  return changes;
+}
 
 /** Runs `act` after the earlier saves of the session. */
 function inOrder<T>(session: Session, act: () => Promise<T>): Promise<T> {

@@ -51,7 +51,11 @@ export function createSessionWriter(
   };
   const saveAll = () => {
     final.retryAll();
-    for (const session of sessions.values()) if (session.socket) void save(session);
+    for (const session of sessions.values()) {
+      if (!session.socket) continue;
+      session.isStored = false; // what was saved may be lost
+      void save(session);
+    }
   };
   const rearming = setInterval(saveAll, sessionMsMax / 2);
 
@@ -63,8 +67,6 @@ export function createSessionWriter(
     release: final.release,
     released: final.released,
     remove: final.remove,
-    /** Deletes all sessions, because the logs have lost what they missed. Clients get new ones. */
-    forgetAll: () => [...sessions.values()].forEach(final.forget),
     /** Resolves once all writes have finished or failed. */
     async close(): Promise<void> {
       clearInterval(rearming);
@@ -99,13 +101,6 @@ function createFinalWrites(store: SessionStore, track: ReturnType<typeof createT
     released: (pid: string) => released.get(pid),
     /** The socket is gone for good. */
     remove: (session: Session) => finish(() => store.delete(session)),
-    /** Deletes the session and closes the connection. The client reconnects with a new session. */
-    forget(session: Session): void {
-      const forgotten = { ...session };
-      session.pid = undefined; // closing must not save it again
-      finish(() => store.delete(forgotten));
-      session.client?.conn.close();
-    },
     retryAll(): void {
       const again = unfinished;
       unfinished = [];

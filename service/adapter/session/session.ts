@@ -2,7 +2,7 @@
 // packet to the end.
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io';
-import { type Envelope, type Id, unknown } from '../delivery/envelope.ts';
+import { type Envelope, type Id, noId, unknown } from '../delivery/envelope.ts';
 import type { Client } from '../socketio-internals.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
 
@@ -28,7 +28,11 @@ export interface Session {
   socket: Socket | undefined;
   client: Client | undefined;
   /** The position at which each room was joined. Earlier messages must not be replayed. */
-  readonly joined: Map<string, Id>;
+  readonly joined: ReadonlyMap<string, Id>;
+  /** Whether the engine has the session. If not, the next save writes all of it. */
+  isStored: boolean;
+  /** Rooms that were joined or left since the last save. */
+  unsaved: Set<string> | undefined;
   /** Joins during an outage, whose position is estimated from the engine's clock. */
   estimates: Map<string, Estimate> | undefined;
   /** The id of the last written message. It only rises. */
@@ -42,6 +46,13 @@ export interface Session {
   replayedUpTo: Id;
   /** Direct packets that the client may not have read; during a restore, those to write again. */
   unconfirmed: Unconfirmed | undefined;
+  /**
+   * Everything up to this id has arrived at the client. `undefined` after a claim until the client
+   * answers.
+   */
+  confirmed: Id | undefined;
+  /** When the connection was lost, by `performance.now()`. */
+  closedAt: number;
   /** Subscriptions and positions that the next save waits for. */
   pending: Promise<unknown>[];
   /** Settles with the last save. The next one waits for it. */
@@ -67,6 +78,8 @@ export function createSession(sid: string): Session {
     socket: undefined,
     client: undefined,
     joined: new Map(),
+    isStored: false,
+    unsaved: undefined,
     estimates: undefined,
     cursor: unknown,
     held: [],
@@ -74,6 +87,8 @@ export function createSession(sid: string): Session {
     replay: [],
     replayedUpTo: unknown,
     unconfirmed: undefined,
+    confirmed: noId,
+    closedAt: 0,
     pending: [],
     saved: Promise.resolve(),
   };
@@ -87,9 +102,8 @@ export function createClaimedSession(
   },
 ): Session {
   const { joined, ...fields } = claimed;
-  const session: Session = { ...createSession(sid), ...fields, phase: 'restoring' };
-  for (const [room, position] of joined) session.joined.set(room, position);
-  return session;
+  const started = { phase: 'restoring', confirmed: undefined, isStored: true } as const;
+  return { ...createSession(sid), ...fields, ...started, joined: new Map(joined) };
 }
 
 const successors: Record<Phase, Phase[]> = {
@@ -135,7 +149,13 @@ export function connected(
 /** The connection is gone. The client may reconnect. */
 export function closed(session: Session, data = session.data): void {
   session.data = data;
+  session.closedAt = performance.now();
   enter(session, 'closed');
+}
+
+/** Everything up to an id has arrived at the client, so its loss is over. */
+export function confirm(session: Session, upTo: Id): void {
+  if (session.confirmed === undefined || session.confirmed < upTo) session.confirmed = upTo;
 }
 
 /** Another connection has the session. */
@@ -146,10 +166,27 @@ export function lost(session: Session): void {
 /** Whether the session must no longer be written to or saved. */
 export const isOver = ({ phase }: Session) => phase === 'closed' || phase === 'lost';
 
+/** Sets the position of a join. */
+export function setPosition(session: Session, room: string, id: Id): void {
+  (session.joined as Map<string, Id>).set(room, id);
+  noteUnsaved(session, room);
+}
+
 /** Raises the position of a join, unless the room was left. */
-export function raisePosition({ joined }: Session, room: string, id: Id): void {
-  const position = joined.get(room);
-  if (position !== undefined && position < id) joined.set(room, id);
+export function raisePosition(session: Session, room: string, id: Id): void {
+  const position = session.joined.get(room);
+  if (position !== undefined && position < id) setPosition(session, room, id);
+}
+
+export function leaveRoom(session: Session, room: string): void {
+  (session.joined as Map<string, Id>).delete(room);
+  noteUnsaved(session, room);
+}
+
+function noteUnsaved(session: Session, room: string): void {
+  if (!session.isStored) return;
+  session.unsaved ??= new Set();
+  session.unsaved.add(room);
 }
 
 /** The rooms of a session without the pseudo-room of the namespace. */

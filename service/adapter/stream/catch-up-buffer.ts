@@ -1,4 +1,5 @@
 // Holds live messages during a catch-up, so that none overtakes a missed one.
+import assert from 'node:assert/strict';
 import type { Id } from '../delivery/envelope.ts';
 import type { AdapterOptions } from '../options.ts';
 
@@ -24,16 +25,16 @@ export function createCatchUpBuffer({ gatedMessagesMax, gatedBytesMax, observer 
       held = [];
       opened = Promise.withResolvers();
     },
-    /** Returns false if the buffer is open: deliver the message now. */
-    hold(message: Waiting): boolean {
-      if (!held) return false;
+    /** Holds a message until the buffer opens. */
+    hold(message: Waiting): void {
+      assert(held, 'an open buffer holds nothing');
       bytes += message.bytes;
-      if (held.length < gatedMessagesMax && bytes < gatedBytesMax) return held.push(message) > 0;
+      held.push(message);
+      if (held.length <= gatedMessagesMax && bytes < gatedBytesMax) return;
       held = []; // the logs have them all, and are read again
       bytes = 0;
       overflowed = true;
       observer.limitReached('gated');
-      return true;
     },
     /** Whether it overflowed since the last call. */
     overflowed(): boolean {

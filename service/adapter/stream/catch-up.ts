@@ -22,9 +22,6 @@ interface Parts {
   sources(): CatchUpSource[];
   seen(id: Id): void;
   caughtUp(messages: number): void;
-  /** Whether the outage outlasted the logs. */
-  lostFor(): boolean;
-  forgetAll(): void;
   unreadable: Observer['unreadable'];
 }
 
@@ -44,8 +41,7 @@ export function createCatchUp(engine: Engine, parts: Parts): () => Promise<Id> {
   return async function catchUp() {
     const upTo = await engine.position();
     const isFirst = parts.lastSeen() === unknown;
-    if (parts.lostFor()) parts.forgetAll();
-    else if (!isFirst) {
+    if (!isFirst) {
       const due = parts.sources().filter(({ after }) => after < upTo);
       for (let i = 0; i < due.length; i += logsAtOnce) {
         await read(engine, due.slice(i, i + logsAtOnce), upTo, progress, parts.unreadable);

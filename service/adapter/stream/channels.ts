@@ -1,13 +1,12 @@
 // Maps the rooms of one namespace to channels and logs. A process subscribes to the rooms of its
 // members, and records the position at which each member joined.
-import type { Target } from '../delivery/arrivals.ts';
 import { Envelope, type Id, noId } from '../delivery/envelope.ts';
 import type { Subscription } from '../engine/engine.ts';
 import { everyone, isDirect, type Names } from '../engine/names.ts';
+import { correctPositions, estimatePosition } from '../session/clock.ts';
 import { type Members, targetOf } from '../session/delivery.ts';
-import { type Estimate, raisePosition, type Session } from '../session/session.ts';
+import { type Estimate, raisePosition, type Session, setPosition } from '../session/session.ts';
 import type { CatchUpSource } from './catch-up.ts';
-import { correctPositions, estimatePosition } from './clock.ts';
 import type { Stream } from './stream.ts';
 
 const notSubscribed: Id = '9999999999999999'; // larger than every id
@@ -28,10 +27,11 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
     (room === everyone ? members.sids.keys() : members.rooms.get(room)) ?? [];
   const receive = createReceiver(stream, members, sidsOf);
 
-  const listen = (channel: string, log?: string, own?: Target): Listening => {
+  const listen = (channel: string, room?: string): Listening => {
     const known = listenings.get(channel);
     if (known) return known;
-    const subscription = stream.subscribe(channel, log, receive(own));
+    const log = room === undefined ? room : logOf(room);
+    const subscription = stream.subscribe(channel, log, receive(room));
     const listening = { subscription, since: notSubscribed };
     listenings.set(channel, listening);
     const position = subscription.ready.then((id) => listensSince(stream, listening, id));
@@ -39,18 +39,12 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
     return listening;
   };
   const listenTo = (room: string) =>
-    isDirect(room)
-      ? listen(direct)
-      : listen(
-          channelOf(room),
-          logOf(room),
-          targetOf(members, () => sidsOf(room), stream),
-        );
+    isDirect(room) ? listen(direct) : listen(channelOf(room), room);
   const always = [listenTo(everyone), listen(direct)];
 
   const start = (session: Session, room: string, listening: Listening): void => {
     const made = { atMs: performance.now(), seen: stream.delivered() };
-    session.joined.set(room, made.seen);
+    setPosition(session, room, made.seen);
     session.estimates?.delete(room); // of an earlier join
     const known = listening.since <= made.seen;
     if (!stream.isLive()) estimatePosition(session, room, made, stream.clock);
@@ -121,7 +115,7 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
   };
 }
 
-/** Creates the callbacks that receive the messages of channels. */
+/** Creates the callbacks that receive messages, each from the channel of one room or of several. */
 function createReceiver(
   stream: Stream,
   members: Members,
@@ -130,17 +124,29 @@ function createReceiver(
   let lastOfSeveral: Id = noId; // copies of one message are consecutive
   const envelopeOf = (id: Id, payload: Buffer) =>
     new Envelope(id, payload, id === noId ? stream.offset() : id);
-  return (own: Target | undefined) => (id: Id, payload: Buffer, rooms?: string[]) => {
-    if (!rooms) {
-      if (own) stream.arrivals.add(own, envelopeOf(id, payload));
-      return;
-    }
-    if (id !== noId && id <= lastOfSeveral) return;
-    if (id !== noId) lastOfSeveral = id;
-    // The first copy is delivered to all rooms, so that an outage between two copies loses nothing.
-    const sids = new Set(rooms.flatMap((room) => [...sidsOf(room)]));
-    const all = targetOf(members, () => sids, stream);
-    stream.arrivals.add(all, envelopeOf(id, payload));
+  /** The members of a room, without those who joined after a held message had arrived. */
+  const membersAt = (room: string, heldAt = Number.POSITIVE_INFINITY): string[] =>
+    [...sidsOf(room)].filter((sid) => {
+      const estimate = members.sessions.get(sid)?.estimates?.get(room);
+      return !estimate || estimate.atMs <= heldAt;
+    });
+  return (room: string | undefined) => {
+    const own = targetOf(members, () => (room === undefined ? [] : sidsOf(room)), stream);
+    return (id: Id, payload: Buffer, rooms?: string[], heldAt?: number) => {
+      if (!rooms && heldAt === undefined) {
+        stream.arrivals.add(own, envelopeOf(id, payload));
+        return;
+      }
+      if (rooms && id !== noId) {
+        if (id <= lastOfSeveral) return;
+        lastOfSeveral = id;
+      }
+      // The first copy is delivered to all rooms, so that an outage between two copies loses
+      // nothing.
+      const sids = new Set((rooms ?? [room ?? '']).flatMap((each) => membersAt(each, heldAt)));
+      const all = targetOf(members, () => sids, stream);
+      stream.arrivals.add(all, envelopeOf(id, payload));
+    };
   };
 }
 

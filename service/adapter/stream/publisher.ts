@@ -19,6 +19,7 @@ import type { AdapterOptions, TracedMessage, Trail } from '../options.ts';
 
 const bundleBytesMax = 65_536;
 const directMax = 2_000; // each socket has its own log
+const channelsMax = 16; // for more rooms, one message to all processes costs less
 
 export type Message = Omit<Publication, 'messages'> & {
   /** Set while the trail is active. */
@@ -42,21 +43,22 @@ export function toMessage(
   { rooms, except, flags, format }: Addressed,
 ): Message {
   const targets = rooms.length > 0 ? rooms : [everyone];
+  const volatile = flags.volatile === true;
   // Volatile messages have no id, so a member of two rooms would get two copies. Use one channel.
-  const together = flags.volatile === true && targets.length > 1;
-  if (!together && targets.filter(isDirect).length > directMax) {
+  const together = targets.length > (volatile ? 1 : channelsMax);
+  if (!volatile && targets.filter(isDirect).length > directMax) {
     throw new RangeError(`Emit to at most ${directMax} sockets at once: use a room`);
   }
   const header = {
     ...(except.length > 0 && { except }),
-    ...(flags.volatile && ({ volatile: true } as const)),
+    ...(volatile && { volatile }),
     ...(flags.compress === false && ({ compress: false } as const)),
   };
   const payload = encode(packet, header, format);
   const channels = together ? [channelOf(anyDirect)] : [...new Set(targets.map(channelOf))];
   return {
     payload,
-    logs: flags.volatile ? [] : targets.map(logOf),
+    logs: volatile ? [] : targets.map(logOf),
     channels,
     // A room's own channel already identifies the room.
     ...((targets.length > 1 || targets.some(isDirect)) && { rooms: targets }),

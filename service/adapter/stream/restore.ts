@@ -5,7 +5,13 @@ import { EngineUnavailable } from '../engine/engine.ts';
 import { everyone } from '../engine/names.ts';
 import type { RestoreResult } from '../options.ts';
 import type { Connect } from '../session/connect-hook.ts';
-import { createClaimedSession, restored, roomsOf, type Session } from '../session/session.ts';
+import {
+  createClaimedSession,
+  leaveRoom,
+  restored,
+  roomsOf,
+  type Session,
+} from '../session/session.ts';
 import type { Claim, SessionStore } from '../session/session-store.ts';
 import type { SessionWriter } from '../session/session-writer.ts';
 import { fromStored, type Unconfirmed, unreadOf, waiting } from '../session/unconfirmed.ts';
@@ -59,7 +65,8 @@ export async function restore(
   }, restoreMsMax);
   let result: RestoreResult;
   try {
-    result = await stream.restores(() => attempt(host, pid, offset, connect), over.signal);
+    const { signal } = over;
+    result = await stream.restores(() => attempt(host, { pid, offset, connect, signal }), signal);
   } catch (error) {
     observer.failed('restore', error);
     result = 'postponed';
@@ -87,11 +94,17 @@ export async function restore(
   return null;
 }
 
+interface Attempt {
+  pid: string;
+  offset: string;
+  connect: Connect;
+  /** Aborted when the time is over. */
+  signal: AbortSignal;
+}
+
 async function attempt(
   host: RestoreHost,
-  pid: string,
-  offset: string,
-  connect: Connect,
+  { pid, offset, connect, signal }: Attempt,
 ): Promise<RestoreResult> {
   const { stream, store, sessions, channels } = host;
   const { client, user = '' } = connect;
@@ -99,8 +112,8 @@ async function attempt(
   if (client.conn.readyState !== 'open') return 'postponed'; // the client gave up
   const claim = await store.claim({ pid, user });
   if (!claim.ok) return claim.why;
-  const { epoch, state, highWatermark, lowWatermark } = claim;
-  const { sid, joined, data } = state;
+  const { epoch, state, joined, highWatermark } = claim;
+  const { sid, data } = state;
   const known = sessions.get(sid);
   const unconfirmed = unconfirmedOf(claim, known ?? host.writer.released(pid));
   if (known) host.retire(known);
@@ -112,6 +125,7 @@ async function attempt(
   const received = parseOffset(offset);
   if (!received || received.id > highWatermark) return 'future';
   if (stream.stock.mayMiss(received.id)) return 'trimmed';
+  const position = received.id > claim.received ? received.id : claim.received;
   const unread = unconfirmed ? unreadOf(unconfirmed, received) : [];
   if (!unread) {
     stream.options.observer.limitReached('unconfirmed');
@@ -129,10 +143,9 @@ async function attempt(
   channels.restoredTo(session.joined.keys(), upTo);
   const sources = [...session.joined].map(([room, joinedAt]) => ({
     log: channels.logOf(room),
-    after: joinedAt > received.id ? joinedAt : received.id,
+    after: joinedAt > position ? joinedAt : position,
   }));
-  if (sources.some(({ after }) => after < lowWatermark)) return 'trimmed';
-  const missed = await readMissed(stream, sources, upTo);
+  const missed = await stream.reads(() => readMissed(stream, sources, upTo), signal);
   if (typeof missed === 'string') return missed;
   // Another connection may have claimed the session meanwhile. The newest wins.
   if (sessions.get(sid) !== session) return 'postponed';
@@ -158,7 +171,7 @@ async function leaveRefused(
 ): Promise<void> {
   const rooms = [...roomsOf(session, everyone)];
   const admitted = new Set(await stream.options.admit(auth, rooms, nsp.name));
-  for (const room of rooms) if (!admitted.has(room)) session.joined.delete(room);
+  for (const room of rooms) if (!admitted.has(room)) leaveRoom(session, room);
 }
 
 /** Reads the messages of several rooms up to an id, in publish order. */
@@ -169,7 +182,7 @@ async function readMissed(
 ): Promise<Envelope[] | 'trimmed' | 'too_much' | 'unreadable'> {
   const { replayMessagesMax: messagesMax, replayBytesMax: bytesMax } = options;
   const parts = await engine.readLogs(sources, { messagesMax, bytesMax, upTo });
-  const missed = new Map<Id, Buffer>(); // deduplicates messages to several rooms
+  const missed = new Map<Id, Buffer>(); // a message to several rooms is in several logs
   for (const [i, part] of parts.entries()) {
     const messages = messagesOf(part, options.observer.unreadable);
     if (typeof messages === 'string') return messages;

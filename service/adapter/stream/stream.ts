@@ -5,30 +5,37 @@ import { createArrivals } from '../delivery/arrivals.ts';
 import { type Id, noId, unbundle, unknown } from '../delivery/envelope.ts';
 import { createNumbers, offsetOf } from '../delivery/offset.ts';
 import { createSocketWriter } from '../delivery/socket-writer.ts';
-import type { EngineEvents, EngineSource, Receive, Subscription } from '../engine/engine.ts';
-import { type AdapterOptions, keepMsOf } from '../options.ts';
+import type { EngineEvents, EngineSource, Subscription } from '../engine/engine.ts';
+import type { AdapterOptions } from '../options.ts';
+import { createClock } from '../session/clock.ts';
 import { createLimiter } from '../session/limiter.ts';
 import { createConfirmations } from '../session/unconfirmed.ts';
 import { createStockWatch } from './bridge.ts';
 import { type CatchUpSource, createCatchUp } from './catch-up.ts';
 import { createCatchUpBuffer } from './catch-up-buffer.ts';
-import { createClock } from './clock.ts';
+import { createReceipts } from './receipts.ts';
 
 const retryMs = 200;
+const readsAtOnceMax = 4;
 
 export type Stream = ReturnType<typeof createStream>;
+
+/**
+ * @param rooms the rooms of a message to several rooms
+ * @param heldAt when the message arrived, by `performance.now()`, if it was held in a catch-up
+ */
+type StreamReceive = (id: Id, payload: Buffer, rooms?: string[], heldAt?: number) => void;
 
 /** Callbacks to the namespaces on the stream. */
 interface Listener {
   /** The logs to read after an outage. */
   sources(): CatchUpSource[];
-  /** The outage outlasted the logs, so that missed messages may be lost. */
-  forgetAll(): void;
   /** The catch-up is done. @param upTo everything up to this id was delivered */
   caughtUp(upTo: Id): void;
   claimed: EngineEvents['claimed'];
   unreadable: EngineEvents['unreadable'];
   formatLowered: EngineEvents['formatLowered'];
+  forgot: EngineEvents['forgot'];
 }
 
 export function createStream(
@@ -43,8 +50,9 @@ export function createStream(
   const clock = createClock();
   const stock = createStockWatch(options);
   const numbers = createNumbers();
+  const receipts = createReceipts(options.noticeMsMax);
   let lastSeen: Id = unknown;
-  let liveAt = performance.now();
+  let ahead: Id = unknown; // the newest position that was read during the catch-up
   let outage = 0; // number of the current one
   let closed = false;
   const failed = (stage: string, error: unknown) => closed || options.observer.failed(stage, error);
@@ -52,21 +60,40 @@ export function createStream(
     if (id > lastSeen) lastSeen = id;
     return lastSeen;
   };
+  /** Everything up to the id has arrived. During a catch-up it waits in the buffer. */
+  const arrived = (id: Id): void => {
+    if (buffer.isOpen()) seen(id);
+    else if (id > ahead) ahead = id;
+  };
+  /** The newest id that has arrived, after writing all arrived messages to the sockets. */
+  const delivered = (): Id => {
+    arrivals.flush();
+    return lastSeen;
+  };
 
   const opened = source.open(prefix, {
     up: () => void recover(++outage),
     down() {
       outage += 1;
+      clock.interrupt();
       buffer.close();
       buffer.clear();
+      ahead = unknown;
     },
-    alive(microseconds, sentAt) {
-      clock.measure(microseconds, sentAt);
-      if (buffer.isOpen()) liveAt = performance.now();
+    alive(microseconds, position) {
+      clock.measure(microseconds);
+      arrived(position);
+    },
+    received() {
+      receipts.written(delivered());
+      return receipts.received();
     },
     claimed: listener.claimed,
     unreadable: listener.unreadable,
     formatLowered: listener.formatLowered,
+    forgot() {
+      if (buffer.isOpen()) listener.forgot();
+    },
   });
   const { engine, bus, connection } = opened;
   const catchUp = createCatchUp(engine, {
@@ -74,8 +101,6 @@ export function createStream(
     sources: listener.sources,
     seen,
     caughtUp: options.observer.caughtUp,
-    lostFor: () => performance.now() - liveAt > keepMsOf(options),
-    forgetAll: listener.forgetAll,
     unreadable: options.observer.unreadable,
   });
 
@@ -100,7 +125,7 @@ export function createStream(
 
   function resume(upTo: Id): void {
     for (const { id, deliver } of buffer.open()) if (id === noId || id > upTo) deliver();
-    liveAt = performance.now();
+    seen(ahead);
     stock.missed(upTo); // in the outage
     listener.caughtUp(upTo);
   }
@@ -118,19 +143,26 @@ export function createStream(
     confirmations: createConfirmations(options),
     /** Bounds how many sessions are restored at once. */
     restores: createLimiter(options.restoresAtOnceMax),
+    /** Bounds how many of them read logs: more would only wait for each other's time limits. */
+    reads: createLimiter(readsAtOnceMax),
     /** Calls `receive` with each message of a channel, after those missed in an outage. */
-    subscribe(channel: string, log: string | undefined, receive: Receive): Subscription {
-      const deliver: Receive = (id, payload, rooms) => {
+    subscribe(channel: string, log: string | undefined, receive: StreamReceive): Subscription {
+      const deliver = (id: Id, payload: Buffer, rooms: string[] | undefined, heldAt?: number) => {
         try {
           if (id !== noId) seen(id);
-          for (const one of unbundle(id, payload)) receive(one.id, one.payload, rooms);
+          for (const one of unbundle(id, payload)) receive(one.id, one.payload, rooms, heldAt);
         } catch (error) {
           failed('message', error); // malformed
         }
       };
       return engine.subscribe(channel, log, (id, payload, rooms) => {
-        const waiting = { id, bytes: payload.length, deliver: () => deliver(id, payload, rooms) };
-        if (!buffer.hold(waiting)) waiting.deliver();
+        if (buffer.isOpen()) {
+          deliver(id, payload, rooms);
+          return;
+        }
+        const now = performance.now();
+        const later = () => deliver(id, payload, rooms, now);
+        buffer.hold({ id, bytes: payload.length, deliver: later });
       });
     },
     /** The newest id of the engine. While live, everything up to it has arrived. */
@@ -139,18 +171,14 @@ export function createStream(
       return buffer.isOpen() ? seen(id) : id;
     },
     /** Advances the position: everything up to the id has arrived. */
-    seen(id: Id): void {
-      if (buffer.isOpen()) seen(id);
-    },
+    seen: arrived,
     /** The newest id that has arrived. */
     arrived: () => lastSeen,
     /** The offset of a packet that is not in the stream and follows all that has arrived. */
     offset: () => offsetOf(lastSeen, numbers.next()),
-    /** The same, after writing all arrived messages to the sockets. */
-    delivered(): Id {
-      arrivals.flush();
-      return lastSeen;
-    },
+    delivered,
+    /** Everything up to this id has arrived at the client of every confirmed socket. */
+    received: receipts.received,
     isLive: buffer.isOpen,
     /** Resolves once the catch-up is done; at once if the process is live. */
     live: buffer.whenOpen,

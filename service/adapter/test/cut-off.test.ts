@@ -147,19 +147,45 @@ describe('a message to two rooms that has arrived for one of them', () => {
   });
 });
 
+describe('what arrives while the process catches up', () => {
+  it('does not reach who connects or joins after it', async () => {
+    const { relay, near, far, connect, publish, cutOff } = await nearAndFar();
+    const early = await connect();
+    await early.socket.join('room');
+    await cutOff();
+    await publish([], 'missed');
+    const paused = relay.pauseAt('missed');
+    relay.mend();
+    const resume = await paused;
+    await publish([], 'held');
+    await publish(['room'], 'held for a room');
+    const asked = new Promise((resolve) => far.io.once('question', resolve));
+    near.io.serverSideEmit('question'); // requests do not wait, and follow the messages
+    await asked;
+    const late = await connect();
+    const joined = late.socket.join('room');
+    resume();
+    await joined;
+    await publish(['room'], 'last');
+    for (const { seen } of [early, late]) {
+      await until('the last one arrives', () => seen.includes('last'));
+    }
+    expect(early.seen).toEqual(['missed', 'held', 'held for a room', 'last']);
+    expect(late.seen).toEqual(['last']);
+  });
+});
+
 describe('a session', () => {
   it('without the room of all is not restored', async () => {
     const { redis, publish, connect } = await nearAndFar();
     const { client, socket } = await connect();
     await socket.join('room');
     const key = `socket.io:/:session:${Reflect.get(client, '_pid')}`;
-    const state = JSON.parse(`${await redis.command('HGET', key, 'state')}`);
-    const joined = state.joined.filter(([room]: [string]) => room !== '*');
     await publish([], 1);
     client.io.reconnection(false);
     client.io.engine.close();
     await until('it is gone', async () => `${await redis.command('HGET', key, 'gone')}` !== '');
-    await redis.command('HSET', key, 'state', JSON.stringify({ ...state, joined }));
+    expect(await redis.command('HDEL', key, 'room:*')).toBe(1);
     client.connect();
     await next(client, 'connect');
     expect(client.recovered).toBe(false);

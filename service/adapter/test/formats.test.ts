@@ -89,7 +89,7 @@ describe('in a later format', () => {
     await until('it arrives', () => inRoom.seen.length === 1);
     await cutOff();
     const { id } = (await near.adapter.publish(near.io, 'event', ['meanwhile'])) ?? { id: '' };
-    const entry = [`${id}-0`, 'd', inLaterFormat.toString('latin1')];
+    const entry = [`${Number(id) + 1}-0`, 'd', inLaterFormat.toString('latin1')];
     await redis.command('XADD', 'socket.io:/:log:room', ...entry);
     const gone = next(inRoom.client, 'disconnect');
     await mend();

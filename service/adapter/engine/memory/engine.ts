@@ -22,20 +22,23 @@ export type MemoryStore = ReturnType<typeof createMemoryStore>;
 
 const keptMax = 100_000; // idempotency keys, and records
 const sweepMs = 10_000;
+const heartbeatMs = 2_000;
 
 export function createMemoryStore(options: AdapterOptions) {
   const keepMs = keepMsOf(options);
   const { logEntriesMax: entriesMax, logBytesMax: bytesMax } = options;
+  const horizon = () => idOf(nowMicroseconds() - keepMs * 1000);
+  /** The event callbacks of the engines that hold sessions. */
+  const holders = new Map<string, EngineEvents>();
   return {
-    /** The newest id, as a number. */
+    /** The newest id that was assigned or read, as a number. */
     last: 0,
     channels: new Map<string, Set<Receive>>(),
-    logs: createLogs({ entriesMax, bytesMax, keepMs }),
-    sessions: createSessions({ ...options, keepMs }),
+    logs: createLogs({ entriesMax, bytesMax, keepMs }, horizon),
+    sessions: createSessions({ ...options, keepMs }, (holder) => holders.get(holder)?.received()),
     published: createExpiringMap<Outcome>(keptMax),
     records: createExpiringMap<{ id: Id; value: string }[]>(keptMax),
-    /** The event callbacks of the engines that hold sessions. */
-    holders: new Map<string, EngineEvents>(),
+    holders,
     bus: createMemoryBus(),
   };
 }
@@ -55,6 +58,10 @@ export function memorySource(
           part.sweep();
         }
       }, sweepMs).unref();
+      const heartbeat = setInterval(() => {
+        events.received();
+        events.alive(nowMicroseconds(), positionOf(store));
+      }, heartbeatMs).unref();
       queueMicrotask(events.up);
       return {
         engine: createMemoryEngine(store, holder, options.observer),
@@ -66,6 +73,7 @@ export function memorySource(
           refusal: () => new Promise(() => {}),
           async close() {
             clearInterval(sweep);
+            clearInterval(heartbeat);
             store.holders.delete(holder);
           },
         },
@@ -76,6 +84,11 @@ export function memorySource(
 
 const nowMicroseconds = () => Math.floor((performance.timeOrigin + performance.now()) * 1000);
 const idOf = (number: number): Id => String(number).padStart(idLength, '0');
+
+function positionOf(store: MemoryStore): Id {
+  store.last = Math.max(store.last, nowMicroseconds());
+  return idOf(store.last);
+}
 
 function createMemoryEngine(
   store: MemoryStore,
@@ -89,39 +102,39 @@ function createMemoryEngine(
       const receivers = store.channels.get(channel) ?? new Set();
       store.channels.set(channel, receivers.add(receive));
       return {
-        ready: Promise.resolve(idOf(store.last)),
+        ready: Promise.resolve(positionOf(store)),
         close() {
           receivers.delete(receive);
           if (receivers.size === 0) store.channels.delete(channel);
         },
       };
     },
-    position: async () => idOf(store.last),
+    position: async () => positionOf(store),
     async readLogs(positions, limits) {
-      const left = { ...limits };
-      return positions.map(({ log, after }) => store.logs.read(log, after, left));
+      const reading = { left: { ...limits }, ids: new Set<Id>() };
+      return positions.map(({ log, after }) => store.logs.read(log, after, reading));
     },
     readRecord: async (key, before, count) =>
       (store.records.get(key) ?? [])
         .filter(({ id }) => before === '+' || id < before)
         .slice(-count)
         .reverse(),
-    async saveSession(session, gone) {
-      const outcome = store.sessions.save(session, gone, holder);
-      if (outcome === 'evicted') limitReached('sessions_per_user');
-      return outcome !== 'taken';
+    async saveSession(session) {
+      const outcome = store.sessions.save(session, holder);
+      if (outcome !== 'evicted') return outcome;
+      limitReached('sessions_per_user');
+      return 'saved';
     },
     async claimSession(key): Promise<ClaimOutcome> {
       const claim = store.sessions.claim(key, holder);
       if (!claim.ok) return claim;
-      const { epoch, state, format, before } = claim;
+      const { before, ...session } = claim;
       const { namespace, pid } = key;
       const handover =
         before === holder
           ? undefined
-          : store.holders.get(before)?.claimed({ namespace, pid }, epoch);
-      const watermarks = { highWatermark: idOf(store.last), lowWatermark: noId };
-      return { ok: true, epoch, state, format, ...watermarks, handover };
+          : store.holders.get(before)?.claimed({ namespace, pid }, session.epoch);
+      return { ...session, highWatermark: positionOf(store), handover };
     },
     async deleteSession(key, epoch) {
       store.sessions.delete(key, epoch);

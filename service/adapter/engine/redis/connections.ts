@@ -7,8 +7,10 @@ import type { Client } from './client.ts';
 import { openLink } from './connection.ts';
 import { evaluate } from './evaluate.ts';
 import type { Locator } from './locate.ts';
-import type { Script } from './scripts.ts';
+import * as logScripts from './log-scripts.ts';
+import type { Script } from './position-script.ts';
 import * as scripts from './scripts.ts';
+import * as sessionScripts from './session-scripts.ts';
 
 export type Connections = ReturnType<typeof openConnections>;
 export type Argument = string | Buffer;
@@ -29,7 +31,9 @@ export function openConnections(
   const needs = {
     family: key,
     prefix,
-    scripts: Object.values(scripts).map(({ lua }) => lua),
+    scripts: [scripts, logScripts, sessionScripts]
+      .flatMap((some) => Object.values<Script>(some))
+      .map(({ lua }) => lua),
     commands: ['PING', 'PUBLISH', 'XREVRANGE', 'HDEL'],
     pubSub: {
       channels: [`${prefix}:trial`, `${stockKey}-request#`, `${stockKey}-response#`],

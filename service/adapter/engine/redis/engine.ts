@@ -11,7 +11,7 @@ import { after, openConnections } from './connections.ts';
 import { evaluate } from './evaluate.ts';
 import { createHandovers } from './handovers.ts';
 import { startHeartbeat } from './heartbeat.ts';
-import { keysOf } from './keys.ts';
+import { keysOf, positionKeys } from './keys.ts';
 import type { Locator } from './locate.ts';
 import { readLogs } from './log-reader.ts';
 import { publish } from './publish.ts';
@@ -53,12 +53,15 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
     down: events.down,
   });
   /** Each answer measures the clock, too, which tightens the bound that is derived from it. */
-  const readPosition = async (client: Client): Promise<Id> => {
-    const sentAt = performance.now();
-    const answer = evaluate(client, scripts.position.lua, [keys.sequence], []);
-    const [id, microseconds] = (await answer) as unknown as [Id, string];
-    events.alive(Number(microseconds), sentAt);
+  const alive = (id: Id, microseconds: string): Id => {
+    witness.read(id);
+    events.alive(Number(microseconds), id);
     return id;
+  };
+  const readPosition = async (client: Client): Promise<Id> => {
+    const answer = evaluate(client, scripts.readPosition.lua, positionKeys(keys), []);
+    const [id, microseconds] = (await answer) as unknown as [Id, string];
+    return alive(id, microseconds);
   };
   const subscriptions = createSubscriptions(connections, {
     position: readPosition,
@@ -86,7 +89,9 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
     if (isLower) events.formatLowered();
   };
   const heartbeat = startHeartbeat(connections, keys, processId, options, {
-    alive: events.alive,
+    received: events.received,
+    forgot: events.forgot,
+    alive,
     agreed,
     failed: failed('heartbeat'),
   });
@@ -130,13 +135,10 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
           });
         }),
       subscribe: subscriptions.subscribe,
-      async position() {
-        const id = await connections.use(readPosition);
-        witness.seen(id, undefined);
-        return id;
-      },
+      position: () => connections.use(readPosition),
       async readLogs(positions, limits) {
-        const parts = await readLogs(connections.read, positions, limits);
+        const context = { read: connections.read, keys, keepMs: keepMsOf(options) };
+        const parts = await readLogs(context, positions, limits);
         for (const [i, part] of parts.entries()) {
           const last = part.status === 'ok' ? part.entries.at(-1) : undefined;
           if (last) witness.seen(last.id, positions[i]?.log);

@@ -1,10 +1,11 @@
 // Renews the key of this process, whose sessions are valid as long as it exists, and agrees with
 // the other processes on the format to write.
+import type { Id } from '../../delivery/envelope.ts';
 import { type Format, formats } from '../../formats.ts';
 import type { AdapterOptions } from '../../options.ts';
 import { rejectable } from './connection.ts';
 import type { Connections } from './connections.ts';
-import type { Keys } from './keys.ts';
+import { type Keys, positionKeys } from './keys.ts';
 import { RedisUnfit } from './requirements.ts';
 import { heartbeat as script } from './scripts.ts';
 
@@ -14,30 +15,43 @@ const beatMsMax = 2_000;
 const aliveMsMin = 1_000;
 
 interface Events {
-  /** Redis answered, with its clock. */
-  alive(microseconds: number, sentAt: number): void;
+  /** Everything up to this id has arrived at all clients of this process. */
+  received(): Id;
+  /** Redis answered, with the newest id and its clock. */
+  alive(id: Id, microseconds: string): void;
+  /** The key of this process was gone. */
+  forgot(): void;
   /** The format to write. */
   agreed(format: Format): void;
   failed(error: unknown): void;
 }
+
+type Answer = [
+  id: Id,
+  microseconds: string,
+  before: string,
+  agreed: Format,
+  oldest: Format,
+  newest: Format,
+];
 
 export function startHeartbeat(
   { main, run, use }: Pick<Connections, 'main' | 'run' | 'use'>,
   keys: Keys,
   processId: string,
   { recoveryMsMax }: AdapterOptions,
-  { alive, agreed, failed }: Events,
+  { received, alive, forgot, agreed, failed }: Events,
 ) {
   const first = Promise.withResolvers<void>();
   let refused = rejectable();
-  const names = [keys.processes + processId, keys.formats];
+  let isFirst = true;
+  const names = [...positionKeys(keys), keys.processes + processId, keys.formats];
   const aliveMs = Math.max(aliveMsMin, recoveryMsMax);
   const args = [aliveMs, processId, formats.oldest, formats.newest].map(String);
   const beat = async () => {
-    const sentAt = performance.now();
-    const answer = (await run(script, names, args)) as [string, number, number, number];
-    const [microseconds, format, oldest, newest] = answer;
-    alive(Number(microseconds), sentAt);
+    const answer = (await run(script, names, [...args, received()])) as Answer;
+    const [id, microseconds, before, format, oldest, newest] = answer;
+    alive(id, microseconds);
     if (format === 0) {
       const unfit = new RedisUnfit(incompatible(oldest, newest));
       refused.reject(unfit);
@@ -45,6 +59,8 @@ export function startHeartbeat(
       throw unfit;
     }
     agreed(format);
+    if (before === '' && !isFirst) forgot(); // it has expired, or the data is lost
+    isFirst = false;
     first.resolve();
   };
   const everyMs = Math.max(beatMsMin, Math.min(beatMsMax, recoveryMsMax / beatsPerWindow));

@@ -3,14 +3,25 @@
 export type Keys = ReturnType<typeof keysOf>;
 
 export const keysOf = (prefix: string) => ({
-  /** The newest id. */
+  /** The id of the newest message. It exists as long as Redis has kept its data. */
   sequence: `${prefix}:sequence`,
+  /** The newest position that a process has read. Later messages get larger ids. */
+  clock: `${prefix}:clock`,
   /**
    * The id below which Redis has lost messages. Sessions with a smaller position are not restored.
    */
   lowWatermark: `${prefix}:low-watermark`,
+  /** The log that stores large messages to several rooms once. The logs of rooms refer to it. */
+  shared: `${prefix}:shared`,
   /** A key and a channel per process. Its sessions are valid as long as the key exists. */
   processes: `${prefix}:process:`,
   /** The formats that each process reads, and the one that all of them have agreed on. */
   formats: `${prefix}:formats`,
 });
+
+/** The keys that every script with positions starts with. */
+export const positionKeys = ({ sequence, clock, lowWatermark }: Keys) => [
+  sequence,
+  clock,
+  lowWatermark,
+];

@@ -1,7 +1,9 @@
 // Reads many logs in bounded steps, so that none blocks Redis for long. Logs without new entries
 // are skipped.
+import type { Id } from '../../delivery/envelope.ts';
 import type { LogPart, LogPosition, ReadLimits } from '../engine.ts';
-import { readLogs as script } from './scripts.ts';
+import { type Keys, positionKeys } from './keys.ts';
+import { readLogs as script } from './log-scripts.ts';
 import { chunks } from './subscriptions.ts';
 
 const stepEntries = 2_000; // per script call, which takes Redis a few milliseconds
@@ -11,25 +13,38 @@ const stepBytes = 1_048_576;
 type Read = (script: { lua: string }, keys: string[], args: string[]) => Promise<unknown>;
 type Found = [place: number, status: Buffer, ...entries: Buffer[]];
 
+/** Which keys to read with, and how long a log is kept after its last message. */
+interface Context {
+  read: Read;
+  keys: Keys;
+  keepMs: number;
+}
+
+/** What one call has read so far. A message to several rooms counts once. */
+interface Reading {
+  left: ReadLimits;
+  payloads: Map<Id, Buffer>;
+}
+
 /**
  * Reads logs.
  * @param limits for the total. Logs beyond them that have new entries are `too_much`.
  */
 export async function readLogs(
-  read: Read,
+  context: Context,
   positions: LogPosition[],
   limits: ReadLimits,
 ): Promise<LogPart[]> {
   const parts: LogPart[] = [];
-  const left = { ...limits };
-  for (const chunk of chunks(positions)) parts.push(...(await readChunk(read, chunk, left)));
+  const reading: Reading = { left: { ...limits }, payloads: new Map() };
+  for (const chunk of chunks(positions)) parts.push(...(await readChunk(context, chunk, reading)));
   return parts;
 }
 
 async function readChunk(
-  read: Read,
+  { read, keys, keepMs }: Context,
   positions: LogPosition[],
-  left: ReadLimits,
+  reading: Reading,
 ): Promise<LogPart[]> {
   const sources = positions.map(
     ({ log, after }): Source => ({
@@ -39,17 +54,19 @@ async function readChunk(
     }),
   );
   for (let pending = sources; pending.length > 0; ) {
-    const args = [stepEntries, stepBytes, ...pending.map(({ after }) => after)].map(String);
-    const keys = pending.map(({ log }) => log);
-    const [finished, ...found] = (await read(script, keys, args)) as [number, ...Found[]];
+    const budget = [keepMs, stepEntries, stepBytes, isSpent(reading) ? '1' : ''].map(String);
+    const [finished, ...found] = (await read(
+      script,
+      [...positionKeys(keys), keys.shared, ...pending.map(({ log }) => log)],
+      [...budget, ...pending.map(({ after }) => after)],
+    )) as [number, ...Found[]];
     for (const [number, status, ...entries] of found) {
       const source = pending[number - 1] as Source;
-      if (String(status) === 'trimmed') source.part = { status: 'trimmed' };
-      else take(source, entries, left);
+      take(source, entries, reading);
+      const name = String(status);
+      if (name === 'trimmed' || name === 'too_much') source.part = { status: name };
     }
     pending = pending.slice(finished);
-    // An unfinished log beyond the limits must not be read further.
-    if (pending[0]?.part.status === 'too_much') pending = pending.slice(1);
   }
   return sources.map(({ part }) => part);
 }
@@ -58,15 +75,21 @@ interface Source extends LogPosition {
   part: LogPart;
 }
 
-function take(source: Source, entries: Buffer[], left: ReadLimits): void {
-  const { part } = source;
+const isSpent = ({ left }: Reading) => left.messagesMax < 0 || left.bytesMax < 0;
+
+function take(source: Source, entries: Buffer[], reading: Reading): void {
+  const { left, payloads } = reading;
   for (let i = 0; i < entries.length; i += 2) {
-    const [id, payload] = [String(entries[i]), entries[i + 1] as Buffer];
+    const id = String(entries[i]);
+    const payload = payloads.get(id) ?? (entries[i + 1] as Buffer);
     source.after = id;
     if (id > left.upTo) continue;
-    left.messagesMax -= 1;
-    left.bytesMax -= payload.length;
-    if (left.messagesMax < 0 || left.bytesMax < 0) source.part = { status: 'too_much' };
-    else if (part.status === 'ok') part.entries.push({ id, payload });
+    if (!payloads.has(id)) {
+      payloads.set(id, payload);
+      left.messagesMax -= 1;
+      left.bytesMax -= payload.length;
+    }
+    if (isSpent(reading)) source.part = { status: 'too_much' };
+    else if (source.part.status === 'ok') source.part.entries.push({ id, payload });
   }
 }

@@ -5,8 +5,8 @@ import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import { EngineUnavailable, type Outcome, type Publication } from '../engine.ts';
 import { encodeRooms } from './channel-message.ts';
 import type { Argument, Connections } from './connections.ts';
-import type { Keys } from './keys.ts';
-import { publish as script } from './scripts.ts';
+import { type Keys, positionKeys } from './keys.ts';
+import { publish as script } from './log-scripts.ts';
 import type { Witness } from './witness.ts';
 
 interface Parts {
@@ -47,15 +47,14 @@ const incompatible = 'A process of a version that cannot read what this one writ
 /** The keys and arguments of the script. */
 function callOf(
   publications: Publication[],
-  { sequence, formats }: Keys,
+  keys: Keys,
   options: AdapterOptions,
   format: Format,
 ): [string[], Argument[]] {
-  const { logEntriesMax, logBytesMax } = options;
-  const names = [sequence, formats];
-  const args: Argument[] = [
-    ...[logEntriesMax, logBytesMax, keepMsOf(options), format, publications.length].map(String),
-  ];
+  const { logEntriesMax, logBytesMax, sharedEntriesMax, sharedBytesMax } = options;
+  const names = [...positionKeys(keys), keys.shared, keys.formats];
+  const limits = [logEntriesMax, logBytesMax, sharedEntriesMax, sharedBytesMax, keepMsOf(options)];
+  const args: Argument[] = [...limits, format, publications.length].map(String);
   for (const publication of publications) {
     const { payload, messages, logs, channels, rooms, record, once, raw } = publication;
     names.push(...logs, ...(record ? [record.key] : []), ...(once ? [once.key] : []));

@@ -2,13 +2,14 @@
 // Redis has lost recent data.
 import { type Id, noId, unknown } from '../../delivery/envelope.ts';
 import type { Connections } from './connections.ts';
-import type { Keys } from './keys.ts';
+import { type Keys, positionKeys } from './keys.ts';
 import { checkLoss } from './scripts.ts';
 
 export type Witness = ReturnType<typeof createWitness>;
 
 export function createWitness() {
   let newest: Id = unknown;
+  let read: Id = unknown;
   let logged = { id: noId, log: '' };
   return {
     /** @param log a log that contains the message */
@@ -16,13 +17,17 @@ export function createWitness() {
       if (id > newest) newest = id;
       if (log && id > logged.id) logged = { id, log };
     },
+    /** A position is no message: losing it loses nothing. */
+    read(position: Id): void {
+      if (position > read) read = position;
+    },
     /** Raises the sequence and the low watermark if Redis has lost the message. */
-    async check({ run }: Connections, { sequence, lowWatermark }: Keys, keepLogsMs: number) {
+    async check({ run }: Connections, keys: Keys, keepLogsMs: number) {
       const { id, log } = logged;
       await run(
         checkLoss,
-        [sequence, lowWatermark, log || lowWatermark],
-        [newest, id, String(keepLogsMs)],
+        [...positionKeys(keys), log || keys.lowWatermark],
+        [newest, id, String(keepLogsMs), read],
       );
     },
   };

@@ -1,0 +1,68 @@
+// Lower bounds for the engine's clock, from which ids are made, at a given time. They give a join
+// its position while the engine is unavailable. Times are those of `performance.now()`.
+import { type Id, idLength, unknown } from '../delivery/envelope.ts';
+import { type Estimate, raisePosition, type Session, setPosition } from './session.ts';
+
+const driftMax = 0.0005; // between the two clocks; the maximum slew rate of NTP
+
+/** A reading of the engine's clock, received at a local time. The clock was not behind it then. */
+interface Measurement {
+  microseconds: number;
+  receivedAt: number;
+}
+
+export type Clock = ReturnType<typeof createClock>;
+
+/**
+ * The clock may be set during an outage, or be that of another server after it. By how much cannot
+ * be told if it is less than a round trip, so a time during the outage is bounded by what was
+ * measured before and after it, whichever is lower.
+ */
+export function createClock() {
+  let before: Measurement | undefined;
+  let current: Measurement | undefined;
+  return {
+    /** Records the engine's time from a reply. */
+    measure(microseconds: number): void {
+      const receivedAt = performance.now();
+      const isTighter = !current || leastAt(current, receivedAt) < microseconds;
+      if (isTighter) current = { microseconds, receivedAt };
+    },
+    /** The engine is unavailable. */
+    interrupt(): void {
+      before = current ?? before;
+      current = undefined;
+    },
+    /** An id that is smaller than any published after the given time. */
+    before(atMs: number): Id {
+      const bounds = [before, current].flatMap((known) => (known ? [leastAt(known, atMs)] : []));
+      return bounds.length > 0 ? idOf(Math.min(...bounds) - 1) : unknown;
+    },
+  };
+}
+
+const leastAt = ({ microseconds, receivedAt }: Measurement, atMs: number) =>
+  microseconds + 1000 * (atMs - receivedAt - Math.abs(atMs - receivedAt) * driftMax);
+
+const idOf = (microseconds: number): Id => String(Math.floor(microseconds)).padStart(idLength, '0');
+
+/** Estimates the position of a join while the engine is unavailable. */
+export function estimatePosition(
+  session: Session,
+  room: string,
+  estimate: Estimate,
+  clock: Clock,
+): void {
+  raisePosition(session, room, clock.before(estimate.atMs));
+  session.estimates ??= new Map();
+  session.estimates.set(room, estimate);
+}
+
+/** Lowers estimates if the clock turns out to be behind, for example after a failover. */
+export function correctPositions(session: Session, clock: Clock): void {
+  for (const [room, { atMs, seen }] of session.estimates ?? []) {
+    const bound = clock.before(atMs);
+    const corrected = bound > seen ? bound : seen;
+    if ((session.joined.get(room) ?? unknown) > corrected) setPosition(session, room, corrected);
+  }
+}

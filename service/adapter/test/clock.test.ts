@@ -1,0 +1,64 @@
+// The bound of the engine's clock, for a clock that is set during an outage.
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createClock } from '../session/clock.ts';
+
+/** An engine whose clock can be set, and a clock of this process that only the test moves. */
+function engine() {
+  let nowMs = 1_000;
+  let aheadMs = 1_750_000_000_000;
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  const clock = createClock();
+  return {
+    clock,
+    now: () => nowMs,
+    pass(ms: number) {
+      nowMs += ms;
+    },
+    set(ms: number) {
+      aheadMs += ms;
+    },
+    /** The id of a message that is published now. */
+    publish: () => String((nowMs + aheadMs) * 1000).padStart(16, '0'),
+    /** Its clock is read, with a reply that takes some time. */
+    measure(replyMs: number) {
+      const microseconds = (nowMs + aheadMs) * 1000;
+      nowMs += replyMs;
+      clock.measure(microseconds);
+    },
+  };
+}
+
+describe('the position of a join during an outage', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  it.each([-10_000, -30, -3, 0, 3, 30, 10_000])(
+    'is before what is published next, although the clock is set by %i ms',
+    (ms) => {
+      const { clock, now, pass, set, publish, measure } = engine();
+      measure(1);
+      pass(1_000);
+      clock.interrupt();
+      pass(500);
+      set(ms);
+      const joinedAt = now();
+      pass(1);
+      const id = publish();
+      pass(500);
+      measure(50); // a step of less than this cannot be seen
+      expect(clock.before(joinedAt) < id).toBe(true);
+    },
+  );
+
+  it('is after what was published before, by more than the replies took', () => {
+    const { clock, now, pass, publish, measure } = engine();
+    measure(1);
+    pass(1_000);
+    clock.interrupt();
+    const id = publish();
+    pass(60);
+    const joinedAt = now();
+    pass(500);
+    measure(50);
+    expect(clock.before(joinedAt) > id).toBe(true);
+  });
+});
