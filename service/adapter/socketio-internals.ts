@@ -232,12 +232,9 @@ export function broadcastLocally(adapter: Adapter, packet: Packet, to: Broadcast
 }
 
 /** Wraps the receivers of requests from other servers and of messages from emitters. */
-export function wrapRequests(
-  adapter: RedisAdapter,
-  wrap: (receive: Method, isMessage: boolean) => Method,
-): void {
+export function wrapRequests(adapter: RedisAdapter, wrap: (receive: Method) => Method): void {
   for (const name of ['onrequest', 'onmessage']) {
-    Reflect.set(adapter, name, wrap(method(adapter, name).bind(adapter), name === 'onmessage'));
+    Reflect.set(adapter, name, wrap(method(adapter, name).bind(adapter)));
   }
 }
 

@@ -43,6 +43,13 @@ export const settings = z.object({
     .default('mymaster')
     .describe('name of the master that the Sentinels monitor'),
   REDIS_SENTINEL_PASSWORD: z.string().min(1).optional().describe('password of the Sentinels'),
+  BRIDGE_KEY: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'key of servers with @socket.io/redis-adapter on this Redis; they get all messages, too',
+    ),
   JWT_SECRET: hmacSecret('HMAC secret that verifies tokens, at least 32 bytes'),
   JWT_SECRET_PREVIOUS: hmacSecret(
     'another secret that verifies tokens, while JWT_SECRET is rotated',

@@ -84,6 +84,8 @@ interface Parts {
   /** If omitted, this is the only process, and its memory replaces Redis. */
   client?: RedisClient;
   recoveryMsMax: number;
+  /** The key of servers with the stock Redis adapter. They get all messages, too. */
+  bridgeKey?: string | undefined;
   identify: Identify;
   admit?: Admit;
   metrics: Metrics;
@@ -132,12 +134,13 @@ export function createBroadcast(parts: Parts): Broadcast {
 }
 
 function optionsOf(
-  { recoveryMsMax, identify, admit, metrics, clock, report, trail }: Parts,
+  { recoveryMsMax, bridgeKey, identify, admit, metrics, clock, report, trail }: Parts,
   connectionChanged: () => void,
 ): GivenOptions {
   return {
     key: 'mooring',
     recoveryMsMax,
+    ...(bridgeKey !== undefined && { bridge: bridgeKey }),
     ...(trail && { trail: trailOfAdapter(trail) }),
     ...(admit && { admit }),
     async identify(auth) {

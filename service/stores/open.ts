@@ -80,7 +80,7 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
 function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>): Stores {
   const { config, current = () => config, ...common } = parts;
   const { metrics, report } = common;
-  const { recoveryMsMax } = config;
+  const { recoveryMsMax, bridgeKey } = config;
   const client = redisClient(redisUrl, config, current);
   const changed = () => metrics.redisUp(redis.isUp() && broadcast.isUp());
   const traced = config.trace === 'on' ? [tracesNeeds] : [];
@@ -88,7 +88,14 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   const redis = openRedis(client, needs, metrics, report, changed);
   const clock = createClock();
   const stats = watchStats(redis, clock, metrics);
-  const broadcast = createBroadcast({ ...common, recoveryMsMax, client, clock, changed });
+  const broadcast = createBroadcast({
+    ...common,
+    recoveryMsMax,
+    bridgeKey,
+    client,
+    clock,
+    changed,
+  });
   const goneMs = Math.max(recoveryMsMax, goneMsMin);
   const unreadable = (format = 'none') => {
     metrics.unreadable('command');

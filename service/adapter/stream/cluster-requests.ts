@@ -47,14 +47,16 @@ export function rememberOwnRequests(adapter: RedisAdapter): void {
   };
 }
 
+const messageArguments = 3; // requests have two: without the pattern
+
 /** Delivers earlier messages before a request from another process runs. */
 export function beforeRequests(adapter: RedisAdapter, stream: Stream): void {
   const { arrivals, stock, options } = stream;
   const { failed } = options.observer;
-  wrapRequests(adapter, (receive, isMessage) => async (...request) => {
+  wrapRequests(adapter, (receive) => async (...request) => {
     try {
-      if (isMessage && isBridged(request.at(-1))) return;
-      if (isMessage) stock.arrived(request.at(-1), stream.arrived());
+      if (isBridged(request.at(-1))) return;
+      if (request.length === messageArguments) stock.arrived(request.at(-1), stream.arrived());
       arrivals.flush();
       await receive(...request);
     } catch (error) {
