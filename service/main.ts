@@ -155,7 +155,8 @@ function tokenFor(
 
 /** The signing key, and the claims that the service requires. */
 function signingKey(env: Environment, missing: string) {
-  const config = env.JWT_SECRET || env.JWT_SECRET_FILE ? parseConfig(env) : undefined;
+  const isGiven = env.JWT_SECRET || hasFiles(env, ['JWT_SECRET']);
+  const config = isGiven ? parseConfig(env) : undefined;
   if (!config?.jwtSecret)
     throw new UsageError(
       `${missing}; with JWT_PUBLIC_KEY or JWT_JWKS_URL, your issuer signs tokens`,

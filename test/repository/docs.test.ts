@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { helpMarkdown, helpText } from '../../service/cli/help.ts';
@@ -169,6 +170,17 @@ describe('the command line', () => {
   ])('says how %j gets its token', (args, sentence) => {
     const { stderr } = spawnSync(process.execPath, ['service/main.ts', ...args]);
     expect(stderr.toString()).toMatch(sentence);
+  });
+
+  it('signs tokens with the secret that a pod has as a file', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mooring-secrets-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'jwt-secret'), secret);
+    const command = ['service/main.ts', 'token', '--sub', 'alice'];
+    const env = { ...process.env, SECRETS_DIR: folder };
+    const { stdout, stderr } = spawnSync(process.execPath, command, { env });
+    expect(stderr.toString()).toBe('');
+    expect(stdout.toString()).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
   });
 
   it('names the port that another process uses, and exits 1', async () => {
