@@ -57,22 +57,27 @@ export async function restore(
   const { observer, restoreMsMax, trail } = stream.options;
   const { conn } = connect.client;
   if (conn.readyState !== 'open') return null;
-  const over = new AbortController();
-  const timer = setTimeout(() => {
-    observer.limitReached('restore_ms');
-    conn.close();
-    over.abort(new EngineUnavailable('Timed out waiting for other restores'));
-  }, restoreMsMax);
+  const withinTime = async () => {
+    const over = new AbortController();
+    const timer = setTimeout(() => {
+      observer.limitReached('restore_ms');
+      conn.close();
+      over.abort(new EngineUnavailable('Timed out waiting to read the logs'));
+    }, restoreMsMax);
+    try {
+      return await attempt(host, { pid, offset, connect, signal: over.signal });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
   let result: RestoreResult;
   try {
-    const { signal } = over;
-    result = await stream.restores(() => attempt(host, { pid, offset, connect, signal }), signal);
+    // The time in the queue does not count: after a rollout, thousands of clients wait their turn.
+    result = await stream.restores(withinTime);
   } catch (error) {
     observer.failed('restore', error);
     result = 'postponed';
     conn.close();
-  } finally {
-    clearTimeout(timer);
   }
   if (result === 'too_much') observer.limitReached('replay');
   if (result === 'limited') observer.limitReached('takeovers');
