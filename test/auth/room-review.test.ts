@@ -193,7 +193,7 @@ describe('a grant of the webhook', () => {
     const { alice, bob } = await start(webhook);
     const left = next(bob, 'user_left');
     const ended = next(alice, 'access_ended');
-    webhook.denied.add('alice/a'); // Bob stays, and is told
+    webhook.denied.add('alice/a'); // Bob stays, and is notified
     const refused = { roomId: 'a', code: 'access_denied', retryable: false };
     expect((await ended)[0]).toEqual(refused);
     expect((await left)[0]).toMatchObject({ roomId: 'a' });
