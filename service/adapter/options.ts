@@ -51,7 +51,7 @@ export interface AdapterOptions {
   queuedBytesMax: number;
   /** Sessions that are restored concurrently. Others wait. */
   restoresAtOnceMax: number;
-  /** Timeout of a restore, from its turn on. Its transport is then closed; the client tries again. */
+  /** Timeout of a restore, from its turn on. The transport is then closed; the client retries. */
   restoreMsMax: number;
   /** Timeout of a command. Its outcome is then unknown. */
   commandMsMax: number;

@@ -90,7 +90,7 @@ it('a session that joins many rooms one by one writes each of them once', async 
   expect(client.recovered).toBe(true);
 });
 
-it('clients in many rooms that come back together are recovered or told that they are not', async () => {
+it('clients in many rooms that come back together are recovered or told otherwise', async () => {
   const replayMessagesMax = 200;
   const { connect, publish } = await nearAndFar({ replayMessagesMax }, long);
   const [few, many] = [roomsOf(50), numbers(50).map((n) => `many-${n}`)];
