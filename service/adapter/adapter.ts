@@ -280,14 +280,9 @@ export class RecoveringAdapter extends RedisAdapter {
     return undefined;
   }
 
-  #traced({ data: [event] }: Packet, rooms: string[], except: number, { volatile }: Flags) {
-    return {
-      namespace: this.nsp.name,
-      event: String(event),
-      rooms,
-      except,
-      volatile: volatile === true,
-    };
+  #traced({ data: [event] }: Packet, rooms: string[], except: number, flags: Flags) {
+    const volatile = flags.volatile === true;
+    return { namespace: this.nsp.name, event: String(event), rooms, except, volatile };
   }
 
   override async close(): Promise<void> {
