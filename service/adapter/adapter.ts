@@ -281,18 +281,14 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   #traced({ data: [event] }: Packet, rooms: string[], except: number, { volatile }: Flags) {
-    return {
-      namespace: this.nsp.name,
-      event: String(event),
-      rooms,
-      except,
-      volatile: volatile === true,
-    };
+    const target = { namespace: this.nsp.name, rooms, except };
+    return { ...target, event: String(event), volatile: volatile === true };
   }
 
   override async close(): Promise<void> {
-    const stopListening = () => this.nsp.off('connect', this.#connected);
-    if (!this.#closed) reopenWhenAttached(this.nsp, stopListening);
+    if (!this.#closed) {
+      reopenWhenAttached(this.nsp, () => this.nsp.off('connect', this.#connected));
+    }
     this.#closed = true;
     this.channels.close(); // at once: the namespace may be recreated while this one closes
     super.close();
