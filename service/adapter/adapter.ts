@@ -286,8 +286,9 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   override async close(): Promise<void> {
-    const stopListening = () => this.nsp.off('connect', this.#connected);
-    if (!this.#closed) reopenWhenAttached(this.nsp, stopListening);
+    if (!this.#closed) {
+      reopenWhenAttached(this.nsp, () => this.nsp.off('connect', this.#connected));
+    }
     this.#closed = true;
     this.channels.close(); // at once: the namespace may be recreated while this one closes
     super.close();

@@ -135,10 +135,7 @@ interface SocketHooks {
 
 const extended = new WeakMap<object, object>(); // prototypes of sockets, by the original
 
-/**
- * Replaces what a socket does with events. All sockets share the methods: a connection allocates
- * nothing.
- */
+/** Replaces what a socket does with events. All sockets share the methods. */
 export function extendSocket(socket: Socket, { handle, acknowledge }: SocketHooks): void {
   const original = Object.getPrototypeOf(socket);
   const known = extended.get(original);

@@ -88,8 +88,12 @@ export async function openRelay(target: number) {
     mend() {
       cut = false;
     },
-    /** Resets the clients' connections. The server does not notice: its side stays open. */
+    /**
+     * Resets the clients' connections, and new ones until `mend`. The server does not notice: its
+     * side stays open.
+     */
     breakClients() {
+      cut = true;
       for (const [client, upstream] of pairs) {
         client.removeAllListeners('close').resetAndDestroy();
         upstream.removeAllListeners('data').resume();
