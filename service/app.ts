@@ -44,7 +44,7 @@ interface Given {
 
 export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { metrics, report, tracing } = observed(config, log, given.metrics);
-  const verify = refuseRevoked(createTokenVerifier(config), (user) => commands.revokedBefore(user));
+  const verify = refuseRevoked(createTokenVerifier(config), (user) => commands.cutoffsOf(user));
   const verifyAuth = verifyOnce(verify);
   const now = () => stores.now();
   const trail = createTrail({ log, debug: config.logLevel === 'debug', pod: config.podName, now });

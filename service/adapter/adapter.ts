@@ -6,10 +6,19 @@ import type { BroadcastOptions } from 'socket.io-adapter';
 import { type Flags, noId, requireDefaultParser } from './delivery/envelope.ts';
 import type { Outcome } from './engine/engine.ts';
 import { everyone, namesOf } from './engine/names.ts';
+import type { SessionListener } from './options.ts';
 import { type Connect, currentConnect, hookConnect } from './session/connect-hook.ts';
 import { goLive } from './session/delivery.ts';
 import { createDirectWriter, type DirectWriter, withOffset } from './session/direct-writer.ts';
-import { closed, connected, createSession, isOver, lost, type Session } from './session/session.ts';
+import {
+  closed,
+  connected,
+  createSession,
+  infoOf,
+  isOver,
+  lost,
+  type Session,
+} from './session/session.ts';
 import { createSessionStore, type SessionStore } from './session/session-store.ts';
 import { createSessionWriter, type SessionWriter } from './session/session-writer.ts';
 import { type DirectPacket, toStored, waiting } from './session/unconfirmed.ts';
@@ -96,6 +105,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const fresh = [...rooms].filter((room) => !this.sids.get(sid)?.has(room));
     super.addAll(sid, rooms);
     for (const room of fresh) this.channels.enter(session, room);
+    if (session.socket) this.#tell('changed', session);
     // Saves even if it is a member already: a client repeats a join that was not acknowledged.
     return session.socket ? this.writer.save(session) : Promise.resolve();
   }
@@ -108,6 +118,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const session = this.sessions.get(sid);
     session?.joined.delete(room);
     this.channels.left(room);
+    if (session?.socket) this.#tell('changed', session);
     return session?.socket ? this.writer.save(session) : Promise.resolve();
   }
 
@@ -138,6 +149,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (!session) return;
     const [client, user] = [clientOf(socket), this.#users.get(socket) ?? ''];
     connected(session, { socket, client, user, data: socket.data, pid: privateIdOf(socket) });
+    if (!socket.recovered) this.#tell('opened', session);
     const { packets = [] } = this.stream.confirmations.take(session) ?? {};
     const writeAgain = (packet: DirectPacket) => this.#direct.writeAgain(session, socket, packet);
     goLive(this, session, packets, writeAgain, this.stream);
@@ -175,6 +187,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (phase === 'lost') return;
     lost(session);
     this.stream.confirmations.take(session);
+    this.#tell('lost', session);
     if (socket?.connected) {
       endConnection(socket);
       return;
@@ -209,11 +222,17 @@ export class RecoveringAdapter extends RedisAdapter {
     correctPositions(session, this.stream.clock); // no catch-up will do it
     session.unconfirmed = this.stream.confirmations.take(session);
     this.writer.release(session);
+    this.#tell(session.pid === undefined ? 'ended' : 'released', session); // without id: forgotten
   }
 
   #remove(session: Session): void {
     this.stream.confirmations.take(session);
     this.writer.remove(session);
+    this.#tell('ended', session);
+  }
+
+  #tell(event: Exclude<keyof SessionListener, 'claimed'>, session: Session): void {
+    this.stream.options.sessions[event](infoOf(session, this.nsp.name));
   }
 
   override broadcast(packet: Packet, to: BroadcastOptions): void {

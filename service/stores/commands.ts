@@ -6,19 +6,36 @@ export type Command =
 
 /** Processes poll for commands, so that one that lost its connection to Redis misses none. */
 export interface Commands {
-  /** Resolves when every process will find the command. Rejects with `Unavailable`. */
+  /**
+   * Resolves when every process will find the command. The sessions that it concerns cannot be
+   * recovered from then on. Rejects with `Unavailable`.
+   */
   issue(command: Command): Promise<void>;
   /** Commands since the last call, oldest first. In Redis, the first call returns none. */
   poll(): Promise<Command[]>;
-  /**
-   * Epoch milliseconds: the user's tokens from before are revoked. 0 if none are. While Redis is
-   * unavailable, answers with the revocations that this process knows.
-   */
-  revokedBefore(userId: string): Promise<number>;
+  /** While Redis is unavailable, answers with what this process knows. */
+  cutoffsOf(userId: string): Promise<Cutoffs>;
 }
 
-/** How long a revocation is kept. A token that lives longer becomes valid again. */
-export const revokedMsMax = 30 * 86_400_000;
+/** What commands have left behind for a user, in epoch milliseconds; 0: nothing. */
+export interface Cutoffs {
+  /** Tokens that were issued before are refused. */
+  revokedBefore: number;
+  /** Sessions that connected before cannot be recovered. */
+  sessionsEndedAt: number;
+}
 
-/** Revocations that one process keeps in memory. */
+/** Makes the sessions of users and socket ids unrecoverable. */
+export type EndSessions = (userIds: string[], sids: string[]) => Promise<void>;
+
+/** The users and socket ids of a command. */
+export const subjectsOf = (command: Command) =>
+  command.type === 'revoke'
+    ? { users: [command.userId], sockets: [] }
+    : { users: command.users, sockets: command.sockets };
+
+/** How long cutoffs are kept. A revoked token that lives longer becomes valid again. */
+export const cutoffMsMax = 30 * 86_400_000;
+
+/** Cutoffs that one process keeps in memory. */
 export const knownMax = 100_000;

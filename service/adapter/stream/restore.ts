@@ -5,7 +5,13 @@ import { EngineUnavailable } from '../engine/engine.ts';
 import { everyone } from '../engine/names.ts';
 import type { RestoreResult } from '../options.ts';
 import type { Connect } from '../session/connect-hook.ts';
-import { createClaimedSession, restored, roomsOf, type Session } from '../session/session.ts';
+import {
+  createClaimedSession,
+  infoOf,
+  restored,
+  roomsOf,
+  type Session,
+} from '../session/session.ts';
 import type { Claim, SessionStore } from '../session/session-store.ts';
 import type { SessionWriter } from '../session/session-writer.ts';
 import { fromStored, type Unconfirmed, unreadOf, waiting } from '../session/unconfirmed.ts';
@@ -119,7 +125,9 @@ async function attempt(
   if (!session.joined.has(everyone)) return 'unknown'; // it would miss messages to the namespace
   void host.addAll(sid, roomsOf(session, everyone)); // from now on live messages are held
 
-  await Promise.all(session.pending.splice(0));
+  const claimed = stream.options.sessions.claimed(infoOf(session, host.nsp.name));
+  const [allowed] = await Promise.all([claimed, ...session.pending.splice(0)]);
+  if (!allowed) return 'refused';
   const upTo = await stream.position(); // after every subscription
   if (!stream.isLive()) throw new EngineUnavailable('The engine went down during the restore');
   session.replayedUpTo = upTo;

@@ -1,17 +1,30 @@
 // Commands of a single process, in its memory.
-import { type Command, type Commands, knownMax, revokedMsMax } from '../commands.ts';
+import {
+  type Command,
+  type Commands,
+  cutoffMsMax,
+  type EndSessions,
+  knownMax,
+  subjectsOf,
+} from '../commands.ts';
+import type { MemoryMemberships } from './memberships.ts';
 
-export function createMemoryCommands(): Commands {
+export function createMemoryCommands(
+  { endedAt }: Pick<MemoryMemberships, 'endedAt'>,
+  endSessions: EndSessions,
+): Commands {
   const revoked = new Map<string, { before: number; until: number }>();
   let pending: Command[] = [];
   return {
     async issue(command) {
+      const { users, sockets } = subjectsOf(command);
+      await endSessions(users, sockets);
       pending.push(command);
       if (command.type !== 'revoke') return;
       const { userId } = command;
       const before = Math.max(command.before, revoked.get(userId)?.before ?? 0);
       revoked.delete(userId); // keeps the map in write order
-      revoked.set(userId, { before, until: Date.now() + revokedMsMax });
+      revoked.set(userId, { before, until: Date.now() + cutoffMsMax });
       const [oldest] = revoked.keys();
       if (revoked.size > knownMax && oldest !== undefined) revoked.delete(oldest);
     },
@@ -20,9 +33,10 @@ export function createMemoryCommands(): Commands {
       pending = [];
       return commands;
     },
-    async revokedBefore(userId) {
+    async cutoffsOf(userId) {
       const entry = revoked.get(userId);
-      return entry && entry.until > Date.now() ? entry.before : 0;
+      const revokedBefore = entry && entry.until > Date.now() ? entry.before : 0;
+      return { revokedBefore, sessionsEndedAt: endedAt(userId) };
     },
   };
 }
