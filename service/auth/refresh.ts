@@ -28,7 +28,8 @@ export const refreshToken = defineEvent(
     }
     const code = adminOnly(socket.nsp.name, user);
     if (code) return reply(refusal(code));
-    Object.assign(socket.data, verdict.data);
+    const { sessionsEndedAt: _, ...refreshed } = verdict.data; // the session is as old as before
+    Object.assign(socket.data, refreshed);
     reply({ ok: true, expiresAt });
   },
 );

@@ -1,8 +1,13 @@
 // Commands from backends to every process, and the revocations that they leave.
+import type { EndedAt } from './memberships.ts';
 
-export type Command =
+/**
+ * `endedAt` is added when the command is issued. Sockets that have connected since then stay open.
+ */
+export type Command = (
   | { type: 'disconnect'; users: string[]; sockets: string[] }
-  | { type: 'revoke'; userId: string; before: number };
+  | { type: 'revoke'; userId: string; before: number }
+) & { endedAt?: EndedAt };
 
 /** Processes poll for commands, so that one that lost its connection to Redis misses none. */
 export interface Commands {
@@ -26,7 +31,7 @@ export interface Cutoffs {
 }
 
 /** Makes the sessions of users and socket ids unrecoverable. */
-export type EndSessions = (userIds: string[], sids: string[]) => Promise<void>;
+export type EndSessions = (userIds: string[], sids: string[]) => Promise<EndedAt>;
 
 /** The users and socket ids of a command. */
 export const subjectsOf = (command: Command) =>

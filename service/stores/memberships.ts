@@ -51,6 +51,9 @@ export interface Confirmation {
   id: string;
 }
 
+/** When the sessions of each user ended, in epoch milliseconds. It rises each time. */
+export type EndedAt = Record<string, number>;
+
 export interface Written {
   outcomes: WriteOutcome[];
   untold: Untold[];
@@ -79,5 +82,5 @@ export interface Memberships {
    * From now on no session of these users and none of these socket ids can be recovered. Sessions
    * without a connection end at once, the others when their process closes them.
    */
-  end(userIds: string[], sids: string[]): Promise<Untold[]>;
+  end(userIds: string[], sids: string[]): Promise<{ untold: Untold[]; endedAt: EndedAt }>;
 }

@@ -4,7 +4,7 @@
 import type { SessionListener } from '../adapter/index.ts';
 import { startBackgroundLoop } from '../lib/background-loop.ts';
 import type { Broadcast } from './broadcast.ts';
-import type { Memberships } from './memberships.ts';
+import type { EndedAt, Memberships } from './memberships.ts';
 import { type ChangeListener, createPresenceChanges } from './presence-changes.ts';
 import { createPresenceRooms, type Member } from './presence-rooms.ts';
 import { createPresenceSessions } from './presence-sessions.ts';
@@ -33,7 +33,7 @@ export interface OpenPresence extends Presence {
   /** For the `sessions` option of the adapter. */
   sessions: SessionListener;
   /** Makes the sessions of users and socket ids unrecoverable. Those without connection end. */
-  end(userIds: string[], sids: string[]): Promise<void>;
+  end(userIds: string[], sids: string[]): Promise<EndedAt>;
   close(): Promise<void>;
 }
 
@@ -71,7 +71,9 @@ export function createPresence(
     onChange: changes.listen,
     sessions: createPresenceSessions(entries, writes, recoveryMs),
     async end(userIds, sids) {
-      changes.tell(await memberships.end(userIds, sids));
+      const { untold, endedAt } = await memberships.end(userIds, sids);
+      changes.tell(untold);
+      return endedAt;
     },
     async close() {
       loop.close();

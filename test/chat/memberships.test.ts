@@ -109,7 +109,7 @@ describe.each(Object.entries(implementations))('memberships in %s', (_, create) 
     await write(memberships, session('s3', 'bob', ['r']), session('s4', 'carol', ['r']));
     await write(memberships, session('s1', 'alice', ['r'], waiting));
     await write(memberships, session('s3', 'bob', ['r'], waiting));
-    const ended = await memberships.end(['alice'], ['s3']);
+    const { untold: ended } = await memberships.end(['alice'], ['s3']);
     expect(short(ended).sort()).toEqual(['alice left r', 'bob left r']);
     await confirm(memberships, ended);
     expect(await memberships.members('r')).toEqual(['carol']);

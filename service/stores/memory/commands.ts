@@ -18,8 +18,8 @@ export function createMemoryCommands(
   return {
     async issue(command) {
       const { users, sockets } = subjectsOf(command);
-      await endSessions(users, sockets);
-      pending.push(command);
+      const endedAt = await endSessions(users, sockets);
+      pending.push({ ...command, endedAt });
       if (command.type !== 'revoke') return;
       const { userId } = command;
       const before = Math.max(command.before, revoked.get(userId)?.before ?? 0);

@@ -1,6 +1,7 @@
 // Memberships of a single process, in its memory. No reply can be lost, so nothing stays untold.
 import {
   type Change,
+  type EndedAt,
   type Memberships,
   membersMax,
   type SessionWrite,
@@ -76,15 +77,17 @@ export function createMemoryMemberships(recoveryMs: number): MemoryMemberships {
       return { untold, more: false, forgotten: false };
     },
     async end(userIds, sids) {
+      const endedAt: EndedAt = {};
       for (const userId of userIds) {
-        const at = Math.max(Date.now(), (endedUsers.get(userId) ?? 0) + 1);
-        remember(endedUsers, userId, at);
+        endedAt[userId] = Math.max(Date.now(), (endedUsers.get(userId) ?? 0) + 1);
+        remember(endedUsers, userId, endedAt[userId]);
       }
       for (const sid of sids) remember(endedSids, sid, 1);
       const ended = { users: new Set(userIds), sids: new Set(sids) };
       const isAlone = ([sid, { userId, endsAt }]: [string, Session]) =>
         endsAt !== undefined && (ended.users.has(userId) || ended.sids.has(sid));
-      return [...sessions].filter(isAlone).flatMap(([sid]) => finish(sid));
+      const untold = [...sessions].filter(isAlone).flatMap(([sid]) => finish(sid));
+      return { untold, endedAt };
     },
     endedAt: (userId) => endedUsers.get(userId) ?? 0,
   };

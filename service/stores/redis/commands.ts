@@ -68,8 +68,9 @@ export function createRedisCommands(
         await redis.script(revokeLua, [cutoffsKey(command.userId)], args);
       }
       const { users, sockets } = subjectsOf(command);
-      await endSessions(users, sockets);
-      const args = [commandsMax, keepMs, JSON.stringify(command), format];
+      const endedAt = await endSessions(users, sockets);
+      const issued = JSON.stringify({ ...command, endedAt } satisfies Command);
+      const args = [commandsMax, keepMs, issued, format];
       await redis.script(issueLua, [streamKey], args);
     },
     async poll() {

@@ -183,7 +183,7 @@ return {forgotten and 1 or 0, budget <= 0 and 1 or 0, untold}`;
 /**
  * Ends the sessions of users and socket ids. KEYS: leases. ARGV: ..., lease ms, silent ms, rooms
  * max, TTL of a cutoff in ms, 1 in the first call, number of users, users, socket ids.
- * Returns 1 if there is more to do, then as above.
+ * Returns 1 if there is more to do, then as above, and in the first call the cutoff of each user.
  */
 export const endLua = `${common}
 local budget, users = tonumber(ARGV[5]), tonumber(ARGV[8])
@@ -198,15 +198,18 @@ local function finishAlone(sid)
   budget = budget - 1 - session.count
   finish(sid, session, session.epoch, true)
 end
+local cutoffs = {}
+local function cut(user)
+  local key = prefix .. 'cutoffs:' .. user
+  local before = tonumber(redis.call('HGET', key, 'ended') or '0')
+  cutoffs[#cutoffs + 1] = text(math.max(now, before + 1))
+  redis.call('HSET', key, 'ended', cutoffs[#cutoffs])
+  redis.call('PEXPIRE', key, ARGV[6])
+end
 for i = 9, #ARGV do
   local name = ARGV[i]
   if i <= 8 + users then
-    local cutoffs = prefix .. 'cutoffs:' .. name
-    if ARGV[7] == '1' then
-      local before = tonumber(redis.call('HGET', cutoffs, 'ended') or '0')
-      redis.call('HSET', cutoffs, 'ended', text(math.max(now, before + 1)))
-      redis.call('PEXPIRE', cutoffs, ARGV[6])
-    end
+    if ARGV[7] == '1' then cut(name) end
     local sids = redis.call('HGETALL', prefix .. 'user:' .. name)
     for j = 1, #sids, 2 do
       if budget <= 0 then break end
@@ -217,4 +220,4 @@ for i = 9, #ARGV do
     finishAlone(name)
   end
 end
-return {budget <= 0 and 1 or 0, untold}`;
+return {budget <= 0 and 1 or 0, untold, cutoffs}`;

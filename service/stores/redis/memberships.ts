@@ -72,17 +72,20 @@ export function createRedisMemberships(
     async end(userIds, sids) {
       const names = [...userIds, ...sids];
       const untold: Untold[] = [];
+      const endedAt: Record<string, number> = {};
       for (let at = 0; at < names.length; at += endedAtOnceMax) {
         const part = names.slice(at, at + endedAtOnceMax);
         const users = Math.min(part.length, Math.max(0, userIds.length - at));
         for (let [first, more] = [1, 1]; more === 1; first = 0) {
           const limits = [leaseMs, silentMs, roomsAtOnceMax, cutoffMsMax, first, users];
-          const answer = (await script(endLua, ...limits, ...part)) as [number, string[]];
-          untold.push(...parse(answer[1]));
-          more = answer[0];
+          const answer = await script(endLua, ...limits, ...part);
+          const [isMore, fields, cutoffs] = answer as [number, string[], string[]];
+          untold.push(...parse(fields));
+          for (const [i, cutoff] of cutoffs.entries()) endedAt[part[i] as string] = Number(cutoff);
+          more = isMore;
         }
       }
-      return untold;
+      return { untold, endedAt };
     },
   };
 }
