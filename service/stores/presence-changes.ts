@@ -38,8 +38,10 @@ export function createPresenceChanges(publish: Broadcast['publish']) {
     tell(untold: Untold[]): void {
       for (const one of untold) tell(one).catch(() => {});
     },
-    /** Changes to confirm. Give them back if that fails. */
+    /** Changes to confirm, some at once. Give them back if that fails. */
     takeConfirmed: (): Confirmation[] => confirmed.splice(0, confirmedAtOnceMax),
+    /** Whether the next batch is full already. */
+    isBehind: () => confirmed.length >= confirmedAtOnceMax,
     giveBack(taken: Confirmation[]): void {
       confirmed.unshift(...taken);
     },

@@ -13,6 +13,10 @@ export function createPresenceRooms(entries: Map<string, Entry>, writes: Session
     if (!entry) throw new Unavailable('The connection is closed');
     return entry;
   };
+  const store = async (entry: Entry) => {
+    const outcome = await writes.mark(entry);
+    if (outcome !== 'ok') throw new Unavailable('The connection is closed');
+  };
   return {
     /**
      * Joins, then stores it: nobody is notified of a join that is refused because the adapter could
@@ -20,13 +24,13 @@ export function createPresenceRooms(entries: Map<string, Entry>, writes: Session
      */
     async join(socket: Member, roomId: string): Promise<void> {
       const entry = entryOf(socket.id);
+      if (entry.rooms().includes(roomId)) return store(entry); // it joins again
       const room = roomName(roomId);
       entry.changing.add(roomId);
       try {
         await socket.join(room);
         entry.changing.delete(roomId);
-        const outcome = await writes.mark(entry);
-        if (outcome !== 'ok') throw new Unavailable('The connection is closed');
+        await store(entry);
       } catch (error) {
         Promise.resolve(socket.leave(room)).catch(() => {}); // saved after the outage
         entry.changing.delete(roomId);

@@ -57,7 +57,7 @@ export function createPresence(
       const { untold, more, forgotten } = await memberships.sweep(confirmed);
       changes.tell(untold);
       await writes.retry(forgotten);
-      return more ? 0 : sweepMs;
+      return more || changes.isBehind() ? 0 : sweepMs;
     } catch {
       changes.giveBack(confirmed); // to confirm a change twice does no harm
       return sweepMs;

@@ -19,7 +19,7 @@ export interface Entry {
   rooms(): string[];
   /** Rooms that it is joining or leaving. They do not count. */
   readonly changing: Set<string>;
-  /** The rooms of the last successful write. */
+  /** The rooms that certainly are stored: of the last successful write, and of all since. */
   written: Set<string>;
   /** Whether the stored rooms may differ from `written`. */
   isUncertain: boolean;
@@ -33,9 +33,13 @@ interface Due {
   result: PromiseWithResolvers<WriteOutcome>;
 }
 
-const sessionsAtOnceMax = 100;
-const roomsAtOnceMax = 1_000;
+const scriptsAtOnceMax = 4;
+const sessionsAtOnceMax = 100; // per script
+const roomsAtOnceMax = 1_000; // per script, unless a single session has more
 const retriedAtOnceMax = 1_000;
+
+/** Sessions that have to be written, in the order in which they changed. */
+type Marked = Map<Entry, PromiseWithResolvers<WriteOutcome>>;
 
 export type SessionWrites = ReturnType<typeof createSessionWrites>;
 
@@ -45,7 +49,7 @@ export function createSessionWrites(
   entries: Map<string, Entry>,
   tell: (untold: Untold[]) => void,
 ) {
-  let marked = new Map<Entry, PromiseWithResolvers<WriteOutcome>>();
+  const marked: Marked = new Map();
   const failed = new Set<Entry>();
   const underWay = new Set<Promise<void>>();
 
@@ -59,7 +63,7 @@ export function createSessionWrites(
     return result.promise;
   };
   const send = async (chunk: Due[]) => {
-    for (const { entry } of chunk) entry.underWay += 1;
+    chunk.forEach(begin);
     try {
       const { outcomes, untold } = await memberships.write(chunk.map(({ write }) => write));
       tell(untold);
@@ -68,17 +72,15 @@ export function createSessionWrites(
       for (const due of chunk) failed.add(fail(due, error));
     }
   };
+  /** Few scripts at once: each is answered in time, and a storm makes them larger. */
   const flush = () => {
-    const due = [...marked].flatMap(([entry, result]) => {
-      const write = writeOf(entry);
-      if (write) return { entry, write, result };
-      forgetIfOver(entry, entries);
-      result.resolve('ok');
-      return [];
-    });
-    marked = new Map();
-    for (const chunk of chunksOf(due)) {
-      const sending = send(chunk).finally(() => underWay.delete(sending));
+    while (marked.size > 0 && underWay.size < scriptsAtOnceMax) {
+      const chunk = take(marked, entries);
+      if (chunk.length === 0) continue;
+      const sending = send(chunk).finally(() => {
+        underWay.delete(sending);
+        flush();
+      });
       underWay.add(sending);
     }
   };
@@ -101,9 +103,16 @@ export function createSessionWrites(
     /** Resolves once the writes that are due have ended. */
     async close(): Promise<void> {
       flush();
-      await Promise.allSettled(underWay);
+      while (underWay.size > 0) await Promise.allSettled(underWay);
     },
   };
+}
+
+/** What the write removes may be gone from now on, whatever the answer. */
+function begin({ entry, write }: Due): void {
+  const kept = new Set(write.rooms.map(({ roomId }) => roomId));
+  entry.written = new Set([...entry.written].filter((roomId) => kept.has(roomId)));
+  entry.underWay += 1;
 }
 
 function succeed(
@@ -120,9 +129,7 @@ function succeed(
   result.resolve(outcome);
 }
 
-function fail({ entry, write, result }: Due, error: unknown): Entry {
-  const kept = new Set(write.rooms.map(({ roomId }) => roomId));
-  for (const roomId of entry.written) if (!kept.has(roomId)) entry.written.delete(roomId); // or not
+function fail({ entry, result }: Due, error: unknown): Entry {
   entry.underWay -= 1;
   entry.isUncertain = true;
   result.reject(error);
@@ -145,18 +152,20 @@ function writeOf(entry: Entry): SessionWrite | undefined {
   return { sid, epoch, userId, owner, state, rooms };
 }
 
-function chunksOf(due: Due[]): Due[][] {
-  const chunks: Due[][] = [];
+/** Takes the sessions of one script. Those that are stored already are done. */
+function take(marked: Marked, entries: Map<string, Entry>): Due[] {
+  const chunk: Due[] = [];
   let rooms = 0;
-  for (const item of due) {
-    const last = chunks.at(-1);
-    const own = item.write.rooms.length;
-    rooms += own;
-    if (last && last.length < sessionsAtOnceMax && rooms <= roomsAtOnceMax) last.push(item);
+  for (const [entry, result] of marked) {
+    const write = writeOf(entry);
+    rooms += write?.rooms.length ?? 0;
+    if (chunk.length === sessionsAtOnceMax || (chunk.length > 0 && rooms > roomsAtOnceMax)) break;
+    marked.delete(entry);
+    if (write) chunk.push({ entry, write, result });
     else {
-      chunks.push([item]);
-      rooms = own;
+      forgetIfOver(entry, entries);
+      result.resolve('ok');
     }
   }
-  return chunks;
+  return chunk;
 }

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { recording, startChat } from '../harness/chat.ts';
 import { startRedis } from '../harness/redis.ts';
-import { connected, next } from '../harness/service.ts';
+import { connected, next, until } from '../harness/service.ts';
 
 const transports = ['websocket']; // what is sent together arrives apart
 
@@ -108,6 +108,41 @@ describe('rooms', () => {
       const history = await alice.emitWithAck('history', { roomId: room });
       expect(history).toMatchObject({ ok: false, error: { code: 'not_in_room' } });
     }
+  });
+
+  it('say nothing of a member who joins again', async () => {
+    const { url } = await startRedis();
+    const { app, member } = await startChat({ REDIS_URL: url });
+    await app.started;
+    const alice = await member('alice');
+    const changes = ['user_joined', 'user_left'].map((event) => recording(alice, event));
+    const bob = await member('bob');
+    for (const _ of [1, 2, 3]) await bob.emitWithAck('join_room', 'lobby');
+    const message = next(alice, 'new_message');
+    await bob.emitWithAck('send_message', { roomId: 'lobby', text: 'after the joins' });
+    await message;
+    expect(changes).toEqual([[{ roomId: 'lobby', userId: 'bob' }], []]);
+  });
+
+  it('announce a leave and a join of a module that follow each other at once', async () => {
+    const { url } = await startRedis();
+    const { app, member } = await startChat({ REDIS_URL: url });
+    await app.started;
+    const alice = await member('alice');
+    const left = recording(alice, 'user_left');
+    const joined = recording(alice, 'user_joined');
+    const bob = await member('bob');
+    const socket = app.io.sockets.sockets.get(bob.id as string);
+    const saved = [socket?.leave('room:lobby')];
+    await setImmediate(); // the leave is sent, and not answered
+    saved.push(socket?.join('room:lobby'));
+    await Promise.all(saved);
+    await until('all are announced', () => left.length + joined.length === 3);
+    expect(left).toEqual([{ roomId: 'lobby', userId: 'bob' }]);
+    expect((await alice.emitWithAck('join_room', 'lobby')).members.sort()).toEqual([
+      'alice',
+      'bob',
+    ]);
   });
 
   it('count nobody who disconnects while joining', async () => {
