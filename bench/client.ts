@@ -7,6 +7,8 @@ export interface ClientEvents {
   connected(payload: { sid: string; pid?: string }): void;
   /** Called for each EVENT: `bytes` contains its text and is valid during the call only. */
   event(bytes: Buffer, start: number, end: number): void;
+  /** Called for each answer to an event with an id, such as `7[{"ok":true}]`. */
+  answered?(text: string): void;
   closed(reason: string): void;
 }
 
@@ -53,6 +55,7 @@ export function openClient(port: number, auth: object, events: ClientEvents): Be
     else if (kind === '2') socket.write(pong);
     else if (kind.startsWith('0')) socket.write(textFrame(`40${JSON.stringify(auth)}`));
     else if (kind === '40') events.connected(JSON.parse(bytes.toString('utf8', from + 2, to)));
+    else if (kind === '43') events.answered?.(bytes.toString('utf8', from + 2, to));
     else if (kind === '44') events.closed(bytes.toString('utf8', from, to));
   };
   const callback = (length: number, bytes: Uint8Array) => {

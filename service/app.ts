@@ -1,11 +1,10 @@
 // The composition root of one process: stores, Socket.IO, the application, HTTP and lifecycle.
-import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createApi } from './api/api.ts';
 import { probes } from './api/operations.ts';
 import { logged } from './api/request-log.ts';
-import { createRoutes, listen, listenerOf } from './api/router.ts';
+import { createHttpServer, createRoutes, listen, listenerOf } from './api/router.ts';
 import { pageRoutes, type ReadyMadeToken } from './api/static-files.ts';
 import { createHandle } from './application/handle.ts';
 import type { Application, Services } from './application/index.ts';
@@ -14,9 +13,12 @@ import { createEvents } from './application/register.ts';
 import { verifyOnce } from './auth/namespaces.ts';
 import { refuseRevoked } from './auth/revocation.ts';
 import { createAccess } from './auth/room-access.ts';
+import { createRoomReview } from './auth/room-review.ts';
 import { createTokenVerifier } from './auth/tokens.ts';
 import chat from './chat/chat.ts';
+import { apiKeysOf } from './config/credentials.ts';
 import { type Config, ConfigError } from './config/schema.ts';
+import { followSecrets } from './config/secrets.ts';
 import { costOf, keepDeletionCost } from './fleet/deletion-cost.ts';
 import { annotatePod } from './fleet/kubernetes.ts';
 import { createLifecycle } from './fleet/lifecycle.ts';
@@ -40,15 +42,35 @@ interface Given {
   tokens?: ReadyMadeToken[];
   /** `make bench` passes metrics that count nothing, to measure the cost of counting. */
   metrics?: Metrics;
+  /** Reads the configuration again, if files hold secrets. */
+  reread?: (() => Config) | undefined;
 }
 
 export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { metrics, report, tracing } = observed(config, log, given.metrics);
-  const verify = refuseRevoked(createTokenVerifier(config), (user) => commands.cutoffsOf(user));
+  const secrets = followSecrets(config, given.reread, {
+    changed: (names) => log.info({ names }, 'secrets changed'),
+    failed: (error) => report('secrets', error),
+  });
+  const verify = refuseRevoked(
+    createTokenVerifier(secrets.current, metrics.tokenVerified),
+    (user) => commands.cutoffsOf(user),
+    config.jwtClockToleranceMs,
+  );
   const verifyAuth = verifyOnce(verify);
   const now = () => stores.now();
   const trail = createTrail({ log, debug: config.logLevel === 'debug', pod: config.podName, now });
-  const stores = openStores({ config, identify: verifyAuth, metrics, report, trail });
+  const access = createAccess(config, report);
+  const roomReview = createRoomReview({ ...access, verifyAuth, report });
+  const stores = openStores({
+    config,
+    current: secrets.current,
+    identify: verifyAuth,
+    admit: roomReview.admit,
+    metrics,
+    report,
+    trail,
+  });
   const { broadcast, history, presence, commands, traces } = stores;
   const ready = () => lifecycle.readiness().ready;
   const httpServer = createPublicServer(config, given.tokens, ready, report);
@@ -63,6 +85,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     adapter: broadcast.adapter,
     verify,
     verifyAuth,
+    roomReview,
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
@@ -71,7 +94,8 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const services: Services = {
     history,
     presence,
-    access: createAccess(config, report),
+    access: access.join,
+    onAccessEnded: roomReview.listen,
     publish: createPublish(broadcast),
     register: events.register,
     handle: createHandle(metrics),
@@ -83,7 +107,8 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   };
   const closeApplication = await (await load(config.application))(io, services);
   const runner = runCommands(io, commands, report);
-  const own = { io, issueCommand: runner.issue, traced: tracing.publishing, traces, now };
+  const apiKeys = () => apiKeysOf(secrets.current());
+  const own = { io, apiKeys, issueCommand: runner.issue, traced: tracing.publishing, traces, now };
   const following = config.trace === 'on' ? followTraces(io, traces, trail, report) : undefined;
   const begun = Promise.all([stores.ready(), runner.started]);
   const background = startBackground({
@@ -98,7 +123,11 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     register: events.register,
     /** Rejects if this process can never work, for example with an unsupported Redis. */
     started: begun.then(lifecycle.running),
-    api: logged(createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }), log),
+    api: logged(
+      createApi({ ...config, ...services, ...broadcast, ...lifecycle, ...own }),
+      log,
+      metrics,
+    ),
     metrics: metrics.text,
     snapshot: metrics.snapshot,
     readiness: lifecycle.readiness,
@@ -107,6 +136,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     /** The order matters: sockets may still write to the stores while they close. */
     async close() {
       background.close();
+      secrets.close();
       await runner.close();
       await lifecycle.close();
       await sockets.close();
@@ -154,7 +184,7 @@ function createPublicServer(
 ) {
   const pages = page === 'on' ? pageRoutes(podName, tokens ?? []) : {};
   const handler = createRoutes({ ...pages, ...probes(() => ({ ready: ready() })) });
-  return createServer(listenerOf(handler, (error) => report('page', error)));
+  return createHttpServer(listenerOf(handler, (error) => report('page', error)));
 }
 
 async function load(path: string | undefined): Promise<Application> {

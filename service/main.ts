@@ -16,7 +16,8 @@ import { runTrace, TraceFailed, Unreachable } from './cli/trace/trace.ts';
 import type { Pod } from './cluster/pod.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
-import { ConfigError, parseConfig } from './config/schema.ts';
+import { ConfigError, parseConfig, secrets } from './config/schema.ts';
+import { hasFiles } from './config/variables.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 
 const signals = { SIGTERM: 15, SIGINT: 2 };
@@ -86,11 +87,13 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const log = createLog(config.logLevel, config.podName);
   surviveRejections(log);
   const tokens = isDevelopment ? readyMadeTokens(config.jwtSecret) : [];
+  const reread = hasFiles(env, secrets) ? () => parseConfig(env) : undefined;
+  const given = { tokens, reread };
   if (cluster.isWorker) {
     for (const signal of Object.keys(signals)) process.on(signal, () => {}); // for the primary
-    return serveAsWorker(await serve(config, log, { tokens }), process, () => process.exit(0));
+    return serveAsWorker(await serve(config, log, given), process, () => process.exit(0));
   }
-  const pod = config.workers > 1 ? startPrimary(config, log) : await serve(config, log, { tokens });
+  const pod = config.workers > 1 ? startPrimary(config, log) : await serve(config, log, given);
   cluster.on('exit', (_, code) => {
     if (code === unfitCode && !pod.readiness().ready) process.exit(code);
   });
@@ -165,7 +168,7 @@ function print(text: string): void {
   process.stdout.write(`${text.trimEnd()}\n`);
 }
 
-function end(error: Error & { code?: string }): void {
+function end(error: Error & { code?: string; port?: number }): void {
   const expected =
     error instanceof ConfigError ||
     error instanceof UsageError ||
@@ -180,8 +183,10 @@ function end(error: Error & { code?: string }): void {
   process.exit(error instanceof RedisUnfit ? unfitCode : code);
 }
 
-/** Leaves out the advice of `parseArgs` on positional arguments that start with a dash. */
-function sentenceOf({ message }: Error): string {
+function sentenceOf({ message, code, port }: Parameters<typeof end>[0]): string {
+  if (code === 'EADDRINUSE')
+    return `Port ${port} is in use: set PORT or OPERATIONS_PORT to another`;
+  // `parseArgs` adds advice on positional arguments that start with a dash.
   const [problem, advice] = message.split('. To specify a positional argument');
   return advice ? `${problem}; see --help` : message;
 }

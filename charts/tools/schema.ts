@@ -6,9 +6,10 @@ import type { Value } from './values.ts';
 type Schema = Record<string, unknown>;
 
 /** Variables that the chart sets, has own values for, or must keep out of a ConfigMap. */
-export const chartOwned = ['PORT', 'OPERATIONS_PORT', 'HOST', 'POD_NAME', 'API_KEY'].concat(
-  ['REDIS_URL', 'REDIS_MODE', 'REDIS_SENTINEL_NAME', 'REDIS_SENTINEL_PASSWORD'],
-  ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
+export const chartOwned = ['PORT', 'OPERATIONS_PORT', 'HOST', 'POD_NAME'].concat(
+  ['API_KEY', 'API_KEYS', 'SECRETS_DIR'],
+  ['REDIS_URL', 'REDIS_PASSWORD', 'REDIS_MODE', 'REDIS_SENTINEL_NAME', 'REDIS_SENTINEL_PASSWORD'],
+  ['JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
   ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_ALGORITHMS', 'OTEL_EXPORTER_OTLP_HEADERS'],
   ['DRAIN_MS_MAX', 'ENDPOINT_DELAY_MS', 'SETTLE_MS', 'RELEASE'],
   ['POD_DELETION_COST', 'KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'],

@@ -211,6 +211,38 @@ const saturation: Panel[] = [
   },
 ];
 
+const credentials: Panel[] = [
+  {
+    title: 'Tokens by key',
+    description:
+      'Verified tokens, by the setting of the key that verified them. During a rotation, ' +
+      'jwt_secret_previous falls to zero before you remove it.',
+    kind: 'lines',
+    unit: 'ops',
+    queries: [
+      {
+        expr: `sum by (key) (${perSecond('mooring_tokens_verified_total')})`,
+        legend: '{{key}}',
+      },
+    ],
+  },
+  {
+    title: 'Backend API by key',
+    description:
+      'Requests to the backend API, by the name of the API key and by status. none: without a ' +
+      'valid key.',
+    kind: 'lines',
+    unit: 'ops',
+    queries: [
+      {
+        expr: `sum by (key, status) (${perSecond('mooring_api_requests_total')})`,
+        legend: '{{key}} {{status}}',
+      },
+    ],
+    empty: 'no backend has called the API',
+  },
+];
+
 export const overview: Dashboard = {
   uid: 'mooring-overview',
   title: 'Mooring / Overview',
@@ -220,5 +252,6 @@ export const overview: Dashboard = {
     { title: 'Traffic', panels: traffic },
     { title: 'Latency and errors', panels: latency },
     { title: 'Saturation', panels: saturation },
+    { title: 'Credentials', panels: credentials },
   ],
 };

@@ -6,19 +6,14 @@ import type { BroadcastOptions } from 'socket.io-adapter';
 import { type Flags, noId, requireDefaultParser } from './delivery/envelope.ts';
 import type { Outcome } from './engine/engine.ts';
 import { everyone, namesOf } from './engine/names.ts';
-import type { SessionListener } from './options.ts';
+import { stockKeyOf } from './options.ts';
 import { type Connect, currentConnect, hookConnect } from './session/connect-hook.ts';
+import { createDataSaver } from './session/data-saver.ts';
 import { goLive } from './session/delivery.ts';
 import { createDirectWriter, type DirectWriter, withOffset } from './session/direct-writer.ts';
-import {
-  closed,
-  connected,
-  createSession,
-  infoOf,
-  isOver,
-  lost,
-  type Session,
-} from './session/session.ts';
+import { type HandlerHost, watchConnectHandlers, watchHandlers } from './session/handlers.ts';
+import { createTell, type Tell } from './session/listener.ts';
+import { closed, connected, createSession, isOver, lost, type Session } from './session/session.ts';
 import { createSessionStore, type SessionStore } from './session/session-store.ts';
 import { createSessionWriter, type SessionWriter } from './session/session-writer.ts';
 import { type DirectPacket, toStored, waiting } from './session/unconfirmed.ts';
@@ -32,7 +27,9 @@ import {
   type Packet,
   type PacketEncoder,
   privateIdOf,
+  reopenWhenAttached,
 } from './socketio-internals.ts';
+import { toStock } from './stream/bridge.ts';
 import { type Channels, openChannels } from './stream/channels.ts';
 import { correctPositions } from './stream/clock.ts';
 import { answerFailures, beforeRequests, rememberOwnRequests } from './stream/cluster-requests.ts';
@@ -58,24 +55,28 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly channels: Channels;
   readonly store: SessionStore;
   readonly writer: SessionWriter;
+  readonly handlerHost: HandlerHost;
   readonly #publisher: Publisher;
   readonly #encoder: PacketEncoder;
   readonly #direct: DirectWriter;
+  readonly #tell: Tell;
   readonly #users = new WeakMap<Socket, string>();
   #closed = false;
 
   constructor(nsp: Namespace, stream: Stream, base: BaseClient, publisher: Publisher) {
     const { options } = stream;
-    super(nsp, base, base, { key: options.key });
+    super(nsp, base, base, { key: stockKeyOf(options) });
     this.#encoder = encoderOf(nsp.server);
     requireDefaultParser(this.#encoder);
     this.stream = stream;
     this.#publisher = publisher;
+    this.#tell = createTell(options, nsp.name);
     this.#direct = createDirectWriter(nsp, this.#encoder, stream);
     this.store = createSessionStore(stream.engine, nsp.name, stream.format);
     this.writer = createSessionWriter(this.store, this.sessions, options, (session) =>
       this.retire(session),
     );
+    this.handlerHost = createDataSaver(this.sessions, this.writer.save);
     this.channels = openChannels(stream, this, namesOf(stream.prefix, nsp.name));
     mapEncoded(this, (packet) => {
       stream.arrivals.flush();
@@ -89,7 +90,8 @@ export class RecoveringAdapter extends RedisAdapter {
       return options.identify(auth, nsp.name);
     };
     hookConnect(nsp, identify, (socket, connect) => this.#created(socket, connect));
-    nsp.on('connect', (socket) => this.#connected(socket)); // before the application's
+    nsp.prependListener('connect', this.#connected); // before the application's
+    watchConnectHandlers(nsp);
   }
 
   /** Resolves once the session is saved: an acknowledged join survives a crash of this process. */
@@ -133,6 +135,7 @@ export class RecoveringAdapter extends RedisAdapter {
   /** Returns false if the socket must not live. */
   #created(socket: Socket, { user = '', session }: Connect): boolean {
     this.#users.set(socket, user);
+    watchHandlers(socket);
     if (this.#closed) {
       if (session) this.abandon(session, false);
       return false; // the namespace was recreated; the client must reconnect to the new one
@@ -143,7 +146,7 @@ export class RecoveringAdapter extends RedisAdapter {
     return true;
   }
 
-  #connected(socket: Socket): void {
+  readonly #connected = (socket: Socket): void => {
     if (this.#closed) socket.conn.close();
     const session = this.sessions.get(socket.id);
     if (!session) return;
@@ -154,7 +157,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const writeAgain = (packet: DirectPacket) => this.#direct.writeAgain(session, socket, packet);
     goLive(this, session, packets, writeAgain, this.stream);
     void this.writer.save(session);
-  }
+  };
 
   override persistSession({ sid, data }: { sid: string; data: unknown }): void {
     const session = this.sessions.get(sid);
@@ -231,10 +234,6 @@ export class RecoveringAdapter extends RedisAdapter {
     this.#tell('ended', session);
   }
 
-  #tell(event: Exclude<keyof SessionListener, 'claimed'>, session: Session): void {
-    this.stream.options.sessions[event](infoOf(session, this.nsp.name));
-  }
-
   override broadcast(packet: Packet, to: BroadcastOptions): void {
     const message = this.#route(packet, to);
     if (message) this.#publisher.post(message);
@@ -263,7 +262,8 @@ export class RecoveringAdapter extends RedisAdapter {
     const session = target === undefined ? undefined : this.sessions.get(target);
     const socket = session?.socket;
     const isWritable = socket?.connected && socket.conn.readyState === 'open';
-    const { trail } = this.stream.options;
+    const { options } = this.stream;
+    const { trail } = options;
     if (session && isWritable) {
       this.#direct.write(session, socket, packet, flags);
       if (trail.active) trail.sent(socket, String(packet.data[0]));
@@ -272,6 +272,7 @@ export class RecoveringAdapter extends RedisAdapter {
       const encoded = this.#encoder.encode(withOffset(this.nsp, packet, noId));
       const format = this.stream.format();
       const message = toMessage(encoded, this.channels, { rooms, except, flags, format });
+      if (options.bridge) message.raw = toStock(this, options, packet, to);
       if (trail.active) message.traced = this.#traced(packet, rooms, except.length, flags);
       return message;
     } // otherwise: an acknowledgement is expected from a socket of another process
@@ -289,6 +290,8 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   override async close(): Promise<void> {
+    const stopListening = () => this.nsp.off('connect', this.#connected);
+    if (!this.#closed) reopenWhenAttached(this.nsp, stopListening);
     this.#closed = true;
     this.channels.close(); // at once: the namespace may be recreated while this one closes
     super.close();

@@ -29,6 +29,7 @@ export type {
   SessionInfo,
   SessionListener,
 } from './options.ts';
+export { runHandlers } from './session/handlers.ts';
 export type { Extras } from './stream/publisher.ts';
 
 export interface AdapterFactory {

@@ -10,6 +10,11 @@ export interface AdapterOptions {
   recoveryMsMax: number;
   /** Prefix of all keys and channels. Servers with the same prefix form one cluster. */
   key: string;
+  /**
+   * Whether servers with `@socket.io/redis-adapter` on the same Redis get all messages, too. A text
+   * is their `key`, if it differs from this one's. For a migration: it costs a PUBLISH per message.
+   */
+  bridge: boolean | string;
   /** Approximate entries and bytes that the log of one room keeps. */
   logEntriesMax: number;
   logBytesMax: number;
@@ -42,7 +47,10 @@ export interface AdapterOptions {
   restoreMsMax: number;
   /** Timeout of a command. Its outcome is then unknown. */
   commandMsMax: number;
-  /** TTL of a session's key. It is renewed after half of that. */
+  /**
+   * TTL of a session's key, renewed after half of that. The time that a lost session is kept is
+   * added.
+   */
   sessionMsMax: number;
   /** Sessions per user. Beyond that, the oldest cannot be recovered. */
   sessionsPerUserMax: number;
@@ -55,6 +63,12 @@ export interface AdapterOptions {
    * same user, and never to `undefined`. A rejection closes the transport; the client tries again.
    */
   identify(auth: Record<string, unknown>, namespace: string): Promise<string | undefined>;
+  /**
+   * Resolves to those rooms of a session that a client may rejoin, for the payload of its CONNECT
+   * packet. The others are neither joined nor replayed. A rejection closes the transport; the
+   * client tries again.
+   */
+  admit(auth: Record<string, unknown>, rooms: string[], namespace: string): Promise<string[]>;
   observer: Observer;
   trail: Trail;
   sessions: SessionListener;
@@ -197,11 +211,16 @@ const ignore = () => {};
 /** TTL of a log after its last message, and of a session after its socket closed. */
 export const keepMsOf = ({ recoveryMsMax }: AdapterOptions) => 2 * recoveryMsMax + noticeMsMax;
 
+/** The key of requests between servers, and of the messages of stock servers and emitters. */
+export const stockKeyOf = ({ bridge, key }: AdapterOptions): string =>
+  typeof bridge === 'string' ? bridge : key;
+
 const noticeMsMax = 60_000; // a lost connection may be noticed late
 
 export const defaultOptions: AdapterOptions = {
   recoveryMsMax: 120_000,
   key: 'socket.io',
+  bridge: false,
   logEntriesMax: 1_000,
   logBytesMax: 16_777_216,
   replayMessagesMax: 1_000,
@@ -224,6 +243,7 @@ export const defaultOptions: AdapterOptions = {
   takeoversMax: 10,
   unsubscribeMs: 1_000,
   identify: async () => '',
+  admit: async (_auth, rooms) => rooms,
   observer: {
     restoreEnded: ignore,
     delivered: ignore,

@@ -49,6 +49,9 @@ const isMap = (value: unknown) => value instanceof Map;
 
 type Method = (...args: unknown[]) => unknown;
 const method = (owner: object, name: string) => member<Method>(owner, name, isFunction);
+/** The method of the class: an earlier adapter may have wrapped that of the object. */
+const originalOf = (owner: object, name: string) =>
+  method(Object.getPrototypeOf(owner), name).bind(owner);
 
 export function encoderOf(server: Server): PacketEncoder {
   return member(server, 'encoder', (value) => value !== null && typeof value === 'object');
@@ -119,8 +122,84 @@ export function wrapCreateSocket(
   namespace: Namespace,
   wrap: (create: CreateSocket) => CreateSocket,
 ): void {
-  const create = method(namespace, '_createSocket').bind(namespace) as CreateSocket;
+  const create = originalOf(namespace, '_createSocket') as CreateSocket;
   Reflect.set(namespace, '_createSocket', wrap(create));
+}
+
+type Event = [name: string, ...args: unknown[]];
+
+interface SocketHooks {
+  /** Runs the handlers of an event. */
+  handle(socket: Socket, event: Event): void;
+  /** Sends an acknowledgement, now or later. */
+  acknowledge(socket: Socket, send: () => void): void;
+}
+
+const extended = new WeakMap<object, object>(); // prototypes of sockets, by the original
+
+/**
+ * Replaces what a socket does with events. All sockets share the methods: a connection allocates
+ * nothing.
+ */
+export function extendSocket(socket: Socket, { handle, acknowledge }: SocketHooks): void {
+  const original = Object.getPrototypeOf(socket);
+  const known = extended.get(original);
+  if (known) return void Object.setPrototypeOf(socket, known);
+  const run = method(original, 'run'); // the middlewares of `socket.use()`
+  const failed = method(original, '_onerror');
+  const ack = method(original, 'ack');
+  method(original, 'dispatch'); // which is replaced
+  const methods = {
+    dispatch(this: Socket, event: Event) {
+      run.call(this, event, (error?: Error) => {
+        process.nextTick(() => {
+          if (error) failed.call(this, error);
+          else if (this.connected) handle(this, event);
+        });
+      });
+    },
+    ack(this: Socket, id: number) {
+      const send = ack.call(this, id) as Method;
+      return (...args: unknown[]) => acknowledge(this, () => void send(...args));
+    },
+  };
+  const prototype = Object.assign(Object.create(original), methods);
+  extended.set(original, prototype);
+  Object.setPrototypeOf(socket, prototype);
+}
+
+/** Replaces how a namespace calls its listeners for new sockets. */
+export function wrapConnectEvents(
+  namespace: Namespace,
+  call: (event: string, socket: Socket) => void,
+): void {
+  const emit = originalOf(namespace, 'emitReserved');
+  Reflect.set(namespace, 'emitReserved', (event: string, ...args: unknown[]) => {
+    if (event === 'connect' || event === 'connection') call(event, args[0] as Socket);
+    else emit(event, ...args);
+  });
+}
+
+/**
+ * Creates a new adapter for a namespace whose server was closed, when the server is attached to an
+ * HTTP server again. Socket.IO itself keeps the closed adapter.
+ */
+export function reopenWhenAttached(namespace: Namespace, before: () => void): void {
+  const { server } = namespace;
+  const isKept = () =>
+    member<Map<string, unknown>>(server, '_nsps', isMap).get(namespace.name) === namespace;
+  queueMicrotask(() => {
+    if (!isKept()) return; // an empty dynamic namespace, which was closed alone
+    const bind = method(server, 'bind');
+    Reflect.set(server, 'bind', (engine: unknown) => {
+      Reflect.set(server, 'bind', bind);
+      if (isKept()) {
+        before();
+        method(namespace, '_initAdapter').call(namespace);
+      }
+      return bind.call(server, engine);
+    });
+  });
 }
 
 /** Drops a socket whose middlewares still run, but not its successor with the same id. */
@@ -155,9 +234,12 @@ export function broadcastLocally(adapter: Adapter, packet: Packet, to: Broadcast
 }
 
 /** Wraps the receivers of requests from other servers and of messages from emitters. */
-export function wrapRequests(adapter: RedisAdapter, wrap: (receive: Method) => Method): void {
+export function wrapRequests(
+  adapter: RedisAdapter,
+  wrap: (receive: Method, isMessage: boolean) => Method,
+): void {
   for (const name of ['onrequest', 'onmessage']) {
-    Reflect.set(adapter, name, wrap(method(adapter, name).bind(adapter)));
+    Reflect.set(adapter, name, wrap(method(adapter, name).bind(adapter), name === 'onmessage'));
   }
 }
 

@@ -1,6 +1,6 @@
-// The backend API: other services call it with the API key.
+// The backend API: other services call it with an API key.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Unavailable } from '../protocol/refusals.ts';
+import type { ApiKey } from '../config/credentials.ts';
 import { type CommandParts, disconnectRoute } from './disconnect.ts';
 import { type PodsParts, podsRoute } from './pods.ts';
 import { type PublishParts, publishRoute } from './publish.ts';
@@ -11,10 +11,11 @@ import { type TraceParts, traceRoutes } from './traces.ts';
 import { userRoute } from './users.ts';
 
 interface Parts extends PublishParts, CommandParts, RoomParts, PodsParts, TraceParts {
-  apiKey?: string | undefined;
+  /** The keys that are accepted now. */
+  apiKeys(): readonly ApiKey[];
 }
 
-export function createApi({ apiKey, ...parts }: Parts): Handler {
+export function createApi({ apiKeys, ...parts }: Parts): Handler {
   const routes = createRoutes({
     ...publishRoute(parts),
     ...disconnectRoute(parts),
@@ -26,24 +27,34 @@ export function createApi({ apiKey, ...parts }: Parts): Handler {
     ...traceRoutes(parts),
   });
   return async (request) => {
-    if (!apiKey) return problem(403, 'Forbidden', 'Set API_KEY to enable the backend API');
-    if (!isBearer(request.headers.authorization, apiKey)) {
-      return problem(401, 'Unauthorized', 'Send the API key as Authorization: Bearer <key>');
+    const keys = apiKeys();
+    if (keys.length === 0) {
+      return problem(403, 'Forbidden', 'Set API_KEY or API_KEYS to enable the backend API');
     }
-    try {
-      return await routes(request);
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error;
-      const answer = problem(503, 'Unavailable', 'Redis or a replica is unavailable; try again', {
-        retryable: true,
-      });
-      return { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } };
-    }
+    const { authorization } = request.headers;
+    const caller = findKey(authorization, keys);
+    if (!caller) return unauthorized(authorization !== undefined);
+    const response = await routes({ ...request, caller });
+    return { ...response, log: { apiKey: caller.name, ...response.log } };
   };
 }
 
-function isBearer(authorization: string | string[] | undefined, apiKey: string): boolean {
-  const digest = (value: string) => createHash('sha256').update(value).digest();
+/** Compares with every key in constant time, so that the time tells nothing about any of them. */
+function findKey(
+  authorization: string | string[] | undefined,
+  keys: readonly ApiKey[],
+): ApiKey | undefined {
   const given = /^bearer (.*)$/i.exec(String(authorization ?? ''))?.[1] ?? '';
-  return timingSafeEqual(digest(given), digest(apiKey));
+  const digest = digestOf(given);
+  return keys.filter(({ key }) => timingSafeEqual(digestOf(key), digest))[0];
+}
+
+const digestOf = (value: string) => createHash('sha256').update(value).digest();
+
+/** @param isWrong whether there was a key (RFC 6750, 3) */
+function unauthorized(isWrong: boolean) {
+  const detail = 'Send an API key as Authorization: Bearer <key>';
+  const challenge = `Bearer realm="mooring"${isWrong ? ', error="invalid_token"' : ''}`;
+  const answer = problem(401, 'Unauthorized', detail);
+  return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': challenge } };
 }

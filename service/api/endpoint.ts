@@ -1,11 +1,22 @@
 // A route of the backend API as data: the same schemas validate requests and generate OpenAPI.
 import type { z } from 'zod';
-import { type HttpRequest, type HttpResponse, json, problem, type Route } from './router.ts';
+import type { Scope } from '../config/credentials.ts';
+import { Unavailable } from '../protocol/refusals.ts';
+import {
+  type HttpRequest,
+  type HttpResponse,
+  json,
+  type Params,
+  problem,
+  type Route,
+} from './router.ts';
 
 export interface Endpoint {
   /** Method and path, such as `GET /v1/users/:userId`. */
   name: string;
   summary: string;
+  /** What the API key must be allowed to do. */
+  scope: Scope;
   /** Schema of the path parameters. */
   path?: z.ZodObject;
   query?: z.ZodObject;
@@ -37,12 +48,17 @@ export const refuse = (status: number, code: string, title: string, detail: stri
   refused: problem(status, title, detail, { code }),
 });
 
-/** Validates the request; answers 400 with every problem, or with what `run` resolves to. */
+/**
+ * Authorizes and validates the request; answers 400 with every problem, or with what `run` resolves
+ * to.
+ * @param changesOf what the request changes, for the audit log; without it, nothing
+ */
 export function routeOf<E extends Endpoint>(
   endpoint: E,
   run: (input: Input<E>) => Promise<z.input<E['answer']> | Refused>,
+  changesOf?: (input: Input<E>) => object,
 ): Record<string, Route> {
-  const route: Route = async (request, params): Promise<HttpResponse> => {
+  const answerTo = async (request: HttpRequest, params: Params): Promise<HttpResponse> => {
     const query = new URLSearchParams(request.url.replace(/^[^?]*/, ''));
     const given = {
       path: decoded(params),
@@ -62,22 +78,43 @@ export function routeOf<E extends Endpoint>(
       return problem(400, 'Invalid request', 'One or more values are invalid; see errors', {
         errors,
       });
-    const answer = await run(input as never);
-    return isRefused(answer) ? answer.refused : json(endpoint.status, answer);
+    const changes = changesOf?.(input as never);
+    const answer = await run(input as never).catch(unavailable);
+    const response = isRefused(answer) ? answer.refused : json(endpoint.status, answer);
+    return { ...response, ...(changes && { log: { changes } }) };
+  };
+  const route: Route = (request, params) => {
+    const { caller } = request;
+    if (caller?.scopes.includes(endpoint.scope)) return answerTo(request, params);
+    return lacksScope(endpoint.scope, caller?.name ?? '');
   };
   return { [endpoint.name]: route };
+}
+
+function lacksScope(scope: Scope, name: string): HttpResponse {
+  const detail = `The API key ${name} lacks the scope ${scope}`;
+  const answer = problem(403, 'Forbidden', detail, { code: 'insufficient_scope' });
+  const challenge = `Bearer realm="mooring", error="insufficient_scope", scope="${scope}"`;
+  return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': challenge } };
+}
+
+function unavailable(error: unknown): Refused {
+  if (!(error instanceof Unavailable)) throw error;
+  const detail = 'Redis or a replica is unavailable; try again';
+  const answer = problem(503, 'Unavailable', detail, { retryable: true });
+  return { refused: { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } } };
 }
 
 const isRefused = (answer: unknown): answer is Refused =>
   typeof answer === 'object' && answer !== null && 'refused' in answer;
 
-/** Keeps malformed escapes as they are: validation rejects the percent sign. */
+/** A malformed escape becomes an empty value, which no schema of a path accepts. */
 function decoded(params: Record<string, string>) {
   const decode = (value: string) => {
     try {
       return decodeURIComponent(value);
     } catch {
-      return value;
+      return '';
     }
   };
   return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, decode(value)]));

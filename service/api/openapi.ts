@@ -35,7 +35,7 @@ const problemSchema = z.object({
 const refusals = {
   400: 'One or more values are invalid; see errors',
   401: 'The API key is missing or wrong',
-  403: 'API_KEY is not set, so the API is disabled',
+  403: 'The API key lacks the scope, or no key is set, so the API is disabled',
   413: 'The body is too large',
   500: 'Internal error; the log has the details',
   503: 'Redis or a replica is unavailable; retrying the same request is safe',
@@ -52,7 +52,6 @@ export function describeApi() {
     openapi: '3.1.0',
     info: { title: 'Mooring backend API', version: '1' },
     paths,
-    security: [{ apiKey: [] }],
     components: {
       securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
       schemas: { Problem: schemaOf(problemSchema) },
@@ -69,7 +68,7 @@ const problemOf = (description: string) => ({
 });
 
 function describe(endpoint: Endpoint) {
-  const { name, summary, path, query, body, status, answer } = endpoint;
+  const { name, summary, scope, path, query, body, status, answer } = endpoint;
   const parameters = [...parametersOf('path', path), ...parametersOf('query', query)];
   const content = (schema: z.ZodType) => ({ 'application/json': { schema: schemaOf(schema) } });
   const statuses = Object.keys(refusals);
@@ -84,6 +83,7 @@ function describe(endpoint: Endpoint) {
   return {
     operationId: operationId(name),
     summary,
+    security: [{ apiKey: [scope] }],
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { required: true, content: content(body) } }),
     responses: {

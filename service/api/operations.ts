@@ -1,7 +1,15 @@
 // The operations port: probes, metrics and the backend API. Never expose it to clients.
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { describeApi } from './openapi.ts';
-import { createRoutes, type Handler, json, listenerOf, type Route } from './router.ts';
+import {
+  backendBodyBytesMax,
+  createHttpServer,
+  createRoutes,
+  type Handler,
+  json,
+  listenerOf,
+  type Route,
+} from './router.ts';
 
 export interface OperationsParts {
   /** Whether this replica accepts new clients, why not, and whether it receives messages. */
@@ -33,5 +41,5 @@ export function createOperations({ readiness, metrics, api, onError }: Operation
     }),
   });
   const all: Handler = (request) => (request.url.startsWith('/v1/') ? api : routes)(request);
-  return createServer(listenerOf(all, onError));
+  return createHttpServer(listenerOf(all, onError, backendBodyBytesMax));
 }

@@ -6,6 +6,7 @@ import { type Endpoint, routeOf } from './endpoint.ts';
 export const podsEndpoint = {
   name: 'GET /v1/pods',
   summary: 'Every pod of the fleet, from its latest heartbeat',
+  scope: 'read',
   status: 200,
   answer: podsSchema,
 } as const satisfies Endpoint;

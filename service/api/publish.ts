@@ -3,33 +3,45 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { idSchema, jsonSchema, reservedEvents } from '../protocol/events.ts';
-import { type MooringServer, nameSchema } from '../protocol/identity.ts';
+import { type MooringServer, roomIdSchema, userIdSchema } from '../protocol/identity.ts';
 import { roomName, userRoom } from '../protocol/rooms.ts';
 import type { Broadcast } from '../stores/broadcast.ts';
 import type { Traced } from '../telemetry/tracing/tracing.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
+const namesLoggedMax = 10;
+const gives = (name: string) => ({ required: [name] });
+
 const publishSchema = z
   .strictObject({
-    rooms: z.array(nameSchema).min(1).max(1000).optional(),
-    users: z.array(nameSchema).min(1).max(1000).optional(),
+    rooms: z.array(roomIdSchema).min(1).max(1000).optional(),
+    users: z.array(userIdSchema).min(1).max(1000).optional(),
     everyone: z.literal(true).optional(),
     event: z
       .string()
       .min(1)
       .max(128)
-      .refine((event) => !reservedEvents.has(event), 'is a name that Socket.IO keeps to itself'),
+      .refine((event) => !reservedEvents.has(event), 'is a name that Socket.IO keeps to itself')
+      .meta({ not: { enum: [...reservedEvents] } }),
     data: jsonSchema,
     id: idSchema.optional(),
   })
   .refine((body) => (body.everyone ? !(body.rooms || body.users) : body.rooms || body.users), {
     message: 'name rooms, users or both, or say everyone: true alone',
     path: ['rooms'],
+  })
+  .meta({
+    // For OpenAPI: what the refinement checks.
+    oneOf: [
+      { anyOf: [gives('rooms'), gives('users')], not: gives('everyone') },
+      { ...gives('everyone'), not: { anyOf: [gives('rooms'), gives('users')] } },
+    ],
   });
 
 export const publishEndpoint = {
   name: 'POST /v1/publish',
   summary: 'Publishes an event to rooms, users or both, or to everyone; each client gets it once',
+  scope: 'publish',
   body: publishSchema,
   status: 202,
   answer: z.object({ id: z.string() }),
@@ -42,12 +54,23 @@ export interface PublishParts {
 }
 
 export const publishRoute = ({ io, publish, traced }: PublishParts) =>
-  routeOf(publishEndpoint, async ({ body, headers }) => {
-    const { rooms = [], users = [], event, data, id } = body;
-    const target = io.to([...rooms.map(roomName), ...users.map(userRoom)]);
-    const once = id === undefined ? {} : { once: `publish:${id}` };
-    await traced(headers.traceparent, (context) =>
-      publish(target, event, [data], { ...once, ...(context && { context }) }),
-    );
-    return { id: id ?? randomUUID() };
-  });
+  routeOf(
+    publishEndpoint,
+    async ({ body, headers }) => {
+      const { rooms = [], users = [], event, data, id } = body;
+      const target = io.to([...rooms.map(roomName), ...users.map(userRoom)]);
+      const once = id === undefined ? {} : { once: `publish:${id}` };
+      await traced(headers.traceparent, (context) =>
+        publish(target, event, [data], { ...once, ...(context && { context }) }),
+      );
+      return { id: id ?? randomUUID() };
+    },
+    ({ body: { event, id, everyone, rooms, users } }) => ({
+      event,
+      id,
+      everyone,
+      rooms: rooms?.slice(0, namesLoggedMax),
+      users: users?.slice(0, namesLoggedMax),
+      targets: (rooms?.length ?? 0) + (users?.length ?? 0),
+    }),
+  );

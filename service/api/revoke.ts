@@ -1,15 +1,16 @@
 // POST /v1/revoke: on every replica, refuses a user's tokens that were issued before a given time,
 // closes their sockets and deletes their sessions.
 import { z } from 'zod';
-import { nameSchema } from '../protocol/identity.ts';
+import { userIdSchema } from '../protocol/identity.ts';
 import type { CommandParts } from './disconnect.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const revokeEndpoint = {
   name: 'POST /v1/revoke',
   summary: "Revokes a user's tokens that were issued before a given time and closes their sockets",
+  scope: 'moderate',
   body: z.strictObject({
-    userId: nameSchema,
+    userId: userIdSchema,
     before: z
       .int()
       .nonnegative()
@@ -21,8 +22,12 @@ export const revokeEndpoint = {
 } as const satisfies Endpoint;
 
 export const revokeRoute = ({ issueCommand }: CommandParts) =>
-  routeOf(revokeEndpoint, async ({ body }) => {
-    const before = Math.min(body.before ?? Number.POSITIVE_INFINITY, Date.now());
-    await issueCommand({ type: 'revoke', userId: body.userId, before });
-    return { userId: body.userId, before };
-  });
+  routeOf(
+    revokeEndpoint,
+    async ({ body }) => {
+      const before = Math.min(body.before ?? Number.POSITIVE_INFINITY, Date.now());
+      await issueCommand({ type: 'revoke', userId: body.userId, before });
+      return { userId: body.userId, before };
+    },
+    ({ body }) => body,
+  );

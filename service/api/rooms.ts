@@ -1,17 +1,18 @@
 // GET /v1/rooms/{roomId}/presence and /history: who is in a room, and its latest messages.
 import { z } from 'zod';
 import { messageSchema } from '../protocol/events.ts';
-import { nameSchema } from '../protocol/identity.ts';
+import { roomIdSchema } from '../protocol/identity.ts';
 import type { History } from '../stores/history.ts';
 import type { Presence } from '../stores/presence.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
-const path = z.object({ roomId: nameSchema });
+const path = z.object({ roomId: roomIdSchema });
 const text = z.string();
 
 export const presenceEndpoint = {
   name: 'GET /v1/rooms/:roomId/presence',
   summary: 'The users in a room on all replicas, 1,000 at most',
+  scope: 'read',
   path,
   status: 200,
   answer: z.object({ roomId: text, members: z.array(text) }),
@@ -22,6 +23,7 @@ const epochMs = /^\d{13}$/;
 export const historyEndpoint = {
   name: 'GET /v1/rooms/:roomId/history',
   summary: 'The latest messages of a room, oldest first',
+  scope: 'read',
   path,
   query: z.strictObject({
     before: z

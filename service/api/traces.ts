@@ -1,7 +1,7 @@
 // Traces of single users: POST /v1/traces starts one on every process, GET reads what happened
 // since the last read, DELETE ends it. One that nobody reads ends by itself.
 import { z } from 'zod';
-import { nameSchema } from '../protocol/identity.ts';
+import { userIdSchema } from '../protocol/identity.ts';
 import type { Traces } from '../stores/traces.ts';
 import type { Log } from '../telemetry/log.ts';
 import { trailEventSchema } from '../telemetry/trail/event.ts';
@@ -14,7 +14,8 @@ const path = z.object({ traceId: z.uuid() });
 export const startTraceEndpoint = {
   name: 'POST /v1/traces',
   summary: 'Follows the connections and messages of one user on every process',
-  body: z.strictObject({ userId: nameSchema }),
+  scope: 'moderate',
+  body: z.strictObject({ userId: userIdSchema }),
   status: 202,
   answer: z.object({ id: z.string(), userId: z.string(), endsAt: epochMs() }),
   refusals: { 403: traceOff, 429: 'Too many traces are running' },
@@ -23,6 +24,7 @@ export const startTraceEndpoint = {
 export const readTraceEndpoint = {
   name: 'GET /v1/traces/:traceId',
   summary: 'What has happened to the user of a trace since the last read',
+  scope: 'moderate',
   path,
   query: z.strictObject({
     after: z.coerce.number().int().min(0).default(0).describe('`next` of the last read'),
@@ -42,6 +44,7 @@ export const readTraceEndpoint = {
 export const stopTraceEndpoint = {
   name: 'DELETE /v1/traces/:traceId',
   summary: 'Ends a trace',
+  scope: 'moderate',
   path,
   status: 202,
   answer: z.object({ accepted: z.literal(true) }),
@@ -72,6 +75,7 @@ export function traceRoutes({ trace, traces, now, log }: TraceParts) {
         log.info({ userId, traceId: started.id }, 'trace started');
         return { ...started, userId };
       }),
+      ({ body }) => body,
     ),
     ...routeOf(
       readTraceEndpoint,
@@ -90,6 +94,7 @@ export function traceRoutes({ trace, traces, now, log }: TraceParts) {
         await traces.stop(traceId);
         return { accepted: true } as const;
       }),
+      ({ path }) => path,
     ),
   };
 }

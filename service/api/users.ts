@@ -1,15 +1,16 @@
 // GET /v1/users/{userId}: whether a user is connected, and with which sockets. It queries every
 // replica, so do not call it on every page view; if one does not answer, the result is 503.
 import { z } from 'zod';
-import { type MooringServer, nameSchema } from '../protocol/identity.ts';
+import { type MooringServer, userIdSchema } from '../protocol/identity.ts';
 import { Unavailable } from '../protocol/refusals.ts';
-import { roomName, userRoom } from '../protocol/rooms.ts';
+import { roomIdsOf, userRoom } from '../protocol/rooms.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const userEndpoint = {
   name: 'GET /v1/users/:userId',
   summary: 'Whether a user is connected, with which sockets and in which rooms',
-  path: z.object({ userId: nameSchema }),
+  scope: 'read',
+  path: z.object({ userId: userIdSchema }),
   status: 200,
   answer: z.object({
     userId: z.string(),
@@ -26,11 +27,6 @@ export const userRoute = ({ io }: { io: MooringServer }) =>
       .catch((cause: unknown) => {
         throw new Unavailable('A replica did not answer', { cause });
       });
-    const sockets = found.map(({ id, rooms }) => ({ id, rooms: roomIds(rooms) }));
+    const sockets = found.map(({ id, rooms }) => ({ id, rooms: roomIdsOf(rooms) }));
     return { userId, online: sockets.length > 0, sockets };
   });
-
-function roomIds(rooms: Set<string>): string[] {
-  const prefix = roomName('');
-  return [...rooms].flatMap((room) => (room.startsWith(prefix) ? room.slice(prefix.length) : []));
-}

@@ -25,6 +25,8 @@ export interface Services {
   history: History;
   presence: Presence;
   access: Access;
+  /** Calls the listener when a socket loses a room that `access` had allowed. */
+  onAccessEnded(listener: AccessEndedListener): void;
   publish: Publish;
   register: Register;
   handle: Handle;
@@ -39,6 +41,12 @@ export interface Services {
 
 /** Whether the user may join the room. */
 export type Access = (user: User, roomId: string) => Promise<{ ok: true } | Refusal>;
+
+/**
+ * Announces that a socket has left a room, because its new token does not cover the room or the
+ * webhook no longer allows it. The socket itself has received `access_ended`.
+ */
+export type AccessEndedListener = (socket: MooringSocket, roomId: string) => void | Promise<void>;
 
 /** Emits an event and resolves once Redis has stored it. Rejects with `Unavailable`. */
 export type Publish = (target: Target, event: string, ...args: unknown[]) => Promise<void>;

@@ -1,13 +1,14 @@
 // Authentication on every namespace, static or dynamic: the token identifies the user.
 import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
-import { type RefusalCode, refusal } from '../protocol/refusals.ts';
+import { type Refusal, refusal } from '../protocol/refusals.ts';
 import { userRoom } from '../protocol/rooms.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { adminOnly } from './admin.ts';
-import type { Verdict } from './tokens.ts';
+import { refuseToken, type Verdict, type Verify } from './tokens.ts';
 
-type Verify = (token: unknown) => Promise<Verdict>;
-type VerifyAuth = (auth: Record<string, unknown>) => Promise<Verdict>;
+export type VerifyAuth = (auth: Record<string, unknown>) => Promise<Verdict>;
+const authBytesMax = 4_096; // beside the token
+
 type Report = (stage: string, error: unknown) => void;
 type Next = (error?: Error) => void;
 
@@ -40,17 +41,22 @@ export function createAuthentication(parts: {
       report('authentication', error);
       return undefined;
     });
-    delete auth.token; // fetchSockets() would send it to every replica
+    // fetchSockets() would send these secrets to every replica.
+    for (const name of ['token', 'pid', 'offset']) delete auth[name];
     if (!verdict) {
       // A refusal would be final; after a closed transport the client retries.
       conn.close();
       return next(new Error('unavailable'));
     }
-    const code = verdict.ok ? adminOnly(nsp.name, verdict.data.user) : verdict.code;
-    if (!verdict.ok || code) {
+    const refuse = (refused: Refusal, reason?: string) => {
       namespaces.delete(nsp.name);
-      return next(refuseConnect(code ?? 'invalid_token', socket, metrics));
-    }
+      const { code, message, ...data } = refused.error;
+      metrics.connectRefused(code, { socketId: socket.id, reason });
+      next(Object.assign(new Error(message), { data: { code, ...data } }));
+    };
+    if (!verdict.ok) return refuse(refuseToken(verdict), verdict.reason);
+    const code = adminOnly(nsp.name, verdict.data.user);
+    if (code) return refuse(refusal(code));
     Object.assign(socket.data, verdict.data);
     await socket.join(userRoom(verdict.data.user.id));
     socket.on('disconnect', disconnected); // one function for all sockets
@@ -66,11 +72,26 @@ export function createAuthentication(parts: {
 export function verifyOnce(verify: Verify): VerifyAuth {
   const verdicts = new WeakMap<object, Promise<Verdict>>();
   return (auth) => {
-    const verdict = verdicts.get(auth) ?? verify(auth.token);
+    const verdict = verdicts.get(auth) ?? (isTooLarge(auth) ? tooLarge : verify(auth.token));
     verdicts.set(auth, verdict);
     return verdict;
   };
 }
+
+/** The socket keeps what is beside the token, and shares it with every replica that asks. */
+function isTooLarge({ token: _, ...rest }: Record<string, unknown>): boolean {
+  try {
+    return Buffer.byteLength(JSON.stringify(rest)) > authBytesMax;
+  } catch {
+    return true; // nested too deeply
+  }
+}
+
+const tooLarge = Promise.resolve<Verdict>({
+  ok: false,
+  code: 'auth_too_large',
+  reason: `auth has over ${authBytesMax} bytes beside the token`,
+});
 
 type Middleware = ReturnType<typeof createAuthentication>;
 
@@ -85,10 +106,4 @@ export function useFirst(namespace: MooringNamespace, middleware: Middleware): v
     throw new Error('Unsupported socket.io version: cannot order its middlewares; use 4.8');
   }
   middlewares.unshift(middlewares.pop());
-}
-
-function refuseConnect(code: RefusalCode, { id }: MooringSocket, metrics: Metrics): Error {
-  metrics.connectRefused(code, { socketId: id });
-  const { message, ...data } = refusal(code).error;
-  return Object.assign(new Error(message), { data });
 }

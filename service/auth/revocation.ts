@@ -1,20 +1,33 @@
 // Refuses tokens that are valid by signature and expiry but that a backend has revoked.
 import type { SocketData } from '../protocol/identity.ts';
 import type { Cutoffs } from '../stores/commands.ts';
-import type { Verdict } from './tokens.ts';
+import type { Verify } from './tokens.ts';
 
-type Verify = (token: unknown) => Promise<Verdict>;
-
-/** @param cutoffsOf what backends have revoked and ended of a user */
+/**
+ * @param cutoffsOf what backends have revoked and ended of a user
+ * @param toleranceMs how far the clocks of the issuer and of this process may differ
+ */
 export function refuseRevoked(
   verify: Verify,
   cutoffsOf: (userId: string) => Promise<Cutoffs>,
+  toleranceMs: number,
 ): Verify {
   return async (token) => {
     const verdict = await verify(token);
     if (!verdict.ok) return verdict;
     const { revokedBefore, sessionsEndedAt } = await cutoffsOf(verdict.data.user.id);
-    if (verdict.data.issuedAt < revokedBefore) return { ok: false, code: 'invalid_token' };
+    const { issuedAt } = verdict.data;
+    if (issuedAt < revokedBefore) {
+      // A new token, of an issuer whose clock is slow? If so, one will soon be accepted.
+      const mayBeNew = Date.now() - issuedAt <= toleranceMs;
+      return {
+        ok: false,
+        code: 'invalid_token',
+        reason: 'iat is before the revocation of the user',
+        claim: 'iat',
+        ...(mayBeNew && { retryable: true }),
+      };
+    }
     if (sessionsEndedAt === 0) return verdict;
     return { ok: true, data: { ...verdict.data, sessionsEndedAt } satisfies SocketData };
   };

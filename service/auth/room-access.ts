@@ -7,29 +7,46 @@ import { refusal } from '../protocol/refusals.ts';
 const askMsMax = 2_000;
 const cacheTtlMs = 5_000;
 const cachedAnswersMax = 10_000;
+const failuresMax = 5; // in a row, before the webhook is left alone
+const pauseMs = 1_000;
 
 const granted = { ok: true } as const;
+
+export interface RoomAccess {
+  /** Whether the user may join the room. */
+  join: Access;
+  /** Whether the user may still be in the room. Asks the webhook again. */
+  stay: Access;
+}
 
 export function createAccess(
   config: Pick<Config, 'roomAccess' | 'roomAccessUrl'>,
   report: (stage: string, error: unknown) => void,
-): Access {
-  if (config.roomAccess === 'open') return async () => granted;
+): RoomAccess {
+  if (config.roomAccess === 'open') return both(async () => granted);
   if (config.roomAccess === 'claims') {
-    return async (user, roomId) => (claims(user, roomId) ? granted : refusal('access_denied'));
+    return both(async (user, roomId) =>
+      claims(user, roomId) ? granted : refusal('access_denied'),
+    );
   }
-  const ask = cached((user: User, roomId: string) =>
+  const webhook = interrupted((user, roomId) =>
     askWebhook(config.roomAccessUrl ?? '', user, roomId),
   );
-  return async (user, roomId) => {
-    try {
-      return (await ask(user, roomId)) ? granted : refusal('access_denied');
-    } catch (error) {
-      report('room_access', error);
-      return refusal('unavailable', 'the room access webhook failed; try again');
-    }
-  };
+  const { cached, fresh } = cache(webhook);
+  const accessBy =
+    (ask: Ask): Access =>
+    async (user, roomId) => {
+      try {
+        return (await ask(user, roomId)) ? granted : refusal('access_denied');
+      } catch (error) {
+        report('room_access', error);
+        return refusal('unavailable', 'the room access webhook failed; try again');
+      }
+    };
+  return { join: accessBy(cached), stay: accessBy(fresh) };
 }
+
+const both = (access: Access): RoomAccess => ({ join: access, stay: access });
 
 /** Whether one of the token's patterns matches the room; `*` matches any characters. */
 export function claims(user: User, roomId: string): boolean {
@@ -71,19 +88,58 @@ async function askWebhook(url: string, { id, role }: User, roomId: string): Prom
 
 type Ask = (user: User, roomId: string) => Promise<boolean>;
 
+interface Answer {
+  until: number;
+  answer: Promise<boolean>;
+  isPending: boolean;
+}
+
 /** Caches answers for a few seconds and coalesces concurrent requests. */
-function cached(ask: Ask): Ask {
-  const answers = new Map<string, { until: number; answer: Promise<boolean> }>();
-  return (user, roomId) => {
-    const key = `${user.id} ${user.role ?? ''} ${roomId}`;
-    const known = answers.get(key);
-    if (known && known.until > Date.now()) return known.answer;
-    const answer = ask(user, roomId);
-    answers.delete(key);
-    answers.set(key, { until: Date.now() + cacheTtlMs, answer });
-    answer.catch(() => answers.delete(key));
-    const [oldest] = answers.keys();
-    if (answers.size > cachedAnswersMax && oldest) answers.delete(oldest);
-    return answer;
+function cache(ask: Ask): { cached: Ask; fresh: Ask } {
+  const answers = new Map<string, Answer>();
+  const askBy =
+    (isUsable: (known: Answer) => boolean): Ask =>
+    (user, roomId) => {
+      const key = JSON.stringify([user.id, user.role, roomId]);
+      const known = answers.get(key);
+      if (known && isUsable(known)) return known.answer;
+      const answer = ask(user, roomId);
+      const asked = { until: Date.now() + cacheTtlMs, answer, isPending: true };
+      answers.delete(key);
+      answers.set(key, asked);
+      const forget = () => answers.get(key) === asked && answers.delete(key);
+      answer
+        .finally(() => {
+          asked.isPending = false;
+        })
+        .catch(forget);
+      const [oldest] = answers.keys();
+      if (answers.size > cachedAnswersMax && oldest) answers.delete(oldest);
+      return answer;
+    };
+  return {
+    cached: askBy(({ until }) => until > Date.now()),
+    fresh: askBy(({ isPending }) => isPending),
+  };
+}
+
+/**
+ * After several failures in a row, fails at once for a while: recovery must not wait for a webhook
+ * that is down.
+ */
+function interrupted(ask: Ask): Ask {
+  let failures = 0;
+  let until = 0;
+  return async (user, roomId) => {
+    if (until > performance.now()) throw new Error('the room access webhook keeps failing');
+    try {
+      const answer = await ask(user, roomId);
+      failures = 0;
+      return answer;
+    } catch (error) {
+      failures += 1;
+      if (failures >= failuresMax) until = performance.now() + pauseMs;
+      throw error;
+    }
   };
 }

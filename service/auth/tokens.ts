@@ -1,134 +1,166 @@
-// Verifies and signs JSON Web Tokens. The only file that imports jsonwebtoken and jose.
-import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
-import { createRemoteJWKSet, errors } from 'jose';
+// Verifies and signs JSON Web Tokens.
+import { decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose';
 import jwt from 'jsonwebtoken';
 import { z } from 'zod';
-import { nameSchema, type SocketData } from '../protocol/identity.ts';
-import { type RefusalCode, Unavailable } from '../protocol/refusals.ts';
+import type { TokenKeyName } from '../config/credentials.ts';
+import type { Config } from '../config/schema.ts';
+import { type SocketData, userIdSchema } from '../protocol/identity.ts';
+import { type Refusal, type RefusalCode, refusal } from '../protocol/refusals.ts';
+import { createKeySource, type KeySettings, type NamedKey } from './keys.ts';
+import { readSigned } from './signatures.ts';
 
-const jwksTimeoutMs = 3_000;
-const jwksCacheMsMax = 600_000;
-const refetchesMax = 3; // burst of refetches for an unknown `kid`
-const refetchMs = 10_000; // one more is allowed after this time
+export type TokenSettings = KeySettings &
+  Pick<
+    Config,
+    'jwtIssuer' | 'jwtAudience' | 'jwtAlgorithms' | 'jwtClockToleranceMs' | 'jwtLifetimeMsMax'
+  >;
 
-interface TokenConfig {
-  jwtSecret?: string | undefined;
-  jwtPublicKey?: string | undefined;
-  jwtJwksUrl?: string | undefined;
-  jwtIssuer?: string | undefined;
-  jwtAudience?: string | undefined;
-  jwtAlgorithms: string[];
+/** Why a token is refused. `reason` is for the log; with a `claim`, clients get it as well. */
+export interface TokenRefused {
+  ok: false;
+  code: Extract<RefusalCode, `${string}token${string}` | `auth${string}`>;
+  reason: string;
+  /** The claim of an authentic token that is missing or does not fit. */
+  claim?: string;
+  /** Overrides what the code says. */
+  retryable?: boolean;
 }
 
-export type Verdict =
-  | { ok: true; data: SocketData }
-  | { ok: false; code: Extract<RefusalCode, `${string}token${string}` | `auth${string}`> };
+export type Verdict = { ok: true; data: SocketData } | TokenRefused;
+export type Verify = (token: unknown) => Promise<Verdict>;
 
+const seconds = 'must be a number of seconds';
 const claimsSchema = z.object({
-  sub: nameSchema,
-  exp: z.number(),
-  iat: z.number().default(0),
-  role: z.string().max(128).optional(),
-  rooms: z.array(z.string().min(1).max(128)).max(1000).optional(),
+  sub: userIdSchema,
+  exp: z.number(seconds),
+  nbf: z.number(seconds).default(0),
+  iat: z.number(seconds).default(0),
+  iss: z.string('must be a text').optional(),
+  aud: z.union([z.string(), z.array(z.string())], 'must be a text or a list of texts').default([]),
+  role: z.string('must be a text').max(128, 'must have at most 128 characters').optional(),
+  rooms: z
+    .array(z.string().min(1).max(128), 'must be a list of patterns')
+    .max(1000, 'must have at most 1,000 patterns')
+    .optional(),
 });
 
 /**
- * Creates the check that every namespace runs on `auth.token`. Keys are imported once, because
- * jsonwebtoken would import a string secret again on every connect.
- * The check rejects with `Unavailable` when the key set cannot be fetched.
+ * Creates the check that every namespace runs on `auth.token`. It rejects with `Unavailable` if the
+ * key set cannot be fetched.
+ * @param current the settings, whose secrets may change
+ * @param verified called with the name of the key that verified a token
  */
-export function createTokenVerifier(config: TokenConfig) {
-  const keyOf = createKeySource(config);
-  const options: jwt.VerifyOptions & { complete: false } = {
-    algorithms: config.jwtAlgorithms as jwt.Algorithm[],
-    complete: false,
-    ...(config.jwtIssuer && { issuer: config.jwtIssuer }),
-    ...(config.jwtAudience && { audience: config.jwtAudience }),
-  };
-  return async function verify(token: unknown): Promise<Verdict> {
+export function createTokenVerifier(
+  current: () => TokenSettings,
+  verified: (key: TokenKeyName) => void = () => {},
+): Verify {
+  let settings = current();
+  let keysOf = createKeySource(settings);
+  return async function verify(token) {
     if (typeof token !== 'string' || token === '') {
-      return { ok: false, code: 'authentication_required' };
+      return { ok: false, code: 'authentication_required', reason: 'there is no token' };
     }
-    const key = await keyOf(token);
-    if (!key) return { ok: false, code: 'invalid_token' };
-    try {
-      const claims = claimsSchema.safeParse(jwt.verify(token, key, options));
-      return claims.success
-        ? { ok: true, data: toSocketData(claims.data) }
-        : { ok: false, code: 'invalid_token' };
-    } catch (error) {
-      const expired = error instanceof jwt.TokenExpiredError;
-      return { ok: false, code: expired ? 'token_expired' : 'invalid_token' };
+    if (current() !== settings) {
+      settings = current();
+      keysOf = createKeySource(settings);
     }
+    const header = headerOf(token);
+    if (!header) return invalid('it is malformed');
+    const { alg = '' } = header;
+    if (!settings.jwtAlgorithms.includes(alg))
+      return invalid('JWT_ALGORITHMS does not list its alg');
+    // RFC 7515, 4.1.11
+    if (header.crit !== undefined) return invalid('no extension of crit is supported');
+    if (header.b64 === false) return invalid('b64: false is not for tokens'); // RFC 7797, 7
+    const signed = await findSigned(token, alg, await keysOf(header));
+    if (!signed) return invalid('no key verifies its signature');
+    verified(signed.name);
+    return verdictOf(signed.payload, settings);
   };
 }
 
-/** Signs a token with the HMAC secret, for development and tests. */
+/** Returns the claims with the name of the first key that verifies them. */
+async function findSigned(token: string, algorithm: string, keys: NamedKey[]) {
+  for (const { name, key } of keys) {
+    try {
+      return { name, payload: await readSigned(token, key, algorithm) };
+    } catch {
+      // another key may have signed it
+    }
+  }
+}
+
+/** Checks the claims of an authentic token. */
+function verdictOf(payload: unknown, settings: TokenSettings): Verdict {
+  const { jwtClockToleranceMs: toleranceMs, jwtLifetimeMsMax: lifetimeMsMax } = settings;
+  const { jwtIssuer, jwtAudience } = settings;
+  const claims = claimsSchema.safeParse(payload);
+  if (!claims.success) {
+    const [issue] = claims.error.issues;
+    return invalid(`${issue?.path.join('.')} ${issue?.message}`, String(issue?.path[0]));
+  }
+  const { sub, exp, nbf, iat, iss, aud, role, rooms } = claims.data;
+  if (jwtIssuer && iss !== jwtIssuer) return invalid('iss is not JWT_ISSUER', 'iss');
+  if (jwtAudience && ![aud].flat().includes(jwtAudience)) {
+    return invalid('aud does not contain JWT_AUDIENCE', 'aud');
+  }
+  const [expiresAt, issuedAt, now] = [exp * 1000, iat * 1000, Date.now()];
+  if (expiresAt <= now) return expired; // without tolerance: a socket closes at this time, too
+  if (expiresAt > now + lifetimeMsMax) {
+    return invalid(`exp is more than ${lifetimeMsMax} ms ahead (JWT_LIFETIME_MS_MAX)`, 'exp');
+  }
+  if (nbf * 1000 > now + toleranceMs) return notActive('nbf');
+  if (issuedAt > now + toleranceMs) return notActive('iat');
+  const user = { id: sub, ...(role && { role }), ...(rooms && { rooms }) };
+  return { ok: true, data: { user, expiresAt, issuedAt } };
+}
+
+const expired: TokenRefused = {
+  ok: false,
+  code: 'token_expired',
+  reason: 'exp has passed',
+};
+
+const invalid = (reason: string, claim?: string): TokenRefused => ({
+  ok: false,
+  code: 'invalid_token',
+  reason,
+  ...(claim !== undefined && { claim }),
+});
+
+const notActive = (claim: string): TokenRefused => ({
+  ok: false,
+  code: 'token_not_active',
+  reason: `${claim} is ahead of this server's clock`,
+  claim,
+});
+
+/** The refusal for the client, which learns no reason if the token is not authentic. */
+export function refuseToken({ code, reason, claim, retryable }: TokenRefused): Refusal {
+  if (claim === undefined) return refusal(code);
+  const { error } = refusal(code, reason);
+  return { ok: false, error: { ...error, ...(retryable && { retryable }), claim } };
+}
+
+function headerOf(token: string): ProtectedHeaderParameters | undefined {
+  try {
+    return decodeProtectedHeader(token);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Signs a token with an HMAC secret, for development and tests. */
 export function mintToken(
   secret: string,
   claims: { sub: string; role?: string; rooms?: string[]; iss?: string; aud?: string },
   ttlSeconds: number,
   algorithm = 'HS256',
 ): string {
-  const options = { expiresIn: ttlSeconds, algorithm: algorithm as jwt.Algorithm };
-  return jwt.sign(claims, createSecretKey(Buffer.from(secret)), options);
-}
-
-function toSocketData(claims: z.infer<typeof claimsSchema>): SocketData {
-  const { sub, exp, iat, role, rooms } = claims;
-  return {
-    user: { id: sub, ...(role && { role }), ...(rooms && { rooms }) },
-    expiresAt: exp * 1000,
-    issuedAt: iat * 1000,
-  };
-}
-
-/** Resolves to the key for a token, or to `undefined` if none matches. */
-function createKeySource(config: TokenConfig): (token: string) => Promise<KeyObject | undefined> {
-  if (!config.jwtJwksUrl) {
-    const key = config.jwtSecret
-      ? createSecretKey(Buffer.from(config.jwtSecret))
-      : createPublicKey(config.jwtPublicKey ?? '');
-    return async () => key;
-  }
-  const keySet = createRemoteJWKSet(new URL(config.jwtJwksUrl), {
-    timeoutDuration: jwksTimeoutMs,
-    cacheMaxAge: jwksCacheMsMax,
-    cooldownDuration: Number.MAX_SAFE_INTEGER, // refetched below, where bursts are bounded
+  const { sub, ...others } = claims;
+  return jwt.sign(others, secret, {
+    algorithm: algorithm as jwt.Algorithm,
+    subject: sub,
+    expiresIn: ttlSeconds,
   });
-  const mayRefetch = createRateLimit(refetchesMax, refetchMs);
-  return async (token) => {
-    const header = jwt.decode(token, { complete: true })?.header as { alg: string } | undefined;
-    if (!header || !config.jwtAlgorithms.includes(header.alg)) return undefined;
-    const find = () => keySet(header).then(KeyObject.from, ignoreNoMatch);
-    try {
-      const key = await find();
-      if (key) return key;
-      if (!mayRefetch())
-        throw new Error('too many tokens with an unknown kid; not refetching the key set yet');
-      await keySet.reload();
-      return await find();
-    } catch (error) {
-      throw new Unavailable('Cannot fetch the JSON Web Key Set (JWT_JWKS_URL)', { cause: error });
-    }
-  };
-}
-
-function ignoreNoMatch(error: unknown): undefined {
-  const noMatch = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];
-  if (!noMatch.some((kind) => error instanceof kind)) throw error;
-}
-
-/** A rate limit: `max` at once, one more every `refillMs`. */
-function createRateLimit(max: number, refillMs: number): () => boolean {
-  let left = max;
-  let refilledAt = Date.now();
-  return () => {
-    const refills = Math.floor((Date.now() - refilledAt) / refillMs);
-    left = Math.min(max, left + refills);
-    refilledAt += refills * refillMs;
-    if (left === 0) return false;
-    left -= 1;
-    return true;
-  };
 }

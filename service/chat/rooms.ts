@@ -2,9 +2,15 @@
 import { z } from 'zod';
 import type { Services } from '../application/index.ts';
 import { defineEvent, messageSchema, roomSchema } from '../protocol/events.ts';
-import { type MooringServer, type MooringSocket, nameSchema } from '../protocol/identity.ts';
+import {
+  type MooringServer,
+  type MooringSocket,
+  roomIdSchema,
+  type User,
+  userIdSchema,
+} from '../protocol/identity.ts';
 import { type Reply, refusal } from '../protocol/refusals.ts';
-import { roomName } from '../protocol/rooms.ts';
+import { roomIdsOf, roomName } from '../protocol/rooms.ts';
 import { createRoomMutex } from './room-mutex.ts';
 
 const joinHistoryMax = 100;
@@ -19,14 +25,14 @@ interface Parts {
 
 export const joinRoom = defineEvent(
   'join_room',
-  nameSchema.meta({ title: 'roomId' }),
+  roomIdSchema.meta({ title: 'roomId' }),
   {
     description:
       'Joins a room, if `ROOM_ACCESS` allows it: sends `room_history` to the socket, and ' +
       '`user_joined` to the others if the user has no other socket there.',
     answer: roomSchema.extend({
       history: z.array(messageSchema),
-      members: z.array(nameSchema).describe('User ids over all replicas, 1,000 at most'),
+      members: z.array(userIdSchema).describe('User ids over all replicas, 1,000 at most'),
     }),
   },
   (roomId, reply, socket, { rooms }: Parts) => rooms.join(socket, roomId, reply),
@@ -34,7 +40,7 @@ export const joinRoom = defineEvent(
 
 export const leaveRoom = defineEvent(
   'leave_room',
-  nameSchema.meta({ title: 'roomId' }),
+  roomIdSchema.meta({ title: 'roomId' }),
   {
     description:
       'Leaves a room: sends `user_left` to the others if the user has no other socket there.',
@@ -81,11 +87,17 @@ export function createRooms(io: MooringServer, services: Services) {
 /** Joins the socket to the room if access allows it and the socket is still connected. */
 async function enter(socket: MooringSocket, roomId: string, services: Services) {
   const { access, presence, limits } = services;
-  const allowed = await access(socket.data.user, roomId);
-  if (!allowed.ok) return allowed;
+  let user: User;
+  do {
+    user = socket.data.user;
+    const allowed = await access(user, roomId);
+    if (!allowed.ok) return allowed;
+  } while (user !== socket.data.user); // the token was refreshed meanwhile
   if (!socket.connected) return undefined; // it disconnected during the access check
   const isNew = !socket.rooms.has(roomName(roomId));
-  if (isNew && joinedRooms(socket) >= limits.roomsPerSocketMax) return refusal('too_many_rooms');
+  if (isNew && roomIdsOf(socket.rooms).length >= limits.roomsPerSocketMax) {
+    return refusal('too_many_rooms');
+  }
   await presence.join(socket, roomId); // before reading the history, so that none is missed
   return { ok: true } as const;
 }
@@ -103,8 +115,4 @@ async function welcome(
   ]);
   socket.emit('room_history', messages);
   reply({ ok: true, roomId, history: messages, members });
-}
-
-function joinedRooms({ rooms }: MooringSocket): number {
-  return [...rooms].filter((room) => room.startsWith(roomName(''))).length;
 }

@@ -18,7 +18,7 @@ const development: Environment = {
 
 /** The environment with everything that `--development` adds where nothing is set. */
 export function inDevelopment(env: Environment): Environment {
-  const isGiven = (name: string) => env[name] || env[`${name}_FILE`];
+  const isGiven = (name: string) => env[name] || env[`${name}_FILE`] || env.SECRETS_DIR;
   const made = {
     ...(!['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'].some(isGiven) && { JWT_SECRET: key() }),
     ...(!isGiven('API_KEY') && { API_KEY: key() }),

@@ -63,7 +63,9 @@ export function helpText(): string {
     const shown = fallback && ` [${fallback}]`;
     return `  ${name.padEnd(width)}  ${text}${shown}`;
   });
-  const files = `${secrets.join(', ')} can also be read from a file: set NAME_FILE to its path.`;
+  const files =
+    `${secrets.join(', ')} can also be read from a file: set NAME_FILE to its path, or ` +
+    'SECRETS_DIR to a folder with files such as jwt-secret and api-keys.';
   return [usage, 'Environment [default]:', ...lines, '', files].join('\n');
 }
 
@@ -77,9 +79,15 @@ export function helpMarkdown(): string {
 
 Generated from \`service/config/schema.ts\` by \`make generate\`; a test compares the two.
 
-Mooring reads every variable once, at startup. If any value is missing or invalid, it exits with one
+Mooring reads every variable at startup. If any value is missing or invalid, it exits with one
 message that names every problem. A file can hold the value of
-${secrets.map((name) => `\`${name}\``).join(', ')}: set \`NAME_FILE\` to its path.
+${secrets.map((name) => `\`${name}\``).join(', ')}:
+set \`NAME_FILE\` to its path, or \`SECRETS_DIR\` to a folder with one file per variable, such as
+\`jwt-secret\` for \`JWT_SECRET\`. In that folder files may be missing.
+
+Files are read again every two seconds: keys of tokens and of the backend API, and the credentials
+of Redis, can be [rotated](../operations/secrets.md) without a restart. Everything else takes
+effect at the next start.
 
 | variable | default | description |
 |---|---|---|

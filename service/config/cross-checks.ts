@@ -16,6 +16,9 @@ export function crossCheck(values: Record<string, string>): string[] {
   } else if (!values.JWT_SECRET && symmetric.length > 0) {
     problems.push('JWT_ALGORITHMS must not contain HS256, HS384 or HS512 with a public key');
   }
+  if (values.JWT_SECRET_PREVIOUS && !values.JWT_SECRET) {
+    problems.push('JWT_SECRET_PREVIOUS needs JWT_SECRET, which replaces it');
+  }
   if ((values.WORKERS ?? '1') !== '1' && !values.REDIS_URL) {
     problems.push('WORKERS other than 1 needs REDIS_URL: workers exchange messages through Redis');
   }
@@ -24,6 +27,9 @@ export function crossCheck(values: Record<string, string>): string[] {
     problems.push('REDIS_URL must be a single URL unless REDIS_MODE is sentinel or cluster');
   } else if (mode !== 'single' && servers.length === 0) {
     problems.push(`REDIS_URL is required with REDIS_MODE=${mode}`);
+  }
+  if (values.REDIS_PASSWORD && servers.length === 0) {
+    problems.push('REDIS_PASSWORD is set without REDIS_URL');
   }
   if (values.ROOM_ACCESS === 'webhook' && !values.ROOM_ACCESS_URL) {
     problems.push('ROOM_ACCESS_URL is required with ROOM_ACCESS=webhook');

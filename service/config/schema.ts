@@ -1,31 +1,29 @@
 // The environment variables: one schema, parsed once. An error names every invalid variable, never
 // its value.
-import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { z } from 'zod';
+import { apiKey, apiKeys, hmacSecret } from './credentials.ts';
 import { crossCheck } from './cross-checks.ts';
-import {
-  choice,
-  count,
-  headers,
-  isOrigin,
-  isPublicKey,
-  list,
-  port,
-  share,
-  url,
-  urls,
-} from './types.ts';
+import { isOriginPattern } from './origins.ts';
+import { choice, count, headers, isPublicKey, list, port, share, url, urls } from './types.ts';
+import { type ReadFile, readText, readVariables } from './variables.ts';
 
-/** Variables that can also be read from a file: `NAME_FILE` is its path. */
+/** Variables that can also be read from a file: `NAME_FILE`, or one of `SECRETS_DIR`. */
 export const secrets = [
-  ...(['REDIS_URL', 'REDIS_SENTINEL_PASSWORD'] as const),
-  ...(['JWT_SECRET', 'JWT_PUBLIC_KEY', 'API_KEY', 'OTEL_EXPORTER_OTLP_HEADERS'] as const),
+  ...(['REDIS_URL', 'REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD'] as const),
+  ...(['JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'JWT_PUBLIC_KEY', 'API_KEY', 'API_KEYS'] as const),
+  ...(['OTEL_EXPORTER_OTLP_HEADERS'] as const),
 ];
 
-const algorithms = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512'].concat(
-  ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'], // all that jsonwebtoken supports
-);
+const algorithms = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512'].concat([
+  'ES256',
+  'ES384',
+  'ES512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'EdDSA',
+]);
 
 /** One entry per variable, in the order of the documentation. */
 export const settings = z.object({
@@ -37,6 +35,7 @@ export const settings = z.object({
     'redis:',
     'rediss:',
   ]),
+  REDIS_PASSWORD: z.string().min(1).optional().describe('password of Redis, if REDIS_URL has none'),
   REDIS_MODE: choice('Redis topology', ['single', 'sentinel', 'cluster']),
   REDIS_SENTINEL_NAME: z
     .string()
@@ -44,14 +43,13 @@ export const settings = z.object({
     .default('mymaster')
     .describe('name of the master that the Sentinels monitor'),
   REDIS_SENTINEL_PASSWORD: z.string().min(1).optional().describe('password of the Sentinels'),
-  JWT_SECRET: z
-    .string()
-    .refine((value) => Buffer.byteLength(value) >= 32, 'must be at least 32 bytes long')
-    .optional()
-    .describe('HMAC secret that verifies tokens, at least 32 bytes'),
+  JWT_SECRET: hmacSecret('HMAC secret that verifies tokens, at least 32 bytes'),
+  JWT_SECRET_PREVIOUS: hmacSecret(
+    'another secret that verifies tokens, while JWT_SECRET is rotated',
+  ),
   JWT_PUBLIC_KEY: z
     .string()
-    .refine(isPublicKey, 'must be a PEM public key, RSA or EC')
+    .refine(isPublicKey, 'must be a PEM public key, RSA, EC or Ed25519')
     .optional()
     .describe('PEM public key that verifies tokens, instead of a secret'),
   JWT_JWKS_URL: url('URL of a JSON Web Key Set that verifies tokens, instead of a secret', [
@@ -61,20 +59,38 @@ export const settings = z.object({
   JWT_ISSUER: z.string().min(1).optional().describe('required `iss` of the tokens'),
   JWT_AUDIENCE: z.string().min(1).optional().describe('required `aud` of the tokens'),
   JWT_ALGORITHMS: list(
-    'accepted algorithms; empty: HS256 with a secret, RS256 and ES256 with keys',
+    'accepted algorithms; empty: HS256 with a secret, RS256, ES256 and EdDSA with keys',
   ).refine(
     (names) => names.every((name) => algorithms.includes(name)),
     `must be a list of ${algorithms.join(', ')}`,
   ),
-  CORS_ORIGINS: list('origins of web pages that may connect; empty: the same origin only').refine(
-    (origins) => origins.every(isOrigin),
-    'must be exact origins such as https://app.example.com, separated by commas',
+  JWT_CLOCK_TOLERANCE_MS: count(
+    'how far `nbf` and `iat` of a token may be ahead of the clock, in ms',
+    5_000,
+    0,
   ),
-  API_KEY: z
+  JWT_LIFETIME_MS_MAX: count(
+    'tokens whose `exp` is further ahead are refused, in ms; revocations are kept as long',
+    31_536_000_000,
+    1_000,
+    315_360_000_000,
+  ),
+  SECRETS_DIR: z
     .string()
     .min(1)
     .optional()
-    .describe('bearer key of the backend API; empty: the API is disabled and answers 403'),
+    .describe('folder of secrets, one file for each, such as `jwt-secret`'),
+  CORS_ORIGINS: list('origins of web pages that may connect; empty: the same origin only')
+    .transform((origins) => origins.map((origin) => origin.toLowerCase()))
+    .refine(
+      (origins) => origins.every(isOriginPattern),
+      'must be origins such as https://app.example.com, capacitor://localhost or ' +
+        'https://*.example.com (any one label), without path and default port, separated by commas',
+    ),
+  API_KEY: apiKey('bearer key of the backend API, with every scope; no key: the API answers 403'),
+  API_KEYS: apiKeys(
+    'more keys as `name:scope+scope:key`, comma-separated; scopes: publish, read, moderate',
+  ),
   RECOVERY_MS_MAX: count('how long a lost connection can be recovered, in ms; 0: off', 120_000, 0),
   HISTORY_MESSAGES_MAX: count(
     'maximum number of messages in the history of a room',
@@ -88,6 +104,11 @@ export const settings = z.object({
     'https:',
     'http:',
   ]),
+  ROOM_ACCESS_MS_MAX: count(
+    'how long a grant of the webhook lasts before it is asked again, in ms',
+    300_000,
+    1_000,
+  ),
   WORKERS: count('processes per replica; 0: one per core; more than 1 needs REDIS_URL', 1, 0, 256),
   DRAIN_MS_MAX: count('time over which connections are closed at shutdown, in ms', 12_000, 0),
   ENDPOINT_DELAY_MS: count(
@@ -156,18 +177,19 @@ export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
-type ReadFile = (path: string) => string;
-
 /**
  * Turns environment variables into the frozen configuration.
  * @throws {ConfigError} that names every missing or invalid variable
  */
 export function parseConfig(
   env: Record<string, string | undefined>,
-  readFile: ReadFile = (path) => readFileSync(path, 'utf8'),
+  readFile: ReadFile = readText,
 ): Config {
   const problems: string[] = [];
-  const given = readVariables(env, readFile, problems);
+  const given = readVariables(env, readFile, problems, {
+    names: Object.keys(settings.shape),
+    secrets,
+  });
   const parsed = settings.safeParse(given);
   for (const issue of parsed.error?.issues ?? []) {
     problems.push(`${issue.path.join('.')} ${issue.message}`);
@@ -177,36 +199,21 @@ export function parseConfig(
   if (!values || problems.length > 0) {
     throw new ConfigError(['Invalid configuration:', ...problems].join('\n  '));
   }
+  if (values.REDIS_URL) values.REDIS_URL = withPassword(values.REDIS_URL, values.REDIS_PASSWORD);
   if (values.WORKERS === 0) values.WORKERS = availableParallelism();
   if (values.JWT_ALGORITHMS.length === 0) {
-    values.JWT_ALGORITHMS = values.JWT_SECRET ? ['HS256'] : ['RS256', 'ES256'];
+    values.JWT_ALGORITHMS = values.JWT_SECRET ? ['HS256'] : ['RS256', 'ES256', 'EdDSA'];
   }
   const entries = Object.entries(values).map(([name, value]) => [camelCase(name), value]);
   return Object.freeze(Object.fromEntries(entries));
 }
 
-/** The variables that are set and not empty, with files read. */
-function readVariables(
-  env: Record<string, string | undefined>,
-  readFile: ReadFile,
-  problems: string[],
-) {
-  const given: Record<string, string> = {};
-  for (const name of Object.keys(settings.shape)) {
-    const value = env[name]?.trim();
-    if (value) given[name] = value;
-  }
-  for (const name of secrets) {
-    const path = env[`${name}_FILE`]?.trim();
-    if (!path) continue;
-    if (given[name]) problems.push(`${name} and ${name}_FILE are both set; remove one`);
-    try {
-      given[name] = readFile(path).trim();
-    } catch {
-      problems.push(`${name}_FILE cannot be read; check its path and permissions`);
-    }
-  }
-  return given;
+/** The first URL has the credentials for all, and may contain the password already. */
+function withPassword([first = '', ...others]: string[], password: string | undefined): string[] {
+  const url = new URL(first);
+  if (!password || url.password) return [first, ...others];
+  url.password = encodeURIComponent(password);
+  return [url.href, ...others];
 }
 
 function camelCase(name: string): string {

@@ -72,10 +72,9 @@ function readHeaders(text: string): Record<string, string> | undefined {
     return undefined; // a malformed escape, or a value that no header can have
   }
 }
-export const isOrigin = (value: string) => URL.canParse(value) && new URL(value).origin === value;
 export const isPublicKey = (pem: string) => {
   try {
-    return ['rsa', 'ec'].includes(createPublicKey(pem).asymmetricKeyType ?? '');
+    return ['rsa', 'ec', 'ed25519'].includes(createPublicKey(pem).asymmetricKeyType ?? '');
   } catch {
     return false;
   }

@@ -1,8 +1,8 @@
 // Events as data: what clients send and receive. The contract, the AsyncAPI document, rate limits
 // and dispatch are derived from these definitions and from those beside the handlers.
 import { z } from 'zod';
-import { type MooringSocket, nameSchema } from './identity.ts';
-import { type Reply, refusalCodes } from './refusals.ts';
+import { type MooringSocket, roomIdSchema, userIdSchema } from './identity.ts';
+import { type RefusalCode, type Reply, refusalCodes } from './refusals.ts';
 
 /** Engine.IO's heartbeat; a proxy must wait longer than the two together. */
 export const pingIntervalMs = 25_000;
@@ -67,8 +67,8 @@ export interface ServerEvent {
 export type Message = z.output<typeof messageSchema>;
 export const messageSchema = z.object({
   id: z.string(),
-  roomId: nameSchema,
-  userId: nameSchema,
+  roomId: roomIdSchema,
+  userId: userIdSchema,
   text: z.string(),
   at: z.int().meta({ description: 'Epoch milliseconds by the clock of the publishing replica' }),
 });
@@ -95,7 +95,7 @@ function isShallow(value: unknown): boolean {
 
 /** A message id chosen by the sender: an idempotency key. */
 export const idSchema = z.string().min(1).max(128);
-export const roomSchema = z.object({ roomId: nameSchema });
+export const roomSchema = z.object({ roomId: roomIdSchema });
 
 const count = z.int().nonnegative();
 
@@ -116,7 +116,7 @@ export const podsSchema = z.object({
   ),
 });
 
-const memberSchema = roomSchema.extend({ userId: nameSchema });
+const memberSchema = roomSchema.extend({ userId: userIdSchema });
 
 /** Every event that the service and the built-in application send. */
 export const serverEvents: ServerEvent[] = [
@@ -125,10 +125,15 @@ export const serverEvents: ServerEvent[] = [
     namespace: 'every',
     schema: z.tuple([
       z.object({
-        userId: nameSchema,
+        userId: userIdSchema,
         role: z.string().optional(),
         pod: z.string(),
         expiresAt: z.int().meta({ description: 'Epoch milliseconds at which the token expires' }),
+        recovered: z.boolean(),
+        pid: z
+          .string()
+          .optional()
+          .meta({ description: 'The private session id, to recover with; a secret' }),
       }),
     ]),
     description: 'To the socket after each connect; after a recovery, once it has what it missed.',
@@ -141,6 +146,19 @@ export const serverEvents: ServerEvent[] = [
       z.object({ code: z.enum(refusalCodes), event: z.string(), retryable: z.boolean() }),
     ]),
     description: 'To the socket whose event was refused, if it asked for no acknowledgement.',
+  },
+  {
+    name: 'access_ended',
+    namespace: 'every',
+    schema: z.tuple([
+      roomSchema.extend({
+        code: z.enum(['access_denied', 'unavailable'] satisfies RefusalCode[]),
+        retryable: z.boolean(),
+      }),
+    ]),
+    description:
+      'To a socket that has left a room, or was not given it back by recovery: the new token ' +
+      'does not cover the room, or the webhook denies it or fails.',
   },
   {
     name: 'room_history',

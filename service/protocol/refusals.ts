@@ -27,7 +27,22 @@ export const refusals = {
     refuses: 'both',
     description:
       'The token is forged, malformed, revoked, without `sub` or `exp`, or for another audience; ' +
-      'for `refresh_token` also one of another user.',
+      'for `refresh_token` also one of another user. `claim` names a claim that does not fit.',
+    alert: 'connects',
+  },
+  auth_too_large: {
+    message: 'The payload of the connect is too large',
+    retryable: false,
+    refuses: 'connects',
+    description: 'What `auth` holds beside the token is over 4 KiB.',
+    alert: 'connects',
+  },
+  token_not_active: {
+    message: 'Token not active yet: try again',
+    retryable: true,
+    refuses: 'both',
+    description:
+      '`nbf` or `iat` is ahead of the clock of the service by more than `JWT_CLOCK_TOLERANCE_MS`.',
     alert: 'connects',
   },
   token_expired: {
@@ -113,7 +128,13 @@ export const requestRefusalCodes = refusalCodes.filter(
 
 export interface Refusal {
   ok: false;
-  error: { code: RefusalCode; message: string; retryable: boolean };
+  error: {
+    code: RefusalCode;
+    message: string;
+    retryable: boolean;
+    /** The claim of the token that is the cause. */
+    claim?: string;
+  };
 }
 
 export type Reply = { ok: true; [key: string]: unknown } | Refusal;

@@ -1,7 +1,7 @@
 // Dispatches every event of every socket: limits first, then the handler of its namespace. All
 // sockets of a server share the methods, so that a connection allocates no closures.
-import { EventEmitter } from 'node:events';
 import { Socket } from 'socket.io';
+import { runHandlers } from '../adapter/index.ts';
 import { parsePayload, replyTo } from '../application/handle.ts';
 import type { Events, Registered } from '../application/register.ts';
 import type { MooringSocket } from '../protocol/identity.ts';
@@ -49,16 +49,17 @@ export function createDispatch(parts: Parts): (socket: MooringSocket) => void {
     return { registered };
   }
 
-  function handle({ event, app }: Registered, socket: MooringSocket, args: unknown[]) {
+  /** Returns the promise of the handler, which does not reject. */
+  function handle({ event, app }: Registered, socket: MooringSocket, args: unknown[]): unknown {
     const reply = replyTo(socket, event.name, args, metrics);
     const failed = (error: unknown) => reply(handlerFailed(error, event.name, socket, report));
     try {
       const payload = parsePayload(event.schema, args);
       if (!payload.ok) return reply(payload);
       const outcome = event.handler(payload.data, reply, socket, app);
-      if (outcome instanceof Promise) outcome.catch(failed);
+      return outcome instanceof Promise ? outcome.catch(failed) : undefined;
     } catch (error) {
-      failed(error);
+      return failed(error);
     }
   }
 
@@ -70,16 +71,19 @@ export function createDispatch(parts: Parts): (socket: MooringSocket) => void {
       process.nextTick(() => {
         if (error) return internals._onerror(error);
         if (!this.connected) return; // it disconnected while a middleware ran
-        if (admitted.registered) handle(admitted.registered, this, packet.slice(1));
-        EventEmitter.prototype.emit.apply(this, packet); // to listeners of `socket.on()`
+        const { registered } = admitted;
+        runHandlers(this, packet, () => registered && handle(registered, this, packet.slice(1)));
       });
     });
   }
 
   checkInternals();
   const methods = { ...guardedMethods(metrics, report), dispatch };
-  const prototype = Object.assign(Object.create(Socket.prototype), methods);
+  const prototypes = new WeakMap<object, object>(); // by that of the adapter
   return (socket) => {
+    const original = Object.getPrototypeOf(socket);
+    const prototype = prototypes.get(original) ?? Object.assign(Object.create(original), methods);
+    prototypes.set(original, prototype);
     Object.setPrototypeOf(socket, prototype);
   };
 }

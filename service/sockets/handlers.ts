@@ -93,9 +93,10 @@ function safely(handler: Listener, failed: (error: unknown, args: unknown[]) => 
   return function safe(this: unknown, ...args: unknown[]) {
     try {
       const outcome = handler.apply(this, args);
-      if (outcome instanceof Promise) outcome.catch((error) => failed(error, args));
+      if (!(outcome instanceof Promise)) return outcome;
+      return outcome.catch((error) => failed(error, args));
     } catch (error) {
-      failed(error, args);
+      return failed(error, args);
     }
   };
 }

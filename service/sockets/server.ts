@@ -2,11 +2,15 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server, type ServerOptions } from 'socket.io';
+import { privateIdOf } from '../adapter/socketio-internals.ts';
 import type { Events } from '../application/register.ts';
 import { closeExpired } from '../auth/expiry.ts';
-import { createAuthentication, useFirst } from '../auth/namespaces.ts';
+import { renewGrants } from '../auth/grants.ts';
+import { createAuthentication, useFirst, type VerifyAuth } from '../auth/namespaces.ts';
 import { refreshToken } from '../auth/refresh.ts';
-import type { Verdict } from '../auth/tokens.ts';
+import type { RoomReview } from '../auth/room-review.ts';
+import type { Verify } from '../auth/tokens.ts';
+import { type AllowsOrigin, createOriginCheck } from '../config/origins.ts';
 import type { Config } from '../config/schema.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../protocol/events.ts';
 import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
@@ -30,8 +34,9 @@ interface Parts {
   config: Config;
   events: Events;
   adapter: ServerOptions['adapter'];
-  verify: (token: unknown) => Promise<Verdict>;
-  verifyAuth: (auth: Record<string, unknown>) => Promise<Verdict>;
+  verify: Verify;
+  roomReview: RoomReview;
+  verifyAuth: VerifyAuth;
   /** The reason to refuse handshakes now, if any. */
   refuseHandshake: () => HandshakeRefusal | undefined;
   metrics: Metrics;
@@ -40,7 +45,7 @@ interface Parts {
 }
 
 export function createSocketServer(httpServer: HttpServer, parts: Parts) {
-  const { config, events, metrics, trail, report } = parts;
+  const { config, events, metrics, trail, report, roomReview } = parts;
   const io: MooringServer = new Server(httpServer, socketOptions(parts));
   const trailSocket = createSocketTrail(trail);
 
@@ -56,14 +61,19 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     guardNamespace(namespace, report);
     observeRooms(namespace, metrics);
     trailRooms(namespace, trail);
-    events.register(namespace, [refreshToken], { verify: parts.verify });
+    events.register(namespace, [refreshToken], { verify: parts.verify, ...roomReview });
     // Runs after the adapter's listener, which replays, and before all `connection` listeners.
     namespace.on('connect', (socket: MooringSocket) => {
       observe(socket);
       trailSocket(socket);
       const { user, expiresAt } = socket.data;
       const { id: userId, role } = user;
-      socket.emit('welcome', { userId, role, pod: config.podName, expiresAt });
+      const { recovered } = socket;
+      const pid = privateIdOf(socket); // some clients do not show the answer to CONNECT
+      const { podName: pod } = config;
+      socket.emit('welcome', { userId, role, pod, expiresAt, recovered, pid });
+      // After the application's listeners.
+      if (recovered) process.nextTick(() => roomReview.recovered(socket));
     });
   };
   prepare(io.of('/'));
@@ -76,6 +86,8 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   closeSlowConsumers(io, metrics);
   interposeAdmission(httpServer, parts.refuseHandshake, metrics.connectRefused);
   const expiry = closeExpired(io);
+  const { roomAccess, roomAccessMsMax: grantMsMax } = config;
+  const grants = roomAccess === 'webhook' && renewGrants(io, { ...roomReview, grantMsMax, report });
   const cut = cutter(httpServer);
 
   return {
@@ -84,6 +96,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     connections: (): Connection[] => Object.values(Reflect.get(io.engine, 'clients')),
     async close() {
       expiry.close();
+      if (grants) grants.close();
       const closed = io.close();
       httpServer.closeAllConnections(); // a connection without a request would keep the server open
       const timer = setTimeout(cut, goodbyeMsMax);
@@ -108,6 +121,7 @@ function cutter(httpServer: HttpServer): () => void {
 }
 
 function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
+  const allows = createOriginCheck(config.corsOrigins);
   return {
     pingInterval: pingIntervalMs,
     pingTimeout: pingTimeoutMs,
@@ -115,10 +129,13 @@ function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
     maxHttpBufferSize: config.messageBytesMax + envelopeBytesMax,
     serveClient: config.page === 'on',
     cleanupEmptyChildNamespaces: true,
-    allowRequest: (request, answer) => answer(null, originAllowed(request, config.corsOrigins)),
+    allowRequest: (request, answer) => answer(null, originAllowed(request, allows)),
     adapter,
     ...(config.corsOrigins.length > 0 && {
-      cors: { origin: config.corsOrigins, credentials: true },
+      cors: {
+        origin: (origin, answer) => answer(null, origin !== undefined && allows(origin)),
+        credentials: true,
+      },
     }),
     ...(config.recoveryMsMax > 0 && {
       connectionStateRecovery: {
@@ -130,8 +147,8 @@ function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
 }
 
 /** Checks the origin for every transport, because CORS does not cover WebSockets. */
-export function originAllowed({ headers }: IncomingMessage, origins: string[]): boolean {
+function originAllowed({ headers }: IncomingMessage, allows: AllowsOrigin): boolean {
   const { origin, host } = headers;
-  if (!origin || origins.includes(origin)) return true; // only browsers send an origin
-  return URL.canParse(origin) && new URL(origin).host === host;
+  if (!origin || allows(origin)) return true; // only browsers send an origin
+  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
 }

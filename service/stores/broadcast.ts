@@ -21,6 +21,9 @@ export type Identify = (
   auth: Record<string, unknown>,
 ) => Promise<{ ok: true; data: SocketData } | { ok: false }>;
 
+/** Resolves to the rooms of a session that a connecting socket may rejoin. */
+export type Admit = (auth: Record<string, unknown>, rooms: string[]) => Promise<string[]>;
+
 /** TTL of idempotency keys. */
 const onceMsDefault = 600_000;
 const pageEntries = 100;
@@ -84,6 +87,7 @@ interface Parts {
   client?: RedisClient;
   recoveryMsMax: number;
   identify: Identify;
+  admit?: Admit;
   metrics: Metrics;
   /** The clock from which message ids are made. */
   clock: Pick<Clock, 'now'>;
@@ -132,7 +136,7 @@ export function createBroadcast(parts: Parts): Broadcast {
 }
 
 function optionsOf(
-  { recoveryMsMax, identify, metrics, clock, report, trail, sessions }: Parts,
+  { recoveryMsMax, identify, admit, metrics, clock, report, trail, sessions }: Parts,
   connectionChanged: () => void,
 ): GivenOptions {
   return {
@@ -140,6 +144,7 @@ function optionsOf(
     recoveryMsMax,
     ...(trail && { trail: trailOfAdapter(trail) }),
     ...(sessions && { sessions }),
+    ...(admit && { admit }),
     async identify(auth) {
       const who = await identify(auth);
       return who.ok ? ownerOf(who.data) : undefined;

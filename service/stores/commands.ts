@@ -39,8 +39,5 @@ export const subjectsOf = (command: Command) =>
     ? { users: [command.userId], sockets: [] }
     : { users: command.users, sockets: command.sockets };
 
-/** How long cutoffs are kept. A revoked token that lives longer becomes valid again. */
-export const cutoffMsMax = 30 * 86_400_000;
-
 /** Cutoffs that one process keeps in memory. */
 export const knownMax = 100_000;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
-import { type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
+import { type Admit, type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
 import type { Commands } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory, type History } from './history.ts';
@@ -41,7 +41,10 @@ export interface Stores {
 
 interface Parts {
   config: Config;
+  /** The configuration with the secrets of now. */
+  current?: () => Config;
   identify: Identify;
+  admit?: Admit;
   metrics: Metrics;
   report(stage: string, error: unknown): void;
   trail?: Trail;
@@ -65,7 +68,7 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence,
-    commands: createMemoryCommands(memberships, end),
+    commands: createMemoryCommands(memberships, end, config.jwtLifetimeMsMax),
     broadcast,
     fleet: memoryFleet,
     traces: createMemoryTraces(),
@@ -77,17 +80,22 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
 }
 
 function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>): Stores {
-  const { config, ...common } = parts;
+  const { config, current = () => config, ...common } = parts;
   const { metrics, report } = common;
   const { recoveryMsMax } = config;
-  const client = redisClient(redisUrl, config);
+  const client = redisClient(redisUrl, config, current);
   const changed = () => metrics.redisUp(redis.isUp() && broadcast.isUp());
   const traced = config.trace === 'on' ? [tracesNeeds] : [];
   const needs = [membershipsNeeds, commandsNeeds, fleetNeeds, ...traced];
   const redis = openRedis(client, needs, metrics, report, changed);
   const clock = createClock();
   const stats = watchStats(redis, clock, metrics);
-  const memberships = createRedisMemberships(redis, randomUUID(), recoveryMsMax);
+  const memberships = createRedisMemberships(
+    redis,
+    randomUUID(),
+    recoveryMsMax,
+    config.jwtLifetimeMsMax,
+  );
   const presence = createPresence(memberships, recoveryMsMax, (...args) => publish(...args));
   const { sessions, end } = presence;
   const broadcast = createBroadcast({ ...common, recoveryMsMax, client, clock, sessions, changed });
@@ -99,7 +107,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   return {
     history: createHistory(broadcast, limitsOf(config)),
     presence,
-    commands: createRedisCommands(redis, end, unreadable),
+    commands: createRedisCommands(redis, end, unreadable, config.jwtLifetimeMsMax),
     broadcast,
     fleet: createRedisFleet(redis),
     traces: createRedisTraces(redis),

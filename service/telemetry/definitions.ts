@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { unreadableKinds as adapterKinds } from '../adapter/formats.ts';
 import { limits } from '../adapter/options.ts';
+import { tokenKeyNames } from '../config/credentials.ts';
 import {
   connectRefusalCodes,
   engineRefusalCodes,
@@ -106,6 +107,9 @@ const connectionMetrics = ({ counter, gauge }: Kinds) => ({
       code: fixed(engineRefusalCodes),
     },
   ),
+  tokens: counter('tokens_verified_total', 'Tokens verified, by the key that verified them', {
+    key: fixed(tokenKeyNames),
+  }),
   slowConsumers: counter(
     'slow_consumers_total',
     'Connections closed because the client read too slowly',
@@ -152,6 +156,17 @@ const redisMetrics = ({ counter, gauge }: Kinds) => ({
   ),
 });
 
+const apiMetrics = ({ counter }: Kinds) => ({
+  apiRequests: counter(
+    'api_requests_total',
+    'Requests to the backend API, by the name of the key',
+    {
+      key: open(),
+      status: open(),
+    },
+  ),
+});
+
 const replicaMetrics = ({ counter, gauge }: Kinds) => ({
   info: gauge(
     'info',
@@ -195,6 +210,7 @@ export function registerMetrics(
     ...connectionMetrics(kinds),
     ...messageMetrics(kinds),
     ...redisMetrics(kinds),
+    ...apiMetrics(kinds),
     ...replicaMetrics(kinds),
   };
 }

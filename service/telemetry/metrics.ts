@@ -2,6 +2,7 @@
 import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Limit } from '../adapter/options.ts';
+import type { TokenKeyName } from '../config/credentials.ts';
 import type { Config } from '../config/schema.ts';
 import type { EngineRefusal, HandshakeRefusal, RefusalCode } from '../protocol/refusals.ts';
 import { type RecoveryResult, registerMetrics, type UnreadableKind } from './definitions.ts';
@@ -13,6 +14,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 export interface Who {
   socketId: string;
   event?: string;
+  reason?: string | undefined;
 }
 
 /** A delivered message's trace context and number of sockets. For its trace only. */
@@ -70,6 +72,8 @@ export function createMetrics() {
     /** A request that Engine.IO answered with 400 or 403. */
     engineRefused: (code: EngineRefusal) => metrics.engineRefused.inc({ code }),
     requestRefused: (code: RefusalCode, _?: Who) => refused.inc({ code }),
+    tokenVerified: (key: TokenKeyName) => metrics.tokens.inc({ key }),
+    apiRequested: (key: string, status: number) => metrics.apiRequests.inc({ key, status }),
     recoveryEnded: (result: RecoveryResult) => metrics.recoveries.inc({ result }),
     messageReceived: (event: string) => metrics.received.inc({ event }),
     messagePublished(seconds: number) {

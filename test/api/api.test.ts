@@ -1,5 +1,6 @@
 // Queries of backends, in memory and on two replicas with Redis.
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 as Ajv } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import type { describeApi } from '../../service/api/openapi.ts';
 import { deployments, get, post } from '../harness/backend.ts';
@@ -52,7 +53,7 @@ describe.each(deployments)('the backend API %s', (_, start) => {
   it.each([
     ['disconnect', {}, '/users'],
     ['disconnect', { users: [] }, '/users'],
-    ['disconnect', { users: ['a b'] }, '/users/0'],
+    ['disconnect', { users: ['a\nb'] }, '/users/0'],
     ['disconnect', { everyone: true }, '/'],
     ['revoke', {}, '/userId'],
     ['revoke', { userId: 'alice', before: 'yesterday' }, '/before'],
@@ -69,13 +70,18 @@ describe.each(deployments)('the backend API %s', (_, start) => {
     ['rooms/lobby/history?limit=0', 400],
     ['rooms/lobby/history?limit=many', 400],
     ['rooms/lobby/history?after=1', 400],
-    ['users/a%2Fb', 400],
+    ['users/a%0Ab', 400],
+    ['users/%zz', 400],
     ['rooms/lobby', 404],
   ])('answers %s with %i', async (path, status) => {
     const { operationsUrl } = await startApp();
     expect(await get(operationsUrl, path)).toMatchObject({ status, body: { status } });
   });
 });
+
+interface Operation {
+  requestBody: { content: { 'application/json': { schema: object } } };
+}
 
 describe('GET /openapi.json', () => {
   it('is OpenAPI 3.1 and names every route', async () => {
@@ -104,5 +110,40 @@ describe('GET /openapi.json', () => {
         { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1000 } },
       ],
     });
+    expect(description.paths['/v1/revoke']?.post).toMatchObject({
+      security: [{ apiKey: ['moderate'] }],
+    });
+  });
+
+  it.each([
+    ['publish', {}],
+    ['publish', { event: 'x', data: 1 }],
+    ['publish', { users: ['a'], event: 'x' }],
+    ['publish', { users: [], event: 'x', data: 1 }],
+    ['publish', { users: ['a'], event: 'disconnect', data: 1 }],
+    ['publish', { everyone: true, rooms: ['a'], event: 'x', data: 1 }],
+    ['publish', { everyone: false, event: 'x', data: 1 }],
+    ['publish', { rooms: ['a b'], event: 'x', data: 1 }],
+    ['publish', { users: ['a\nb'], event: 'x', data: 1 }],
+    ['publish', { users: ['a b'], rooms: ['a'], event: 'x', data: null }],
+    ['publish', { everyone: true, event: 'x', data: [1] }],
+    ['disconnect', {}],
+    ['disconnect', { users: ['a'] }],
+    ['disconnect', { sockets: [''] }],
+    ['disconnect', { sockets: ['a'], users: [] }],
+    ['revoke', {}],
+    ['revoke', { userId: 'alice', before: -1 }],
+    ['revoke', { userId: 'alice', before: 1 }],
+    ['traces', {}],
+    ['traces', { userId: 'alice', more: 1 }],
+  ])('says of %s %j what the service says', async (path, body) => {
+    const { operationsUrl } = await startApp({ TRACE: 'on' });
+    const response = await fetch(`${operationsUrl}/openapi.json`);
+    const { paths } = (await response.json()) as { paths: Record<string, never> };
+    const { post: operation } = paths[`/v1/${path}`] as unknown as { post: Operation };
+    const { schema } = operation.requestBody.content['application/json'];
+    const isValid = new Ajv({ strict: false }).validate(schema, body);
+    const answer = await post(operationsUrl, path, body);
+    expect([isValid, answer.status]).toEqual(isValid ? [true, 202] : [false, 400]);
   });
 });

@@ -163,7 +163,7 @@ describe('the API of traces', () => {
   });
 
   it.each([
-    ['POST', '', { userId: 'a b' }, '/userId'],
+    ['POST', '', { userId: 'a\nb' }, '/userId'],
     ['GET', '/not-an-id', undefined, '/traceId'],
     ['GET', `/${crypto.randomUUID()}?after=-1`, undefined, '/after'],
   ])('refuses %s %s of %j with a pointer to it', async (method, path, body, pointer) => {

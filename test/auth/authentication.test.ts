@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { mintToken } from '../../service/auth/tokens.ts';
+import { get } from '../harness/backend.ts';
 import { connected, next, samples, startApp, tokenFor, until } from '../harness/service.ts';
 
 const refusalOf = async (client: Parameters<typeof next>[0]) => {
@@ -17,6 +19,45 @@ describe('authentication', () => {
     expect(past.data).toEqual({ code: 'token_expired', retryable: false });
     const refused = await samples(service.operationsUrl, 'refusals_total');
     expect(refused['code="invalid_token"']).toBe(1);
+  });
+
+  it('names the claim that does not fit, to the client and in the log', async () => {
+    const service = await startApp({ LOG_LEVEL: 'info' });
+    const refused = await refusalOf(service.connect({ sub: 'a\nb' }));
+    expect(refused).toEqual({
+      message: 'Invalid token: sub must be 1-255 printable characters',
+      data: { code: 'invalid_token', retryable: false, claim: 'sub' },
+    });
+    expect(service.logged).toContainEqual(
+      expect.objectContaining({
+        msg: 'connect refused',
+        code: 'invalid_token',
+        reason: 'sub must be 1-255 printable characters',
+      }),
+    );
+    const forged = await refusalOf(service.connect('a', { token: `${tokenFor('alice')}x` }));
+    expect(forged).toEqual({
+      message: 'Invalid token',
+      data: { code: 'invalid_token', retryable: false },
+    });
+  });
+
+  it('says that a token which is not active yet may be sent again', async () => {
+    const service = await startApp();
+    const iat = Math.floor(Date.now() / 1000) + 3_600;
+    const refused = await refusalOf(service.connect({ sub: 'alice', iat } as { sub: string }));
+    expect(refused.data).toEqual({ code: 'token_not_active', retryable: true, claim: 'iat' });
+  });
+
+  it('counts tokens by the key that verified them', async () => {
+    const previous = 'the previous secret, which is still accepted';
+    const service = await startApp({ JWT_SECRET_PREVIOUS: previous });
+    await connected(service.connect('alice'));
+    await connected(service.connect('b', { token: mintToken(previous, { sub: 'bob' }, 60) }));
+    expect(await samples(service.operationsUrl, 'tokens_verified_total')).toMatchObject({
+      'key="jwt_secret"': 1,
+      'key="jwt_secret_previous"': 1,
+    });
   });
 
   it('admits only tokens with the role admin to /admin', async () => {
@@ -58,6 +99,26 @@ describe('authentication', () => {
     expect(socket?.id).toBe(client.id);
     expect(JSON.stringify(socket?.handshake)).not.toContain('eyJ');
     expect(socket?.data.user).toEqual({ id: 'alice' });
+  });
+
+  it.each([
+    ['129 KB', JSON.stringify('x'.repeat(129_000))],
+    ['50,000 levels', `${'['.repeat(50_000)}${']'.repeat(50_000)}`],
+  ])('refuses %s beside the token, and keeps serving the user', async (_, text) => {
+    const service = await startApp();
+    const alice = await connected(service.connect('alice', { transports: ['websocket'] }));
+    const frames: string[] = [];
+    const address = `${service.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`;
+    const raw = new WebSocket(address); // a client could not encode the nested payload
+    onTestFinished(() => raw.close());
+    raw.addEventListener('message', ({ data }) => {
+      frames.push(String(data));
+      if (frames.length === 1) raw.send(`40{"token":"${tokenFor('alice')}","extra":${text}}`);
+    });
+    await until('it is refused', () => frames.some((frame) => frame.startsWith('44')));
+    expect(frames.at(-1)).toContain('"code":"auth_too_large"');
+    const answer = await get(service.operationsUrl, 'users/alice');
+    expect(answer).toMatchObject({ status: 200, body: { sockets: [{ id: alice.id }] } });
   });
 
   it('closes a socket when its token expires and refuses the old token afterwards', async () => {
@@ -129,6 +190,30 @@ describe('origin', () => {
     await next(foreign, 'connect_error');
     expect(foreign.connected).toBe(false);
   });
+
+  it.each([
+    ['capacitor://localhost', 'capacitor://localhost', true],
+    ['tauri://localhost', 'tauri://localhost', true],
+    ['HTTPS://App.example.com', 'https://app.example.com', true],
+    ['https://*.example.com', 'https://app.example.com', true],
+    ['https://*.example.com', 'https://example.com', false],
+    ['https://*.example.com', 'https://a.b.example.com', false],
+    ['https://*.example.com', 'https://app.example.com.evil.com', false],
+    ['https://*.example.com', 'http://app.example.com', false],
+    ['https://*.example.com:8443', 'https://app.example.com:8443', true],
+  ])(
+    'with CORS_ORIGINS=%s, %s connects over both transports: %s',
+    async (configured, origin, ok) => {
+      const service = await startApp({ CORS_ORIGINS: configured });
+      const client = service.connect('alice', from(origin));
+      await next(client, ok ? 'connect' : 'connect_error');
+      const polled = await fetch(`${service.url}/socket.io/?EIO=4&transport=polling`, {
+        headers: { origin },
+      });
+      expect(polled.status).toBe(ok ? 200 : 403);
+      expect(polled.headers.get('access-control-allow-origin')).toBe(ok ? origin : null);
+    },
+  );
 
   it('accepts configured origins, the same origin, and clients without an origin', async () => {
     const service = await startApp({ CORS_ORIGINS: 'https://app.example.com' });

@@ -1,27 +1,7 @@
-import { createServer } from 'node:http';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { listen } from '../../service/api/router.ts';
+import { describe, expect, it } from 'vitest';
 import { claims } from '../../service/auth/room-access.ts';
 import { connected, startApp } from '../harness/service.ts';
-
-/** A webhook that records what it is asked; `answer` may change between questions. */
-async function startWebhook() {
-  const webhook = { asked: [] as unknown[], status: 200, body: '', silent: false, url: '' };
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request) body += chunk;
-    webhook.asked.push(JSON.parse(body));
-    if (webhook.silent) return;
-    response.writeHead(webhook.status, { 'Content-Type': 'application/json' });
-    response.end(webhook.body);
-  });
-  webhook.url = `http://127.0.0.1:${await listen(server, 0, '127.0.0.1')}/access`;
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return webhook;
-}
+import { startWebhook } from '../harness/webhook.ts';
 
 async function withWebhook() {
   const webhook = await startWebhook();

@@ -23,6 +23,12 @@ const application: Application = (io, { handle, publish }) => {
   });
 
   io.on('connection', (socket) => {
+    const data = socket.data as { n?: number };
+    if (socket.recovered) socket.emit('data', { n: data.n ?? 0 });
+    handle(socket, 'set', z.int(), async (n, reply) => {
+      data.n = n;
+      reply({ ok: true });
+    });
     handle(socket, 'join', room, async (name, reply) => {
       await socket.join(name);
       reply({ ok: true });

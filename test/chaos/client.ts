@@ -76,6 +76,14 @@ export async function openClient(
       write({ type: 'answered', request: number, ok: ok === true });
       return ok === true;
     },
+    /** Stores a number in `socket.data`. */
+    async set(): Promise<void> {
+      const connection = current;
+      const n = around.nextRequest();
+      write({ type: 'sets', n });
+      const { ok } = await request('set', n);
+      if (connection === current && ok === true) write({ type: 'set', n });
+    },
     slow(middlewareMs: number) {
       current.slowMs = middlewareMs;
       current.proxy.cut();
@@ -169,6 +177,7 @@ function observe(socket: Socket, write: (event: Unstamped) => void): void {
   socket.on('message', ({ n }: { n: number }, offset: string | undefined) =>
     write({ type: 'received', n, offset }),
   );
+  socket.on('data', ({ n }: { n: number }) => write({ type: 'data', n }));
   socket.on('question', ({ n }: { n: number }, answer: (reply: number) => void) => {
     write({ type: 'received', n, offset: undefined });
     answer(n);

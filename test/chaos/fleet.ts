@@ -1,4 +1,4 @@
-// Three pods and Redis as real processes, with the faults that can be injected, one at a time.
+// Pods and Redis as real processes, with the faults that can be injected, one at a time.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, launchRedis, launchService, untilReady } from '../harness/processes.ts';
@@ -15,7 +15,7 @@ type Disturb = (what: string) => () => void;
 export async function startFleet(
   disturb: Disturb,
   env: Record<string, string> = {},
-  build = process.cwd(),
+  { build = process.cwd(), size = 3 } = {},
 ) {
   const redis = await launchRedis();
   const variables = {
@@ -49,7 +49,9 @@ export async function startFleet(
     });
     return service;
   };
-  const starting = [0, 1, 2].map((i) => startPod(`pod-${i}`, launch, broken, build));
+  const starting = Array.from({ length: size }, (_, i) =>
+    startPod(`pod-${i}`, launch, broken, build),
+  );
   const pods = await Promise.all(starting).catch((error) => {
     stop();
     throw error;

@@ -9,7 +9,7 @@ export interface Publish {
   except: readonly string[];
   /** The session that a direct message is for. */
   target?: string;
-  /** Its pod had the session and wrote to the transport directly, without Redis. */
+  /** Its pod had the session and wrote to the transport directly: only the pod knows it. */
   local?: boolean;
   called: number;
   /** When it was answered with `ok`; for a question, when all answers arrived or timed out. */
@@ -22,6 +22,10 @@ export type ClientEvent = { at: number } & (
   | { type: 'called'; request: number; action: 'join' | 'leave'; room: string }
   | { type: 'answered'; request: number; ok: boolean }
   | { type: 'received'; n: number; offset: string | undefined }
+  /** A number for `socket.data`: sent, and acknowledged. */
+  | { type: 'sets' | 'set'; n: number }
+  /** The number in `socket.data` after a recovery. */
+  | { type: 'data'; n: number }
   /** Any other packet that carries an offset. */
   | { type: 'shown'; event: string; offset: string }
   | { type: 'note'; text: string }
@@ -55,6 +59,13 @@ export function nameOf(publish: Publish | undefined, n: number): string {
   const not = except.length > 0 ? ` except ${except.join('+')}` : '';
   return `${kind} #${n} to ${kind === 'direct' ? 'one session' : to}${not}`;
 }
+
+/** What a pod takes to reconnect to Redis and catch up. */
+export const resumeMsMax = 3_000;
+
+/** Whether a pod or Redis was broken between two times, or shortly before them. */
+export const isDisturbed = ({ disturbances }: History, start: number, end: number): boolean =>
+  disturbances.some(({ from, to }) => from <= end && to + resumeMsMax >= start);
 
 /** The times of call and acknowledgement. */
 export function whenOf({ called, acknowledged }: Publish): string {

@@ -48,6 +48,27 @@ const joined = [up(), calls(1, 'join'), granted(1)]; // at 0, 1 and 2 s
 const joinedOther = [...joined, calls(2, 'join', 'r2'), granted(2)]; // to 4 s
 
 describe('the model reports', () => {
+  it('a message that a pod wrote directly, unless something was broken', () => {
+    const local = { kind: 'direct', rooms: [], target: 'A', local: true } as const;
+    const moved = client([...joined, [3800, down], [5000, back()]]);
+    for (const one of [client(joined), moved]) {
+      expect(found([one], [message(1, 3500, local)])).toEqual(['lost']);
+    }
+  });
+
+  it('data that is older than what was acknowledged, or that nobody has sent', () => {
+    const sets: Untimed[] = [
+      { type: 'sets', n: 1 },
+      { type: 'set', n: 1 },
+      { type: 'sets', n: 2 },
+    ];
+    const data = (n: number): Untimed => ({ type: 'data', n });
+    const kinds = [0, 1, 2, 3].map((n) =>
+      found([client([up(), ...sets, down, back(), data(n)])], []),
+    );
+    expect(kinds).toEqual([['stale data'], [], [], ['stale data']]);
+  });
+
   it('a message that a member lost, live or over a reconnect', () => {
     const publishes = [message(1, 3500), message(2, 5500)];
     expect(found([client([...joined, got(2, '5')])], [])).toEqual(['leaked']);
@@ -172,11 +193,13 @@ describe('the model allows', () => {
     expect(found([client(again)], [message(1, 7500)])).toEqual(['lost']);
   });
 
-  it('losing volatile messages, questions, and messages that their pod wrote directly', () => {
-    const kinds = [{ kind: 'volatile' }, { kind: 'question' }] as const;
-    const publishes = kinds.map((kind, n) => message(n, 3500, kind));
+  it('losing volatile messages, questions, and what only a broken pod knew', () => {
+    const lossy = ['volatile', 'question'] as const;
+    const publishes = lossy.map((kind, i) => message(i + 1, 3500, { kind }));
     const local = { kind: 'direct', rooms: [], target: 'A', local: true } as const;
-    expect(found([client(joined)], [...publishes, message(3, 3500, local)])).toEqual([]);
+    const killed = { disturbances: [{ from: 3600, to: 3700, what: 'pod 0: SIGKILL' }] };
+    const moved = client([...joined, [3800, down], [5000, back()]]);
+    expect(found([moved], [...publishes, message(3, 3500, local)], killed)).toEqual([]);
   });
 
   it('a new session if the old one may have been lost with its pod', () => {

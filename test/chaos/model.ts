@@ -7,9 +7,9 @@
 // lost          An acknowledged message to everyone or to a room, if the client was a member of
 //               the room, and of no excepted room, from the call of the publish until it received
 //               a later message or the run ended. The whole time counts: a leave may overtake
-//               messages in flight, and `except` is applied at delivery. A direct message counts
-//               if its pod did not have the session; a pod that has it writes directly, without
-//               Redis, so a broken connection may lose the message.
+//               messages in flight, and `except` is applied at delivery. A direct message whose pod
+//               had the session was written without Redis: it counts unless a pod or Redis was
+//               broken before the client was there again.
 // duplicated    Anything that a session received twice.
 // reordered     Offsets are the one total order. Violations: two clients see different offsets for
 //               a message, a client receives a smaller one after a larger one, or the order
@@ -21,6 +21,7 @@
 //               call on; or one for another session. A pod may lag behind the stream: messages from
 //               shortly before a join, or from an outage before it, may arrive too.
 // replayed      A question (with an acknowledgement) from before the connection was made.
+// stale data    `socket.data` of a recovered session lacks an acknowledged change.
 // recovered     Wrongly: the first connect, another user's session, or with another socket id.
 //               Wrongly not: a session with a granted join. Before its first one it may have been
 //               lost with its pod.
@@ -28,12 +29,15 @@
 //               that is still open although its session was taken over.
 //
 // Volatile messages, questions and unacknowledged publishes are received at most once.
+
+import { judgeData } from './data.ts';
 import {
   type ClientEvent,
   type ClientRecord,
   type History,
   nameOf,
   type Publish,
+  resumeMsMax,
   whenOf,
 } from './history.ts';
 import { readLives, type Told } from './lives.ts';
@@ -78,7 +82,9 @@ function judgeClient(history: History, record: ClientRecord, order: Order): Viol
     }
   }
   if (record.role === 'client') {
-    for (const { publish, at } of lostMessages(history, order, lives, told)) {
+    judgeData(history, record, (at, text) => report('stale data', at, text));
+    const connects = record.events.flatMap(({ type, at }) => (type === 'connected' ? at : []));
+    for (const { publish, at } of lostMessages(history, order, lives, told, connects)) {
       const id = order.get(publish.n) ?? 'received by nobody';
       report('lost', at, `${nameOf(publish, publish.n)} (${whenOf(publish)}; ${id})`);
     }
@@ -151,7 +157,6 @@ function judgeEnd({ role, events }: ClientRecord, report: Report): void {
 }
 
 const lagMs = 1_000;
-const resumeMsMax = 3_000; // to reconnect to Redis and catch up
 
 /** Since when a pod may not have seen publishes, at a point in time. */
 function lagOf({ disturbances }: History): (at: number) => number {

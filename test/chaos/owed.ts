@@ -1,15 +1,17 @@
 // Finds the messages that a client must have received but did not.
-import type { History, Publish } from './history.ts';
+import { type History, isDisturbed, type Publish } from './history.ts';
 import type { Told } from './lives.ts';
 import { type Life, throughout } from './membership.ts';
 import type { Order } from './order.ts';
 
 export function lostMessages(
-  { publishes }: History,
+  history: History,
   order: Order,
   lives: Life[],
   told: Told[],
+  connects: number[],
 ): { publish: Publish; at: number }[] {
+  const { publishes } = history;
   const lost: { publish: Publish; at: number }[] = [];
   const received = new Set(told.flatMap((event) => (event.type === 'received' ? event.n : [])));
   const inStream = told.flatMap((event) => {
@@ -19,8 +21,11 @@ export function lostMessages(
   });
   for (const publish of publishes.values()) {
     const { n, kind, called, acknowledged, local } = publish;
-    const mayBeLost = kind === 'volatile' || kind === 'question' || local;
-    if (mayBeLost || acknowledged === undefined || received.has(n)) continue;
+    if (kind === 'volatile' || kind === 'question') continue;
+    if (acknowledged === undefined || received.has(n)) continue;
+    // Only its pod knew it, until the client was there again.
+    const known = connects.find((at) => at > called) ?? acknowledged;
+    if (local && isDisturbed(history, called, known)) continue;
     const id = order.get(n);
     const isLater = (other: { n: number; called: number }) =>
       id === undefined ? other.called > acknowledged : (order.get(other.n) as string) > id;

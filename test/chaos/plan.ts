@@ -20,7 +20,7 @@ export type Operation =
   | Publish
   | { kind: 'direct'; publisher: number; client: number }
   | { kind: 'ask'; publisher: number; room: string }
-  | { kind: 'cut' | 'expire' | 'intrude'; client: number }
+  | { kind: 'cut' | 'expire' | 'intrude' | 'set'; client: number }
   | { kind: 'slow'; client: number; middlewareMs: number }
   | { kind: 'takeover'; client: number; pod: number }
   | { kind: 'kill' | 'stop'; pod: number; downMs: number }
@@ -55,6 +55,8 @@ const disturbances = {
 const publishMs = 30; // between two publishes, on average
 const memberMs = 220; // between two joins or leaves
 const disturbMs = 450;
+const directMs = 120;
+const setMs = 200;
 const webSocketOnly = ['websocket'];
 const allTransports = ['polling', 'websocket'];
 
@@ -70,6 +72,8 @@ export function drawPlan(seed: number, seconds: number, clientCount: number): Pl
     ...drawn(endMs, publishMs, random, () => drawPublish(random, clientCount)),
     ...drawn(endMs, memberMs, random, () => drawMembership(random, clientCount)),
     ...drawn(endMs, disturbMs, random, () => drawDisturbance(random, clientCount)),
+    ...drawn(endMs, directMs, random, () => drawDirect(random, clientCount)),
+    ...drawn(endMs, setMs, random, () => ({ kind: 'set', client: random.below(clientCount) })),
   ];
   operations.sort((a, b) => a.atMs - b.atMs);
   return { seed, clients, operations };
@@ -106,6 +110,11 @@ function drawPublish(random: Random, clientCount: number): Operation {
     except: form === 'except' ? random.some(rooms, random.between(1, 2)) : [],
     volatile: form === 'volatile',
   };
+}
+
+function drawDirect(random: Random, clientCount: number): Operation {
+  const publisher = random.below(publisherCount);
+  return { kind: 'direct', publisher, client: random.below(clientCount) };
 }
 
 function drawMembership(random: Random, clientCount: number): Operation {

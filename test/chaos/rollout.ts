@@ -37,7 +37,11 @@ export async function rollBothWays({ from, to, clients, formats }: Options): Pro
   const now = createClock();
   const disturbances: History['disturbances'] = [];
   const history: History = { clients: [], publishes: new Map(), disturbances };
-  const fleet = await startFleet(disturbing(disturbances, now), { REBALANCE: 'off' }, from);
+  const fleet = await startFleet(
+    disturbing(disturbances, now),
+    { REBALANCE: 'off' },
+    { build: from },
+  );
   const format = await watchFormat(fleet);
   const crowd = await gather(fleet, history, clients, now);
   const agreed: number[] = [];

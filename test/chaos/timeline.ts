@@ -43,6 +43,12 @@ function textOf(event: ClientEvent, { publishes }: History): string {
       const when = publish ? whenOf(publish) : 'unknown';
       return `got ${nameOf(publish, event.n)} at ${event.offset ?? 'no offset'} (${when})`;
     }
+    case 'sets':
+      return `sends ${event.n} for its data`;
+    case 'set':
+      return `its data is acknowledged as ${event.n}`;
+    case 'data':
+      return `its data is ${event.n}`;
     case 'shown':
       return `got ${event.event} at ${event.offset}`;
     case 'note':

@@ -6,6 +6,7 @@ export const violationKinds = [
   'reordered',
   'leaked',
   'replayed',
+  'stale data',
   'wrongly recovered',
   'wrongly not recovered',
   'stuck',

@@ -146,6 +146,7 @@ function performer({ fleet, publishing, publisher, client }: Stage) {
       }
       case 'cut':
         return client(operation.client).cut(operation.client % 2 === 0);
+      case 'set':
       case 'expire':
       case 'intrude':
         return client(operation.client)[operation.kind]();

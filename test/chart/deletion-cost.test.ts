@@ -18,7 +18,7 @@ describe('without podDeletionCost', () => {
   it('pods have no token, no right and no way to the API server', () => {
     expect(objects({})).toEqual([]);
     expect(podOf({})?.spec.automountServiceAccountToken).toBe(false);
-    expect(egress({})).toHaveLength(2); // DNS and Redis
+    expect(egress({})).toHaveLength(3); // DNS, other replicas and Redis
     expect(template({}).text).not.toMatch(/DELETION_COST|pods\/status/);
   });
 });

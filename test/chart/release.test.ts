@@ -180,12 +180,15 @@ describe('helm test', () => {
       'https://chat.example.com',
       '--connect-to=mooring-ingress-nginx',
     ]);
-    expect(volumes[0].secret).toEqual({
+    const certificate = volumes.find(({ name }: { name: string }) => name === 'certificate');
+    expect(certificate.secret).toEqual({
       secretName: 'chat-tls',
       items: [{ key: 'ca.crt', path: 'ca.crt' }],
       optional: true,
     });
-    const [{ mountPath }] = containers[0].volumeMounts;
+    const { mountPath } = containers[0].volumeMounts.find(
+      ({ name }: { name: string }) => name === 'certificate',
+    );
     expect(containers[0].env).toContainEqual({
       name: 'NODE_EXTRA_CA_CERTS',
       value: `${mountPath}/ca.crt`,
@@ -200,10 +203,16 @@ describe('helm test', () => {
     const check = found.find(({ name }) => name.endsWith('service'));
     const env: { name: string; value?: string }[] = check?.spec.containers[0].env;
     expect(env.map(({ name, value }) => [name, value])).toEqual([
-      ['JWT_SECRET', undefined],
+      ['SECRETS_DIR', '/etc/mooring/secrets'],
       ['JWT_ALGORITHMS', 'HS512'],
       ['JWT_AUDIENCE', 'chat'],
       ['JWT_ISSUER', 'https://shop.example.com/'],
+    ]);
+    expect(check?.spec.volumes).toEqual([
+      {
+        name: 'secrets',
+        secret: { secretName: 'chat-auth', items: [{ key: 'jwt-secret', path: 'jwt-secret' }] },
+      },
     ]);
   });
 

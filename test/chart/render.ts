@@ -78,3 +78,19 @@ export function pods(manifests: Manifest[]): { name: string; spec: Manifest; lab
     return [{ name: manifest.metadata.name, spec: pod.spec, labels: pod.metadata.labels }];
   });
 }
+
+interface SecretSource {
+  secret: { name: string; optional?: boolean; items: { key: string; path: string }[] };
+}
+
+/** The files of a pod's secrets: of each its Secret, its key, and whether it may be missing. */
+export function filesIn(spec: Manifest): Record<string, string> {
+  const volume = spec.volumes.find(({ name }: { name: string }) => name === 'secrets');
+  const files = (volume.projected.sources as SecretSource[]).flatMap(({ secret }) =>
+    secret.items.map(({ key, path }) => [
+      path,
+      `${secret.name} ${key}${secret.optional ? ' optional' : ''}`,
+    ]),
+  );
+  return Object.fromEntries(files);
+}

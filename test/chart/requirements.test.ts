@@ -94,7 +94,7 @@ const invalidCombinations: [string, Values][] = [
   ['set autoscaling.keda.prometheusUrl', { autoscaling: { mode: 'keda' } }],
   ['set autoscaling.mode=keda', { autoscaling: { keda: { prometheusUrl: 'http://p' } } }],
   ['needs config.ROOM_ACCESS_URL', { config: { ROOM_ACCESS: 'webhook' } }],
-  ['exact origins', { config: { CORS_ORIGINS: '*' } }],
+  ['* is only allowed', { config: { CORS_ORIGINS: '*' } }],
   ['extraEnv contains PORT', { extraEnv: [{ name: 'PORT', value: '1' }] }],
   ['extraEnv contains JWT_SECRET', { extraEnv: [{ name: 'JWT_SECRET', value: 'x' }] }],
   ['less than ingress-nginx needs to notice a pod', { drain: { settleSeconds: 4 } }],

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { all, only, render, scenario } from './render.ts';
+import { secrets } from '../../service/config/schema.ts';
+import { fileNameOf } from '../../service/config/variables.ts';
+import { all, filesIn, only, pods, render, scenario, scenarios } from './render.ts';
+
+const secretFiles = secrets.map(fileNameOf);
 
 const podOf = (values = {}) => only(render(values), 'Deployment', 'mooring').spec.template;
+const filesOf = (values = {}) => filesIn(podOf(values).spec);
 
 describe('secrets', () => {
   it('are strong and generated for each install', () => {
@@ -14,33 +19,37 @@ describe('secrets', () => {
     expect(first['jwt-secret']).not.toBe(first['api-key']);
   });
 
-  it('reach the service as variables from Secrets', () => {
-    const { env } = podOf().spec.containers[0];
-    const sources = env.map((one: { name: string; valueFrom?: { secretKeyRef?: object } }) => [
-      one.name,
-      one.valueFrom?.secretKeyRef,
-    ]);
-    expect(Object.fromEntries(sources)).toMatchObject({
-      JWT_SECRET: { name: 'mooring', key: 'jwt-secret' },
-      API_KEY: { name: 'mooring', key: 'api-key', optional: true },
-      REDIS_PASSWORD: { name: 'mooring-redis', key: 'redis-password' },
+  it('reach the service as files that it follows, and nobody as variables', () => {
+    const { env, volumeMounts } = podOf().spec.containers[0];
+    const { value: folder } = env.find(({ name }: { name: string }) => name === 'SECRETS_DIR');
+    expect(volumeMounts).toEqual([{ name: 'secrets', mountPath: folder, readOnly: true }]);
+    expect(filesOf()).toEqual({
+      'jwt-secret': 'mooring jwt-secret',
+      'jwt-secret-previous': 'mooring jwt-secret-previous optional',
+      'api-key': 'mooring api-key optional',
+      'api-keys': 'mooring api-keys optional',
+      'redis-password': 'mooring-redis redis-password',
     });
-    const names = sources.map(([name]: [string]) => name);
-    expect(names.indexOf('REDIS_PASSWORD')).toBeLessThan(names.indexOf('REDIS_URL'));
+    for (const file of Object.keys(filesOf())) expect(secretFiles).toContain(file);
+    const { data } = only(render(), 'ConfigMap', 'mooring');
+    expect(data.REDIS_URL).toBe('redis://mooring-redis:6379');
+    for (const { spec } of scenarios.flatMap((name) => pods(render(scenario(name))))) {
+      const { containers } = spec;
+      const ours = containers.filter(({ name }: { name: string }) => name !== 'exporter');
+      expect(JSON.stringify(ours)).not.toContain('secretKeyRef');
+    }
   });
 
   it('are not made where they are given', () => {
     const manifests = render(scenario('existing-secrets'));
     expect(all(manifests, 'Secret')).toEqual([]);
-    const { env } = podOf(scenario('existing-secrets')).spec.containers[0];
-    const secret = env.find(({ name }: { name: string }) => name === 'JWT_SECRET');
-    expect(secret.valueFrom.secretKeyRef).toEqual({ name: 'chat-auth', key: 'jwt-secret' });
+    const files = filesOf(scenario('existing-secrets'));
+    expect(files['jwt-secret']).toBe('chat-auth jwt-secret');
   });
 
   it('of tokens are not needed with a key of an issuer', () => {
     for (const name of ['external-redis', 'shared-redis']) {
-      const { env } = podOf(scenario(name)).spec.containers[0];
-      expect(env.some((one: { name: string }) => one.name === 'JWT_SECRET')).toBe(false);
+      expect(Object.keys(filesOf(scenario(name)))).toEqual(['api-key', 'api-keys', 'redis-url']);
     }
     const { data } = only(render(scenario('external-redis')), 'ConfigMap', 'mooring');
     expect(data).toMatchObject({ JWT_ALGORITHMS: 'ES256', JWT_AUDIENCE: 'chat' });

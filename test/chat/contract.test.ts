@@ -18,14 +18,15 @@ function record(client: Socket, got: Map<string, unknown[]>): void {
 
 describe('the events of the contract', () => {
   it('are all sent, with acknowledgements and arguments that fit their schemas', async () => {
-    const { connect } = await startChat();
+    const { connect } = await startChat({ ROOM_ACCESS: 'claims' });
     const got = new Map<string, unknown[]>();
     const open = (user: Parameters<typeof connect>[0], namespace = '/') => {
       const client = connect(user, { namespace, transports: ['websocket'] });
       record(client, got);
       return connected(client);
     };
-    const [alice, bob] = [await open('alice'), await open('bob')];
+    const members = ['alice', 'bob'].map((sub) => open({ sub, rooms: ['lobby'] }));
+    const [alice, bob] = (await Promise.all(members)) as [Socket, Socket];
     const root = await open(admin, '/admin');
 
     const message = { roomId: 'lobby', text: 'hello' };
@@ -35,13 +36,14 @@ describe('the events of the contract', () => {
       [alice, 'send_message', [message]],
       [alice, 'typing', [{ roomId: 'lobby' }]],
       [alice, 'history', [{ roomId: 'lobby' }]],
-      [alice, 'refresh_token', [tokenFor('alice')]],
       [root, 'broadcast_announcement', ['tea']],
       [root, 'pods', []],
       [bob, 'leave_room', ['lobby']],
+      [alice, 'refresh_token', [tokenFor('alice')]], // which does not cover the room
     ];
     const left = next(alice, 'user_left');
     const announced = next(alice, 'announcement');
+    const ended = next(alice, 'access_ended');
     const sent = new Set<string>();
     for (const [client, name, args] of requests) {
       const events = clientEventsOf(client === root ? '/admin' : '/');
@@ -55,7 +57,7 @@ describe('the events of the contract', () => {
     }
     const refused = next(alice, 'error');
     alice.emit('typing', { roomId: 'elsewhere' });
-    await Promise.all([left, announced, refused]);
+    await Promise.all([left, announced, ended, refused]);
 
     const all = [...clientEventsOf('/'), ...clientEventsOf('/admin')].map(({ name }) => name);
     expect(

@@ -87,6 +87,14 @@ describe('rooms', () => {
     expect(reply.members.sort()).toEqual(['alice', 'bob']);
   });
 
+  it.each(['.', '..'])('cannot be named %s, which a URL cannot contain', async (roomId) => {
+    const { user } = await startChat();
+    const alice = await user('alice');
+    const refused = await alice.emitWithAck('join_room', roomId);
+    expect(refused).toMatchObject({ error: { code: 'invalid_payload' } });
+    expect(await alice.emitWithAck('join_room', `${roomId}.a`)).toMatchObject({ ok: true });
+  });
+
   it('are limited in number per socket', async () => {
     const { user } = await startChat({ ROOMS_PER_SOCKET_MAX: '2' });
     const alice = await user('alice');

@@ -196,7 +196,7 @@ describe('an error', () => {
 
   it.each([
     [[], 'trace needs --user USER'],
-    [['--user', 'a b'], '--user must be 1-128 letters'],
+    [['--user', 'a\nb'], '--user must be 1-255 printable'],
     [['--user', 'alice', '--url', 'localhost:3001'], 'must be an http:// or https:// URL'],
     [['--user', 'alice', '--api-key-file', '/nowhere'], '--api-key-file cannot be read'],
     [['--user', 'alice', '--unknown'], "Unknown option '--unknown'"],

@@ -76,6 +76,62 @@ describe('configuration', () => {
     expect(problemsOf(keys)).toContain('JWT_ALGORITHMS must not contain HS256');
   });
 
+  it.each([
+    'https://app.example.com',
+    'HTTPS://App.Example.com:8443',
+    'http://localhost:5173',
+    'http://[::1]:3000',
+    'capacitor://localhost',
+    'tauri://localhost',
+    'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+    'https://*.example.com',
+  ])('accepts the origin %s', (origin) => {
+    expect(parse({ CORS_ORIGINS: origin }).corsOrigins).toEqual([origin.toLowerCase()]);
+  });
+
+  it.each([
+    '*',
+    'https://*',
+    'https://app.example.com/',
+    'https://app.example.com:443',
+    'https://*.*.example.com',
+    'https://app-*.example.com',
+    'https://user@example.com',
+    'https://münchen.example',
+    'app.example.com',
+    'null',
+  ])('refuses the origin %s, which no browser would send', (origin) => {
+    expect(problemsOf({ JWT_SECRET: secret, CORS_ORIGINS: origin })).toContain(
+      'CORS_ORIGINS must be origins',
+    );
+  });
+
+  it('refuses short keys of the backend API, and entries that are incomplete', () => {
+    const problem = (env: Record<string, string>) => problemsOf({ JWT_SECRET: secret, ...env });
+    expect(problem({ API_KEY: 'x' })).toContain('API_KEY must have at least 16 characters');
+    expect(problem({ API_KEY: 'ü'.repeat(16) })).toContain('API_KEY must be printable ASCII');
+    const key = 'k'.repeat(16);
+    for (const wrong of [`billing:${key}`, `billing:write:${key}`, 'billing:read:short', key]) {
+      const message = problem({ API_KEYS: wrong });
+      expect(message).toContain('API_KEYS must be entries name:scopes:key');
+      expect(message).not.toContain(wrong);
+    }
+    const twice = `a:read:${key} a:publish:${key}2`;
+    expect(problem({ API_KEYS: twice })).toContain('API_KEYS must not repeat a name');
+    expect(problem({ API_KEYS: `api_key:read:${key}` })).toContain('must not repeat a name');
+    expect(problem({ API_KEYS: `a:read:${key},b:read:${key}` })).toContain('not repeat a key');
+    const { apiKeys } = parse({ API_KEYS: `a:publish+read:${key}x,\n b:moderate:${key}:y` });
+    expect(apiKeys).toEqual([
+      { name: 'a', scopes: ['publish', 'read'], key: `${key}x` },
+      { name: 'b', scopes: ['moderate'], key: `${key}:y` },
+    ]);
+  });
+
+  it('refuses a previous secret without the one that replaces it', () => {
+    const env = { JWT_JWKS_URL: 'https://issuer.example/jwks', JWT_SECRET_PREVIOUS: secret };
+    expect(problemsOf(env)).toContain('JWT_SECRET_PREVIOUS needs JWT_SECRET');
+  });
+
   it('refuses several workers without Redis', () => {
     expect(problemsOf({ JWT_SECRET: secret, WORKERS: '2' })).toContain(
       'WORKERS other than 1 needs',
@@ -113,6 +169,37 @@ describe('configuration', () => {
     expect(missing).toContain('JWT_SECRET_FILE cannot be read');
     const both = problemsOf({ JWT_SECRET: secret, JWT_SECRET_FILE: '/s' }, () => secret);
     expect(both).toContain('both set');
+  });
+
+  it('reads every secret from a folder, in which files may be missing', () => {
+    const files: Record<string, string> = {
+      '/secrets/jwt-secret': `${secret}\n`,
+      '/secrets/api-keys': 'billing:publish:0123456789abcdef\nops:read+moderate:fedcba9876543210\n',
+    };
+    const readFile = (path: string) => {
+      if (path in files) return files[path] as string;
+      throw Object.assign(new Error(path), { code: 'ENOENT' });
+    };
+    const config = parseConfig({ SECRETS_DIR: '/secrets' }, readFile);
+    expect([config.jwtSecret, config.apiKey]).toEqual([secret, undefined]);
+    expect(config.apiKeys.map(({ name }) => name)).toEqual(['billing', 'ops']);
+    const twice = problemsOf({ SECRETS_DIR: '/secrets', JWT_SECRET: secret }, readFile as never);
+    expect(twice).toContain('JWT_SECRET and jwt-secret in SECRETS_DIR are both set; remove one');
+    const denied = problemsOf({ SECRETS_DIR: '/secrets', JWT_SECRET: secret }, () => {
+      throw Object.assign(new Error('no'), { code: 'EACCES' });
+    });
+    expect(denied).toContain('api-key in SECRETS_DIR cannot be read');
+  });
+
+  it('adds the password of Redis to its first URL, which has the credentials for all', () => {
+    const given = { REDIS_PASSWORD: 'p@ss/%', REDIS_MODE: 'cluster' };
+    const urls = 'redis://mooring@one:7000,redis://two:7001';
+    const { redisUrl } = parse({ ...given, REDIS_URL: urls });
+    expect(redisUrl).toEqual(['redis://mooring:p%40ss%2F%25@one:7000', 'redis://two:7001']);
+    const composed = { ...given, REDIS_URL: 'redis://:of-its-own@one:7000' };
+    expect(parse(composed).redisUrl).toEqual([composed.REDIS_URL]);
+    const alone = problemsOf({ JWT_SECRET: secret, REDIS_PASSWORD: 'p' });
+    expect(alone).toContain('REDIS_PASSWORD is set without REDIS_URL');
   });
 
   it('treats an empty variable as not set', () => {

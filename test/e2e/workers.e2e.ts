@@ -28,8 +28,10 @@ beforeAll(async () => {
 afterAll(() => home?.close());
 
 it('passes helm test on Valkey', async () => {
-  const args = ['-n', home.namespace, 'exec', 'mooring-redis-0', '--', 'valkey-cli', 'info'];
-  expect(await kubectl(...args, 'server')).toContain('server_name:valkey');
+  const client = ['exec', 'mooring-redis-0', '--', 'sh', '/etc/redis/cli.sh'];
+  expect(await kubectl('-n', home.namespace, ...client, 'info', 'server')).toContain(
+    'server_name:valkey',
+  );
   await helm(['test', 'mooring', '-n', home.namespace, '--logs']);
 });
 

@@ -9,7 +9,8 @@ import { onTestFinished } from 'vitest';
 import { createOperations } from '../../service/api/operations.ts';
 import { listen } from '../../service/api/router.ts';
 import { createApp } from '../../service/app.ts';
-import { parseConfig } from '../../service/config/schema.ts';
+import { parseConfig, secrets } from '../../service/config/schema.ts';
+import { hasFiles } from '../../service/config/variables.ts';
 import { createLog } from '../../service/telemetry/log.ts';
 import { type Claims, defaults, type Env, launchService, tokenFor } from './processes.ts';
 
@@ -33,11 +34,14 @@ type ClientOptions = Partial<ManagerOptions & SocketOptions> & {
 
 /** The app with its operations port, in this process; closed when the test ends. */
 export async function startApp(env: Env = {}) {
-  const config = parseConfig({ ...defaults, ...env });
+  const all = { ...defaults, ...env };
+  const config = parseConfig(all);
   const logged: Record<string, unknown>[] = [];
   const write = (line: string) => logged.push(JSON.parse(line));
   const log = createLog(env.LOG_LEVEL ?? 'info', config.podName, { write });
-  const app = await createApp(config, log);
+  const app = await createApp(config, log, {
+    reread: hasFiles(all, secrets) ? () => parseConfig(all) : undefined,
+  });
   app.started.catch((error) => log.error({ err: error }, 'not started'));
   const operations = createOperations({ ...app, onError: (error) => log.error({ err: error }) });
   const operationsUrl = `http://127.0.0.1:${await listen(operations, 0, '127.0.0.1')}`;

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { helpMarkdown, helpText } from '../../service/cli/help.ts';
-import { startProcess } from '../harness/service.ts';
+import { secret, startProcess } from '../harness/service.ts';
 import { trackedFiles } from './words.ts';
 
 const pages = trackedFiles().filter((path) => path.endsWith('.md') && existsSync(path));
@@ -167,6 +169,18 @@ describe('the command line', () => {
   ])('says how %j gets its token', (args, sentence) => {
     const { stderr } = spawnSync(process.execPath, ['service/main.ts', ...args]);
     expect(stderr.toString()).toMatch(sentence);
+  });
+
+  it('names the port that another process uses, and exits 1', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const env = { JWT_SECRET: secret, HOST: '127.0.0.1', OPERATIONS_PORT: String(port) };
+    const service = await startProcess(env);
+    expect((await service.exited)[0]).toBe(1);
+    const sentence = `Port ${port} is in use: set PORT or OPERATIONS_PORT to another`;
+    expect(service.output()).toContain(sentence);
   });
 
   it('says what is wrong with the environment and exits 1', async () => {

@@ -78,8 +78,8 @@ describe('imports', () => {
   it.each([
     ['@redis/client', /^service\/(stores|adapter)\//],
     ['@socket.io/redis-adapter', /^service\/adapter\//],
-    ['jsonwebtoken', /^service\/auth\/tokens\.ts$/],
-    ['jose', /^service\/auth\/tokens\.ts$/],
+    ['jsonwebtoken', /^service\/auth\/(tokens|signatures)\.ts$/],
+    ['jose', /^service\/auth\/(tokens|keys|signatures)\.ts$/],
     ['prom-client', /^service\/telemetry\/(definitions|metrics|aggregate)\.ts$/],
     ['pino', /^service\/telemetry\/log\.ts$/],
     ['@godaddy/terminus', /^service\/main\.ts$/],

@@ -11,7 +11,10 @@ const hurried = `data:text/javascript,${encodeURIComponent(`
   import { syncBuiltinESMExports } from 'node:module';
   const create = http.createServer;
   const times = { headersTimeout: 500, requestTimeout: 500, connectionsCheckingInterval: 50 };
-  http.createServer = (...listener) => create(times, ...listener);
+  http.createServer = (...given) => {
+    const options = given.find((one) => typeof one === 'object');
+    return create({ ...options, ...times }, given.find((one) => typeof one === 'function'));
+  };
   syncBuiltinESMExports();
 `)}`;
 

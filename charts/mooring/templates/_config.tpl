@@ -2,6 +2,9 @@
 {{- define "mooring.config" -}}
 PORT: "3000"
 OPERATIONS_PORT: "3001"
+{{- if .Values.redis.enabled }}
+REDIS_URL: redis://{{ include "redis.fullname" .Subcharts.redis }}:6379
+{{- end }}
 DRAIN_MS_MAX: {{ .Values.drain.seconds | int | mul 1000 | quote }}
 ENDPOINT_DELAY_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}
 SETTLE_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}

@@ -1,37 +1,41 @@
-{{/* The secret environment variables of a pod. */}}
-{{- define "mooring.authEnvironment" -}}
-{{- if include "mooring.sharedSecret" . -}}
-- name: JWT_SECRET
-  valueFrom:
-    secretKeyRef: { name: {{ include "mooring.authSecretName" . }}, key: jwt-secret }
-{{- end }}
-- name: API_KEY
-  valueFrom:
-    secretKeyRef: { name: {{ include "mooring.authSecretName" . }}, key: api-key, optional: true }
-{{- end -}}
+{{/*
+The secrets of a pod are files: the service reads them again when they change, so that they can be
+rotated without a restart.
+*/}}
+{{- define "mooring.secretsPath" }}/etc/mooring/secrets{{ end -}}
 
-{{- define "mooring.redisEnvironment" -}}
-{{- if .Values.redis.enabled -}}
-{{- $redis := .Subcharts.redis -}}
-- name: REDIS_PASSWORD
-  valueFrom:
-    secretKeyRef: { name: {{ include "redis.secretName" $redis }}, key: redis-password }
-- name: REDIS_URL
-  value: redis://:$(REDIS_PASSWORD)@{{ include "redis.fullname" $redis }}:6379
-{{- else if .Values.externalRedis.existingSecret -}}
-- name: REDIS_URL
-  valueFrom:
-    secretKeyRef:
-      name: {{ .Values.externalRedis.existingSecret }}
-      key: {{ .Values.externalRedis.existingSecretKey }}
-{{- with .Values.externalRedis.sentinelPasswordKey }}
-- name: REDIS_SENTINEL_PASSWORD
-  valueFrom:
-    secretKeyRef: { name: {{ $.Values.externalRedis.existingSecret }}, key: {{ . }} }
+{{- define "mooring.secretSources" -}}
+{{- $auth := include "mooring.authSecretName" . -}}
+{{- $optional := list "api-key" "api-keys" -}}
+{{- if include "mooring.sharedSecret" . -}}
+{{- $optional = prepend $optional "jwt-secret-previous" -}}
+- secret:
+    name: {{ $auth }}
+    items: [{ key: jwt-secret, path: jwt-secret }]
+{{ end -}}
+- secret:
+    name: {{ $auth }}
+    optional: true
+    items:
+      {{- range $optional }}
+      - { key: {{ . }}, path: {{ . }} }
+      {{- end }}
+{{- $external := .Values.externalRedis -}}
+{{- if .Values.redis.enabled }}
+- secret:
+    name: {{ include "redis.secretName" .Subcharts.redis }}
+    items: [{ key: redis-password, path: redis-password }]
+{{- else if $external.existingSecret }}
+- secret:
+    name: {{ $external.existingSecret }}
+    items:
+      - { key: {{ $external.existingSecretKey }}, path: redis-url }
+      {{- with $external.sentinelPasswordKey }}
+      - { key: {{ . }}, path: redis-sentinel-password }
+      {{- end }}
+{{- else if $external.url }}
+- secret:
+    name: {{ include "mooring.fullname" . }}
+    items: [{ key: redis-url, path: redis-url }]
 {{- end }}
-{{- else if .Values.externalRedis.url -}}
-- name: REDIS_URL
-  valueFrom:
-    secretKeyRef: { name: {{ include "mooring.fullname" . }}, key: redis-url }
-{{- end -}}
 {{- end -}}

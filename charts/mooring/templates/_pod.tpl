@@ -2,9 +2,6 @@
 {{- define "mooring.podAnnotations" -}}
 checksum/config: {{ include "mooring.config" . | sha256sum }}
 checksum/secret: {{ include "mooring.secretData" . | sha256sum }}
-{{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}
-checksum/redis: {{ include "redis.password" .Subcharts.redis | sha256sum }}
-{{- end }}
 {{- if and .Values.metrics.annotations (eq .Values.monitoring.monitor "none") }}
 prometheus.io/scrape: "true"
 prometheus.io/port: "3001"
@@ -54,16 +51,17 @@ tolerations: {{- toYaml . | nindent 2 }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 topologySpreadConstraints: {{- include "mooring.spread" . | nindent 2 }}
-{{- if or .Values.extraVolumes .Values.externalRedis.caSecret }}
 volumes:
   {{- if .Values.externalRedis.caSecret }}
   - name: redis-ca
     secret: { secretName: {{ .Values.externalRedis.caSecret }} }
   {{- end }}
+  - name: secrets
+    projected:
+      sources: {{- include "mooring.secretSources" . | nindent 8 }}
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- end }}
 {{- end -}}
 
 {{- define "mooring.container" -}}
@@ -83,10 +81,7 @@ env:
     valueFrom: { fieldRef: { fieldPath: metadata.name } }
   - name: RELEASE # the same for all pods of a rollout; they yield to the next one
     valueFrom: { fieldRef: { fieldPath: "metadata.labels['pod-template-hash']" } }
-  {{- include "mooring.authEnvironment" . | nindent 2 }}
-  {{- with include "mooring.redisEnvironment" . }}
-  {{- . | nindent 2 }}
-  {{- end }}
+  - { name: SECRETS_DIR, value: {{ include "mooring.secretsPath" . }} }
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -97,15 +92,14 @@ ports:
 {{ $name }}: {{- toYaml $probe | nindent 2 }}
 {{- end }}
 resources: {{- toYaml .Values.resources | nindent 2 }}
-{{- if or .Values.extraVolumeMounts .Values.externalRedis.caSecret }}
 volumeMounts:
   {{- if .Values.externalRedis.caSecret }}
   - { name: redis-ca, mountPath: /etc/mooring/redis-ca, readOnly: true }
   {{- end }}
+  - { name: secrets, mountPath: {{ include "mooring.secretsPath" . }}, readOnly: true }
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- end }}
 {{- end -}}
 
 {{/* Spreads each revision separately, so that old pods do not influence a rollout. */}}

@@ -106,10 +106,10 @@ autoscaling.keda is set while autoscaling.mode={{ $scaling.mode }}: set autoscal
 {{- $config := .Values.config -}}
 {{- if and (eq ($config.ROOM_ACCESS | default "") "webhook") (not $config.ROOM_ACCESS_URL) -}}
 config.ROOM_ACCESS=webhook needs config.ROOM_ACCESS_URL.
-{{- else if contains "*" ($config.CORS_ORIGINS | default "") -}}
-config.CORS_ORIGINS must be exact origins such as https://app.example.com, separated by commas; * is not allowed.
+{{- else if contains "*" ($config.CORS_ORIGINS | default "" | replace "://*." "://") -}}
+config.CORS_ORIGINS: * is only allowed as the first label of a host, as in https://*.example.com.
 {{- end -}}
-{{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "RELEASE" "REDIS_URL" "REDIS_PASSWORD" "REDIS_SENTINEL_PASSWORD" "JWT_SECRET" "API_KEY") -}}
+{{- $own := keys (include "mooring.config" . | fromYaml) | concat (list "POD_NAME" "RELEASE" "REDIS_URL" "REDIS_PASSWORD" "REDIS_SENTINEL_PASSWORD" "JWT_SECRET" "JWT_SECRET_PREVIOUS" "API_KEY" "API_KEYS" "SECRETS_DIR") -}}
 {{- range .Values.extraEnv -}}
 {{- if has .name $own -}}
 extraEnv contains {{ .name }}, which the chart sets: use config, auth or externalRedis instead.

@@ -29,9 +29,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 
 {{/* How to sign tokens: the secret, and the claims that the service requires. */}}
 {{- define "mooring.testEnvironment" -}}
-- name: JWT_SECRET
-  valueFrom:
-    secretKeyRef: { name: {{ include "mooring.authSecretName" . }}, key: jwt-secret }
+- { name: SECRETS_DIR, value: {{ include "mooring.secretsPath" . }} }
 {{- range $name, $value := include "mooring.tokenConfig" . | fromYaml }}
 - { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}

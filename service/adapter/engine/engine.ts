@@ -16,8 +16,16 @@ export interface Publication {
   rooms?: string[];
   /** An entry for a list of the application, appended atomically. */
   record?: { key: string; value: string; entriesMax: number; ms: number };
+  /** Sent as it is, with the message. */
+  raw?: RawMessage;
   /** An idempotency key: published at most once in `ms` milliseconds. */
   once?: { key: string; ms: number };
+}
+
+/** A message on a channel of the bus. */
+export interface RawMessage {
+  channel: string;
+  message: Buffer;
 }
 
 /** The result of a publication. */
@@ -58,6 +66,8 @@ export type LogPart =
 export interface ReadLimits {
   messagesMax: number;
   bytesMax: number;
+  /** Later entries are ignored: they do not count. */
+  upTo: Id;
 }
 
 /** A stored session, which any process can restore. */

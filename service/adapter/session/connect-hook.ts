@@ -9,6 +9,8 @@ import type { Session } from './session.ts';
 /** The state of one CONNECT packet until its socket exists. */
 export interface Connect {
   client: Client;
+  /** The payload. */
+  auth: Auth;
   /** If `undefined`, nothing is restored. */
   user: string | undefined;
   session?: Session;
@@ -29,7 +31,7 @@ export function hookConnect(
   created: (socket: Socket, connect: Connect) => boolean,
 ): void {
   wrapCreateSocket(namespace, (create) => async (client, auth) => {
-    const connect: Connect = { client, user: undefined };
+    const connect: Connect = { client, auth, user: undefined };
     try {
       connect.user = await identify(auth);
     } catch {

@@ -25,15 +25,15 @@ export function createSessionStore(engine: Engine, namespace: string, format: ()
     const { sid, joined, pid, epoch, user } = session;
     if (pid === undefined) return true;
     await Promise.all(session.pending.splice(0));
-    const { data } = session.socket ?? session; // the application may have replaced the object
     const unconfirmed = gone && session.unconfirmed && toStored(session.unconfirmed);
-    const state = JSON.stringify({
-      sid,
-      joined: [...joined],
-      data,
-      ...(unconfirmed && { unconfirmed }),
-    } satisfies State);
-    return engine.saveSession({ namespace, pid, user, epoch, state, format: format() }, gone);
+    const state = { sid, joined: [...joined], ...(unconfirmed && { unconfirmed }) };
+    const data = dataOf(session);
+    const others = JSON.stringify(state satisfies Omit<State, 'data'>);
+    const text = `${others.slice(0, -1)},"data":${data}}`;
+    const stored = { namespace, pid, user, epoch, state: text, format: format() };
+    const saved = await engine.saveSession(stored, gone);
+    session.savedData = data;
+    return saved;
   };
   return {
     /**
@@ -57,6 +57,15 @@ export function createSessionStore(engine: Engine, namespace: string, format: ()
     },
   };
 }
+
+/** The data of a session as JSON. The application may have replaced the object. */
+export function dataOf(session: Session): string {
+  const { data } = session.socket ?? session;
+  const text = JSON.stringify(data) ?? 'null';
+  return text === noData ? noData : text; // most sockets have none, and share the text
+}
+
+const noData = '{}';
 
 /** Runs `act` after the earlier saves of the session. */
 function inOrder<T>(session: Session, act: () => Promise<T>): Promise<T> {

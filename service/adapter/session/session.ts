@@ -25,12 +25,14 @@ export interface Session {
   epoch: number;
   phase: Phase;
   data: unknown;
+  /** The data that was last saved, as JSON. */
+  savedData: string | undefined;
   socket: Socket | undefined;
   client: Client | undefined;
   /** The position at which each room was joined. Earlier messages must not be replayed. */
   readonly joined: Map<string, Id>;
   /** Joins during an outage, whose position is estimated from the engine's clock. */
-  readonly estimates: Map<string, Estimate>;
+  estimates: Map<string, Estimate> | undefined;
   /** The id of the last written message. It only rises. */
   cursor: Id;
   /** Messages held until the socket is connected. `undefined` once messages are written at once. */
@@ -63,10 +65,11 @@ export function createSession(sid: string): Session {
     epoch: 1,
     phase: 'open',
     data: {},
+    savedData: undefined,
     socket: undefined,
     client: undefined,
     joined: new Map(),
-    estimates: new Map(),
+    estimates: undefined,
     cursor: unknown,
     held: [],
     heldBytes: 0,

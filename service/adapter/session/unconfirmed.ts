@@ -31,7 +31,7 @@ export interface Unconfirmed {
   stop(): void;
 }
 
-interface Holder {
+export interface Holder {
   client: Client | undefined;
   unconfirmed: Unconfirmed | undefined;
 }

@@ -70,7 +70,7 @@ async function read(
     const read = progress.get(log)?.upTo ?? unknown;
     return { log, after: read > after ? read : after };
   });
-  const found = await engine.readLogs(positions, limits);
+  const found = await engine.readLogs(positions, { ...limits, upTo });
   for (const [i, { log, after }] of positions.entries()) {
     const part = found[i] as LogPart;
     const known = progress.get(log) ?? { upTo, entries: [], broken: false };

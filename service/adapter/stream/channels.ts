@@ -51,7 +51,7 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
   const start = (session: Session, room: string, listening: Listening): void => {
     const made = { atMs: performance.now(), seen: stream.delivered() };
     session.joined.set(room, made.seen);
-    session.estimates.delete(room); // of an earlier join
+    session.estimates?.delete(room); // of an earlier join
     const known = listening.since <= made.seen;
     if (!stream.isLive()) estimatePosition(session, room, made, stream.clock);
     else if (!known) session.pending.push(whenListening(stream, session, room, made, listening));
@@ -99,7 +99,7 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
     },
     /** Records that everything up to a position was delivered after an outage. */
     caughtUp(upTo: Id): void {
-      for (const { estimates } of members.sessions.values()) estimates.clear();
+      for (const session of members.sessions.values()) session.estimates = undefined;
       for (const listening of listenings.values()) listensSince(stream, listening, upTo);
     },
     /**

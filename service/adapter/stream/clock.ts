@@ -49,11 +49,12 @@ export function estimatePosition(
   clock: Clock,
 ): void {
   raisePosition(session, room, clock.before(estimate.atMs));
+  session.estimates ??= new Map();
   session.estimates.set(room, estimate);
 }
 
 /** Lowers estimates if the clock turns out to be behind, for example after a failover. */
-export function correctPositions({ joined, estimates }: Session, clock: Clock): void {
+export function correctPositions({ joined, estimates = new Map() }: Session, clock: Clock): void {
   for (const [room, { atMs, seen }] of estimates) {
     const position = joined.get(room);
     if (position !== undefined && clock.isBehind(position, atMs)) joined.set(room, seen);

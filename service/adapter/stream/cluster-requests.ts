@@ -3,13 +3,15 @@
 // reconnects.
 import type { RedisAdapter } from '@socket.io/redis-adapter';
 import type { BusListener } from '../engine/engine.ts';
+import { stockKeyOf } from '../options.ts';
 import { ackRequestsOf, wrapRequests, wrapServerSideEmitWithAck } from '../socketio-internals.ts';
+import { isBridged } from './bridge.ts';
 import type { Stream } from './stream.ts';
 
 /** @param flushPublishes sends the messages that were emitted before the request */
 export function createRequestClient({ bus, options }: Stream, flushPublishes: () => void): object {
   const failed = (error: unknown) => options.observer.failed('request', error);
-  const pattern = `${options.key}#*`; // shared by all namespaces, which filter it
+  const pattern = `${stockKeyOf(options)}#*`; // shared by all namespaces, which filter it
   return {
     publish(channel: string, message: string | Buffer): void {
       flushPublishes();
@@ -46,10 +48,13 @@ export function rememberOwnRequests(adapter: RedisAdapter): void {
 }
 
 /** Delivers earlier messages before a request from another process runs. */
-export function beforeRequests(adapter: RedisAdapter, { arrivals, options }: Stream): void {
+export function beforeRequests(adapter: RedisAdapter, stream: Stream): void {
+  const { arrivals, stock, options } = stream;
   const { failed } = options.observer;
-  wrapRequests(adapter, (receive) => async (...request) => {
+  wrapRequests(adapter, (receive, isMessage) => async (...request) => {
     try {
+      if (isMessage && isBridged(request.at(-1))) return;
+      if (isMessage) stock.arrived(request.at(-1), stream.arrived());
       arrivals.flush();
       await receive(...request);
     } catch (error) {

@@ -201,8 +201,8 @@ function grouped(batch: Waiting[]): Waiting[][] {
 
 function isAlike(one: Waiting | undefined, { message: other }: Waiting): boolean {
   if (!one || one.message.logs.length === 0) return false; // volatile messages have no id
-  const { logs, record, once } = one.message;
-  if (record || once || other.record || other.once) return false;
+  const { logs, record, once, raw } = one.message;
+  if (record || once || raw || other.record || other.once) return false;
   return logs.length === other.logs.length && logs.every((log, i) => log === other.logs[i]);
 }
 

@@ -117,12 +117,15 @@ async function attempt(
   session.unconfirmed = unconfirmed; // for the next connection, if this one fails
   const received = parseOffset(offset);
   if (!received || received.id > highWatermark) return 'future';
+  if (stream.stock.mayMiss(received.id)) return 'trimmed';
   const unread = unconfirmed ? unreadOf(unconfirmed, received) : [];
   if (!unread) {
     stream.options.observer.limitReached('unconfirmed');
     return 'trimmed';
   }
   if (!session.joined.has(everyone)) return 'unknown'; // it would miss messages to the namespace
+  await leaveRefused(host, session, connect);
+  if (sessions.get(sid) !== session) return 'postponed'; // claimed by another connection meanwhile
   void host.addAll(sid, roomsOf(session, everyone)); // from now on live messages are held
 
   const claimed = stream.options.sessions.claimed(infoOf(session, host.nsp.name));
@@ -155,6 +158,17 @@ function unconfirmedOf(
   return state.unconfirmed && fromStored(state.unconfirmed);
 }
 
+/** Removes the rooms that the client may not rejoin, before it joins them or misses anything. */
+async function leaveRefused(
+  { stream, nsp }: RestoreHost,
+  session: Session,
+  { auth }: Connect,
+): Promise<void> {
+  const rooms = [...roomsOf(session, everyone)];
+  const admitted = new Set(await stream.options.admit(auth, rooms, nsp.name));
+  for (const room of rooms) if (!admitted.has(room)) session.joined.delete(room);
+}
+
 /** Reads the messages of several rooms up to an id, in publish order. */
 async function readMissed(
   { engine, options }: Stream,
@@ -162,7 +176,7 @@ async function readMissed(
   upTo: Id,
 ): Promise<Envelope[] | 'trimmed' | 'too_much' | 'unreadable'> {
   const { replayMessagesMax: messagesMax, replayBytesMax: bytesMax } = options;
-  const parts = await engine.readLogs(sources, { messagesMax, bytesMax });
+  const parts = await engine.readLogs(sources, { messagesMax, bytesMax, upTo });
   const missed = new Map<Id, Buffer>(); // deduplicates messages to several rooms
   for (const [i, part] of parts.entries()) {
     const messages = messagesOf(part, options.observer.unreadable);

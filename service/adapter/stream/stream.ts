@@ -9,6 +9,7 @@ import type { EngineEvents, EngineSource, Receive, Subscription } from '../engin
 import { type AdapterOptions, keepMsOf } from '../options.ts';
 import { createLimiter } from '../session/limiter.ts';
 import { createConfirmations } from '../session/unconfirmed.ts';
+import { createStockWatch } from './bridge.ts';
 import { type CatchUpSource, createCatchUp } from './catch-up.ts';
 import { createCatchUpBuffer } from './catch-up-buffer.ts';
 import { createClock } from './clock.ts';
@@ -40,6 +41,7 @@ export function createStream(
   const arrivals = createArrivals(writer.end);
   const buffer = createCatchUpBuffer(options);
   const clock = createClock();
+  const stock = createStockWatch(options);
   const numbers = createNumbers();
   let lastSeen: Id = unknown;
   let liveAt = performance.now();
@@ -99,6 +101,7 @@ export function createStream(
   function resume(upTo: Id): void {
     for (const { id, deliver } of buffer.open()) if (id === noId || id > upTo) deliver();
     liveAt = performance.now();
+    stock.missed(upTo); // in the outage
     listener.caughtUp(upTo);
   }
 
@@ -110,6 +113,7 @@ export function createStream(
     writer,
     arrivals,
     clock,
+    stock,
     numbers,
     confirmations: createConfirmations(options),
     /** Bounds how many sessions are restored at once. */

@@ -49,6 +49,9 @@ const failures: Record<string, string> = {
   message: 'A message could not be decoded. Check that all processes run the same version',
 };
 
+/** The stages whose errors say everything themselves. */
+const whole = new Set(['redis_settings', 'unreadable', 'stock_servers']);
+
 /** Prints each reason once. Use an observer to count them. */
 export function createWarnings(): Observer {
   const given = new Set<string>();
@@ -71,7 +74,7 @@ export function createWarnings(): Observer {
             'published until it is back. Check that it is running and the address is correct. ' +
             'The adapter keeps trying',
         );
-      } else if (stage === 'redis_settings' || stage === 'unreadable') {
+      } else if (whole.has(stage)) {
         warn(reason, reason);
       } else if (!(error instanceof EngineUnavailable) || error.cause) {
         const [word = ''] = /^[A-Z]{2,}/.exec(reason) ?? []; // NOPERM, OOM, ...

@@ -175,6 +175,17 @@ describe('limits', () => {
     expect(lost).toEqual([]);
   });
 
+  it('on sessionMsMax leave a session its window if its process cannot renew it', async () => {
+    const { receiver, redis } = await bounded({ sessionMsMax: 600, recoveryMsMax: 10_000 });
+    const key = `socket.io:/:session:${Reflect.get(receiver, '_pid')}`;
+    for (let left = Infinity, renewals = 0; renewals < 2; ) {
+      const before = left;
+      left = await redis.pTTL(key);
+      if (left > before) renewals += 1;
+      expect(left).toBeGreaterThan(10_000);
+    }
+  });
+
   it('on sessionMsMax have sessions of longer connections written again', async () => {
     const { receiver, publish, seen, redis } = await bounded({ sessionMsMax: 600 });
     const key = `socket.io:/:session:${Reflect.get(receiver, '_pid')}`;

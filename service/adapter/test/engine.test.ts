@@ -30,7 +30,8 @@ const kinds: [string, Open][] = [
   ],
 ];
 
-const limits = { messagesMax: 1_000, bytesMax: 1_000_000 };
+const later = '9'.repeat(16);
+const limits = { messagesMax: 1_000, bytesMax: 1_000_000, upTo: later };
 const noId = '0'.repeat(16);
 const message = (text: string, more: Partial<Publication> = {}): Publication => ({
   payload: Buffer.from(text),
@@ -216,13 +217,19 @@ describe.each(kinds)('the engine of %s', (_, open) => {
     it('of which it reads no more than it is allowed to', async () => {
       const { engine } = await twoEngines();
       const count = 30;
-      await engine.publish(Array.from({ length: count }, () => message('x'.repeat(100))));
+      const published = Array.from({ length: count }, () => message('x'.repeat(100)));
+      const { id: upTo = '' } = (await engine.publish(published)).at(-1) ?? {};
       const read = async (given: typeof limits) =>
         (await engine.readLogs([{ log: 'log', after: noId }], given))[0]?.status;
       expect(await read({ ...limits, messagesMax: count })).toBe('ok');
       expect(await read({ ...limits, messagesMax: count - 1 })).toBe('too_much');
       expect(await read({ ...limits, bytesMax: 100 * count })).toBe('ok');
       expect(await read({ ...limits, bytesMax: 100 * count - 1 })).toBe('too_much');
+      await engine.publish(published); // meanwhile
+      expect(await read({ messagesMax: count, bytesMax: 100 * count, upTo })).toBe('ok');
+      expect(await read({ messagesMax: count, bytesMax: 200 * count, upTo: later })).toBe(
+        'too_much',
+      );
     });
 
     it('of thousands of rooms, of which it reads those that have something new', async () => {

@@ -67,6 +67,42 @@ describe('the session of a socket', () => {
     expect(first.sockets.get(sid)?.rooms).toContain('room');
   });
 
+  it('is recovered without the rooms that the client may not rejoin', async () => {
+    const asked: unknown[] = [];
+    const admit = async (auth: object, rooms: string[], namespace: string) => {
+      asked.push([auth, rooms.toSorted(), namespace]);
+      if (asked.length === 1) throw new Error('a temporary failure');
+      return rooms.filter((room) => room !== 'secret');
+    };
+    const { sockets, clients, first, nodes } = await threeServers({ admit });
+    const [client] = clients;
+    client.auth = { ticket: 7 };
+    const sid = client.id as string;
+    await sockets[0].join(['secret', 'open']);
+    const seen: unknown[] = [];
+    client.on('event', (value: unknown) => seen.push(value));
+    const live = next(client, 'event');
+    first.to('open').emit('event', 'live');
+    await live;
+    client.io.reconnection(false);
+    client.io.engine.close();
+    await until('it is gone', () => !first.sockets.has(sid));
+    const { adapter, io } = nodes[1] as (typeof nodes)[0];
+    for (const room of ['secret', 'open']) await adapter.publish(io.to(room), 'event', [room]);
+    client.io.reconnection(true);
+    client.connect();
+    await connected(client);
+    await adapter.publish(io.to('secret'), 'event', ['secret again']);
+    const last = next(client, 'last');
+    await adapter.publish(io.to('open'), 'last', []);
+    await last;
+    expect([client.id, client.recovered]).toEqual([sid, true]);
+    expect(seen).toEqual(['live', 'open']);
+    expect(first.sockets.get(sid)?.rooms).toEqual(new Set([sid, 'open']));
+    const request = [expect.objectContaining({ ticket: 7 }), [sid, 'open', 'secret'].sort(), '/'];
+    expect(asked).toEqual([request, request]);
+  });
+
   it('gets what is sent to it while it is disconnecting', async () => {
     const { sockets, clients, first } = await threeServers();
     const [client] = clients;

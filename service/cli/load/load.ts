@@ -48,6 +48,8 @@ export interface Load {
    */
   report(options?: { graceMs?: number; pods?: string[] }): Promise<LoadReport>;
   records(): readonly ClientRecord[];
+  /** Their names. */
+  rooms: readonly string[];
   /** Rejects if a publisher is refused permanently; otherwise resolves after `stop`. */
   ended: Promise<void>;
   stop(): Promise<void>;
@@ -60,7 +62,7 @@ const delayResolutionMs = 10;
 
 /** Resolves when every client has joined its room and messages are being published. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
-  const { clients, publishers } = createAll(options);
+  const { rooms, clients, publishers } = createAll(options);
   const delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
   delay.enable();
   const stop = async () => {
@@ -109,6 +111,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       return { seconds, publishing, lateMs, ...judge(records, rangeOf, pods) };
     },
     records: () => records,
+    rooms,
     ended,
     stop,
   };
@@ -134,7 +137,7 @@ function createAll(options: LoadOptions) {
   const clients = Array.from({ length: options.clients }, (_, number) =>
     createClient(number, rooms[number % rooms.length] as string, visitor(`load-${number}`, number)),
   );
-  return { clients, publishers };
+  return { rooms, clients, publishers };
 }
 
 /** A private address, each in its own /24: ip_hash ignores the last octet. */

@@ -1,7 +1,9 @@
 // The arguments of `trace`.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { nameSchema } from '../../protocol/identity.ts';
+import { fileNameOf } from '../../config/variables.ts';
+import { userIdSchema } from '../../protocol/identity.ts';
 import { BadUsage } from '../check/options.ts';
 
 export interface TraceOptions {
@@ -21,7 +23,7 @@ export function parseTrace(args: string[], env: Environment): TraceOptions {
   try {
     const { user, url, json, pod, 'api-key-file': keyFile } = readArguments(args);
     if (!user) throw new Error('trace needs --user USER');
-    const userId = nameSchema.safeParse(user);
+    const userId = userIdSchema.safeParse(user);
     if (!userId.success) throw new Error(`--user ${userId.error.issues[0]?.message}`);
     return { userId: user, url: originOf(url), apiKey: readKey(keyFile, env), pod, json };
   } catch (error) {
@@ -49,8 +51,10 @@ function originOf(text: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-function readKey(file: string | undefined, { API_KEY, API_KEY_FILE }: Environment): string {
-  const path = file ?? API_KEY_FILE;
+function readKey(file: string | undefined, env: Environment): string {
+  const { API_KEY, API_KEY_FILE, SECRETS_DIR } = env;
+  const inFolder = SECRETS_DIR && !API_KEY ? join(SECRETS_DIR, fileNameOf('API_KEY')) : undefined;
+  const path = file ?? API_KEY_FILE ?? inFolder;
   const key = path ? readFile(path) : API_KEY?.trim();
   if (!key) throw new Error('trace needs the API key: set API_KEY or --api-key-file FILE');
   return key;

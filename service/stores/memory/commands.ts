@@ -2,16 +2,17 @@
 import {
   type Command,
   type Commands,
-  cutoffMsMax,
   type EndSessions,
   knownMax,
   subjectsOf,
 } from '../commands.ts';
 import type { MemoryMemberships } from './memberships.ts';
 
+/** @param revokedMsMax how long a revocation is kept */
 export function createMemoryCommands(
   { endedAt }: Pick<MemoryMemberships, 'endedAt'>,
   endSessions: EndSessions,
+  revokedMsMax: number,
 ): Commands {
   const revoked = new Map<string, { before: number; until: number }>();
   let pending: Command[] = [];
@@ -24,7 +25,7 @@ export function createMemoryCommands(
       const { userId } = command;
       const before = Math.max(command.before, revoked.get(userId)?.before ?? 0);
       revoked.delete(userId); // keeps the map in write order
-      revoked.set(userId, { before, until: Date.now() + cutoffMsMax });
+      revoked.set(userId, { before, until: Date.now() + revokedMsMax });
       const [oldest] = revoked.keys();
       if (revoked.size > knownMax && oldest !== undefined) revoked.delete(oldest);
     },

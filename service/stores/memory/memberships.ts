@@ -39,7 +39,7 @@ export function createMemoryMemberships(recoveryMs: number): MemoryMemberships {
   };
   const isOutdated = ({ sid, userId, owner }: SessionWrite) => {
     const at = endedUsers.get(userId);
-    return owner !== (at === undefined ? userId : `${userId} ${at}`) || endedSids.has(sid);
+    return owner !== (at === undefined ? userId : `${userId}\n${at}`) || endedSids.has(sid);
   };
   const writeOne = (write: SessionWrite, untold: Untold[]): WriteOutcome => {
     const { sid, epoch, userId, state } = write;

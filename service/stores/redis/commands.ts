@@ -5,7 +5,6 @@ import {
   type Command,
   type Commands,
   type Cutoffs,
-  cutoffMsMax,
   type EndSessions,
   knownMax,
   subjectsOf,
@@ -39,32 +38,23 @@ export const commandsNeeds: StoreNeeds = {
 
 const none: Cutoffs = { revokedBefore: 0, sessionsEndedAt: 0 };
 
-/** @param unreadable called for a command in another format. It cannot be run. */
+/**
+ * @param unreadable called for a command in another format. It cannot be run.
+ * @param revokedMsMax how long a revocation is kept
+ */
 export function createRedisCommands(
   redis: Redis,
   endSessions: EndSessions,
   unreadable: (format: string | undefined) => void,
+  revokedMsMax: number,
 ): Commands {
-  const known = new Map<string, Cutoffs>(); // used while Redis is unavailable
+  const known = createKnownCutoffs();
   let last: string | undefined;
-
-  const remember = (userId: string, found: Partial<Cutoffs>) => {
-    const { revokedBefore, sessionsEndedAt } = known.get(userId) ?? none;
-    const latest = {
-      revokedBefore: Math.max(revokedBefore, found.revokedBefore ?? 0),
-      sessionsEndedAt: Math.max(sessionsEndedAt, found.sessionsEndedAt ?? 0),
-    };
-    known.delete(userId);
-    if (latest.revokedBefore + latest.sessionsEndedAt > 0) known.set(userId, latest);
-    const [oldest] = known.keys();
-    if (known.size > knownMax && oldest !== undefined) known.delete(oldest);
-    return latest;
-  };
 
   return {
     async issue(command) {
       if (command.type === 'revoke') {
-        const args = [command.before, cutoffMsMax];
+        const args = [command.before, revokedMsMax];
         await redis.script(revokeLua, [cutoffsKey(command.userId)], args);
       }
       const { users, sockets } = subjectsOf(command);
@@ -91,7 +81,8 @@ export function createRedisCommands(
         return [];
       });
       for (const command of commands) {
-        if (command.type === 'revoke') remember(command.userId, { revokedBefore: command.before });
+        if (command.type === 'revoke')
+          known.remember(command.userId, { revokedBefore: command.before });
       }
       last = entries?.at(-1)?.id ?? last;
       return commands;
@@ -102,11 +93,29 @@ export function createRedisCommands(
           client.hmGet(cutoffsKey(userId), ['revoked', 'ended']),
         );
         const found = { revokedBefore: Number(revoked ?? 0), sessionsEndedAt: Number(ended ?? 0) };
-        return remember(userId, found);
+        return known.remember(userId, found);
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
-        return known.get(userId) ?? none;
+        return known.find(userId);
       }
     },
   };
+}
+
+/** The cutoffs that this process has read, for while Redis is unavailable. */
+function createKnownCutoffs() {
+  const known = new Map<string, Cutoffs>();
+  const remember = (userId: string, found: Partial<Cutoffs>) => {
+    const { revokedBefore, sessionsEndedAt } = known.get(userId) ?? none;
+    const latest = {
+      revokedBefore: Math.max(revokedBefore, found.revokedBefore ?? 0),
+      sessionsEndedAt: Math.max(sessionsEndedAt, found.sessionsEndedAt ?? 0),
+    };
+    known.delete(userId);
+    if (latest.revokedBefore + latest.sessionsEndedAt > 0) known.set(userId, latest);
+    const [oldest] = known.keys();
+    if (known.size > knownMax && oldest !== undefined) known.delete(oldest);
+    return latest;
+  };
+  return { remember, find: (userId: string): Cutoffs => known.get(userId) ?? none };
 }

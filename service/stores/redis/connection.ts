@@ -79,22 +79,30 @@ export function openRedis(
 }
 
 type Mode = Pick<Config, 'redisMode' | 'redisSentinelName' | 'redisSentinelPassword'>;
+type Credentials = Pick<Config, 'redisUrl' | 'redisSentinelPassword'>;
 
 const queuedCommandsMax = 10_000;
 
-/** The client for the adapter. All nodes use the credentials, database and TLS of the first URL. */
-export function redisClient(given: string[], mode: Mode): RedisClient {
+/**
+ * The client for the adapter. All nodes use the credentials, database and TLS of the first URL.
+ * @param current asked for the credentials at each connect, because they may be rotated
+ */
+export function redisClient(
+  given: string[],
+  mode: Mode,
+  current: () => Credentials = () => ({ ...mode, redisUrl: given }),
+): RedisClient {
   const urls = given.map((url) => new URL(url));
   const nodes = urls.map(({ hostname, port }) => ({
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: Number(port) || (mode.redisMode === 'sentinel' ? 26_379 : 6_379),
   }));
-  const { protocol, username, password, pathname } = urls[0] as URL;
+  const { protocol, username, pathname } = urls[0] as URL;
   const socket = protocol === 'rediss:' ? { tls: true as const } : {};
   const common = {
     commandsQueueMaxLength: queuedCommandsMax,
-    ...(username && { username: decodeURIComponent(username) }),
-    ...(password && { password: decodeURIComponent(password) }),
+    ...(username && { username: decodeURIComponent(username) }), // for messages
+    credentialsProvider: provide(() => credentialsOf(current().redisUrl?.[0] ?? '')),
   };
   const database = Number(pathname.slice(1));
   if (mode.redisMode === 'cluster') {
@@ -104,11 +112,30 @@ export function redisClient(given: string[], mode: Mode): RedisClient {
   if (mode.redisMode === 'single') {
     return createClient({ ...common, database, socket: { ...socket, ...nodes[0] } });
   }
-  const { redisSentinelName: name, redisSentinelPassword: sentinelPassword } = mode;
+  const { redisSentinelName: name } = mode;
+  const sentinelCredentials = provide(() => {
+    const { redisSentinelPassword: password } = current();
+    return password ? { password } : {};
+  });
   return createSentinel({
     name,
     sentinelRootNodes: nodes,
     nodeClientOptions: { ...common, database, socket },
-    sentinelClientOptions: { socket, ...(sentinelPassword && { password: sentinelPassword }) },
+    sentinelClientOptions: { socket, credentialsProvider: sentinelCredentials },
   });
+}
+
+type BasicAuth = { username?: string; password?: string };
+
+const provide = (credentials: () => BasicAuth) => ({
+  type: 'async-credentials-provider' as const,
+  credentials: async () => credentials(),
+});
+
+function credentialsOf(url: string): BasicAuth {
+  const { username, password } = new URL(url);
+  return {
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+  };
 }

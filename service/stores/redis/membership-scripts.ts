@@ -78,7 +78,7 @@ local process, windowMs = ARGV[3], tonumber(ARGV[5])
 local registered = redis.call('ZADD', leases, 'NX', now + ARGV[4], 'p ' .. process)
 local function outdated(sid, user, owner)
   local at = redis.call('HGET', prefix .. 'cutoffs:' .. user, 'ended')
-  if owner ~= user .. (at and ' ' .. at or '') then return true end
+  if owner ~= user .. (at and '\\n' .. at or '') then return true end
   return redis.call('EXISTS', prefix .. 'ended:' .. sid) == 1
 end
 local function place(sid, session, holder)

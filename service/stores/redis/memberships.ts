@@ -1,5 +1,4 @@
 // Memberships in Redis, where every process sees and changes those of all.
-import { cutoffMsMax } from '../commands.ts';
 import {
   type Change,
   type Memberships,
@@ -32,11 +31,13 @@ export const cutoffsKey = (userId: string) => keyOf(`cutoffs:${userId}`);
 /**
  * @param processId unique among the processes that share the Redis
  * @param recoveryMs how long a session can be recovered
+ * @param cutoffMs how long it is remembered when a user's sessions were ended
  */
 export function createRedisMemberships(
   redis: Redis,
   processId: string,
   recoveryMs: number,
+  cutoffMs = 30 * 86_400_000,
 ): Memberships {
   const leaseMs = Math.max(recoveryMs + slackMs, leaseMsMin);
   const windowMs = recoveryMs + slackMs;
@@ -77,7 +78,7 @@ export function createRedisMemberships(
         const part = names.slice(at, at + endedAtOnceMax);
         const users = Math.min(part.length, Math.max(0, userIds.length - at));
         for (let [first, more] = [1, 1]; more === 1; first = 0) {
-          const limits = [leaseMs, silentMs, roomsAtOnceMax, cutoffMsMax, first, users];
+          const limits = [leaseMs, silentMs, roomsAtOnceMax, cutoffMs, first, users];
           const answer = await script(endLua, ...limits, ...part);
           const [isMore, fields, cutoffs] = answer as [number, string[], string[]];
           untold.push(...parse(fields));

@@ -131,7 +131,7 @@ function createMemoryEngine(
 
 function publishOne(
   store: MemoryStore,
-  { payload, messages, logs, channels, rooms, record, once }: Publication,
+  { payload, messages, logs, channels, rooms, record, once, raw }: Publication,
   limitReached: AdapterOptions['observer']['limitReached'],
 ): Outcome {
   const before = once && store.published.get(once.key);
@@ -154,5 +154,6 @@ function publishOne(
   for (const channel of channels) {
     for (const receive of [...(store.channels.get(channel) ?? [])]) receive(id, payload, rooms);
   }
+  if (raw) void store.bus.publish(raw.channel, raw.message);
   return outcome;
 }

@@ -44,7 +44,7 @@ export function createLogs({ entriesMax, bytesMax, keepMs }: LogLimits) {
       const log = logs.get(name);
       if (!log) return { status: 'ok', entries: [] };
       if (log.trimmedTo > after) return { status: 'trimmed' };
-      const entries = log.entries.filter(({ id }) => id > after);
+      const entries = log.entries.filter(({ id }) => id > after && id <= left.upTo);
       left.messagesMax -= entries.length;
       for (const { payload } of entries) left.bytesMax -= payload.length;
       const fits = left.messagesMax >= 0 && left.bytesMax >= 0;

@@ -2,7 +2,7 @@
 // reading logs, so that a long read does not delay messages.
 import { RESP_TYPES } from '@redis/client';
 import { idLength } from '../../delivery/envelope.ts';
-import type { AdapterOptions } from '../../options.ts';
+import { type AdapterOptions, stockKeyOf } from '../../options.ts';
 import type { Client } from './client.ts';
 import { openLink } from './connection.ts';
 import { evaluate } from './evaluate.ts';
@@ -21,17 +21,19 @@ export type Argument = string | Buffer;
 export function openConnections(
   locator: Locator,
   prefix: string,
-  { key, commandMsMax, observer }: AdapterOptions,
+  options: AdapterOptions,
   { up, down }: { up(): void; down(): void },
 ) {
+  const { key, commandMsMax, observer } = options;
+  const stockKey = stockKeyOf(options);
   const needs = {
     family: key,
     prefix,
     scripts: Object.values(scripts).map(({ lua }) => lua),
     commands: ['PING', 'PUBLISH', 'XREVRANGE', 'HDEL'],
     pubSub: {
-      channels: [`${prefix}:trial`, `${key}-request#`, `${key}-response#`],
-      pattern: `${key}#*`,
+      channels: [`${prefix}:trial`, `${stockKey}-request#`, `${stockKey}-response#`],
+      pattern: `${stockKey}#*`,
     },
   };
   const link = openLink<[Client, Client]>(locator, needs, 2, {

@@ -11,9 +11,9 @@ const answerWord = 'answer';
 interface Notice {
   namespace: string;
   pid: string;
-  /** Who asks. Older versions do not, and need no answer. */
-  by?: string;
-  question?: number;
+  /** The process that asks. */
+  by: string;
+  question: number;
 }
 
 interface Answer {
@@ -36,12 +36,11 @@ export type Handovers = ReturnType<typeof createHandovers>;
 
 export function createHandovers({ processId, answerMsMax, claimed, format, send }: Parts) {
   const asked = new Map<number, (handover: string | undefined) => void>();
-  const silent = new Set<string>(); // frozen, or of an older version: nobody waits for them again
+  const silent = new Set<string>(); // frozen processes: nobody waits for them again
   let questions = 0;
 
   const give = ({ namespace, pid, by, question }: Notice, epoch: number): void => {
     const handover = claimed({ namespace, pid }, epoch);
-    if (by === undefined || question === undefined) return;
     const answer: Answer = { from: processId, question, handover };
     send(by, encodeText(`${answerWord} ${JSON.stringify(answer)}`, format()));
   };

@@ -157,6 +157,8 @@ function mapped(map: AddressMap, address: Address): Address {
   return (typeof map === 'function' ? map(name) : map?.[name]) ?? address;
 }
 
-function shuffled<T>(items: T[]): T[] {
-  return items.toSorted(() => Math.random() - 0.5);
+/** Every order is equally likely, which a random comparator does not give. */
+export function shuffled<T>(items: T[]): T[] {
+  const weighted = items.map((item) => ({ item, weight: Math.random() }));
+  return weighted.sort((a, b) => a.weight - b.weight).map(({ item }) => item);
 }

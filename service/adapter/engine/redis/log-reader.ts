@@ -62,9 +62,10 @@ function take(source: Source, entries: Buffer[], left: ReadLimits): void {
   const { part } = source;
   for (let i = 0; i < entries.length; i += 2) {
     const [id, payload] = [String(entries[i]), entries[i + 1] as Buffer];
+    source.after = id;
+    if (id > left.upTo) continue;
     left.messagesMax -= 1;
     left.bytesMax -= payload.length;
-    source.after = id;
     if (left.messagesMax < 0 || left.bytesMax < 0) source.part = { status: 'too_much' };
     else if (part.status === 'ok') part.entries.push({ id, payload });
   }

@@ -57,7 +57,7 @@ function callOf(
     ...[logEntriesMax, logBytesMax, keepMsOf(options), format, publications.length].map(String),
   ];
   for (const publication of publications) {
-    const { payload, messages, logs, channels, rooms, record, once } = publication;
+    const { payload, messages, logs, channels, rooms, record, once, raw } = publication;
     names.push(...logs, ...(record ? [record.key] : []), ...(once ? [once.key] : []));
     args.push(
       payload,
@@ -67,6 +67,7 @@ function callOf(
       ...(record ? [`${record.entriesMax}`, `${record.ms}`, record.value] : ['', '', '']),
       once ? String(once.ms) : '',
       encodeRooms(rooms),
+      ...(raw ? [raw.channel, raw.message] : ['', '']),
       ...channels,
     );
   }

@@ -11,7 +11,7 @@ export interface Script {
  * KEYS: sequence, formats, then for each message: logs, record, once.
  * ARGV: entries max, bytes max, log ms, format, number of messages, then for each message: payload,
  * number of ids, number of logs, number of channels, record max, record ms, record value, once ms,
- * encoded rooms, channels. '' means none.
+ * encoded rooms, channel and text of a raw message, channels. '' means none.
  * Returns the last id of each message, or `=` and the value of its `once` key; then the number of
  * logs that were trimmed because of their bytes. Or returns the newest format that all processes
  * read, as a number, and does nothing else.
@@ -31,8 +31,8 @@ for message = 1, tonumber(ARGV[5]) do
   local payload, ids = ARGV[arg], ARGV[arg + 1]
   local logs, channels = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
   local recordMax, recordMs, record = ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6]
-  local onceMs, rooms = ARGV[arg + 7], ARGV[arg + 8]
-  arg = arg + 9
+  local onceMs, rooms, rawChannel, raw = ARGV[arg + 7], ARGV[arg + 8], ARGV[arg + 9], ARGV[arg + 10]
+  arg = arg + 11
   local recordKey, onceKey = key + logs, key + logs + (recordMax ~= '' and 1 or 0)
   local before = onceMs ~= '' and redis.call('GET', KEYS[onceKey])
   if before then
@@ -61,6 +61,7 @@ for message = 1, tonumber(ARGV[5]) do
     for channel = arg, arg + channels - 1 do
       redis.call('PUBLISH', ARGV[channel], format .. id .. rooms .. payload)
     end
+    if rawChannel ~= '' then redis.call('PUBLISH', rawChannel, raw) end
     out[message] = id
   end
   key = onceKey + (onceMs ~= '' and 1 or 0)

@@ -42,8 +42,10 @@ export function createSessions(
   return {
     async saveSession(session, gone) {
       const { epoch, user, state, format } = session;
-      const ms = gone ? keepMsOf(options) : sessionMsMax; // past the window: expired
-      const limits = [ms, gone ? '1' : '', sessionsPerUserMax, sessionMsMax, format];
+      const goneMs = keepMsOf(options); // past the window: expired
+      const openMs = sessionMsMax + goneMs; // its process may be killed right before a renewal
+      const ms = gone ? goneMs : openMs;
+      const limits = [ms, gone ? '1' : '', sessionsPerUserMax, openMs, format];
       const args = [epoch, user, processId, state, ...limits].map(String);
       const answer = Number(await run(saveSession, keysOf(session), args));
       if (answer > 1) observer.limitReached('sessions_per_user');
