@@ -34,7 +34,7 @@ export function createPresenceChanges(publish: Broadcast['publish']) {
     listen(given: ChangeListener): void {
       listener = given;
     },
-    /** A change that cannot be told is found again by a later sweep, on any process. */
+    /** A change that cannot be announced is found again by a later sweep, on any process. */
     tell(untold: Untold[]): void {
       for (const one of untold) tell(one).catch(() => {});
     },
