@@ -54,7 +54,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   });
   const verify = refuseRevoked(
     createTokenVerifier(secrets.current, metrics.tokenVerified),
-    (user) => commands.revokedBefore(user),
+    (user) => commands.cutoffsOf(user),
     config.jwtClockToleranceMs,
   );
   const verifyAuth = verifyOnce(verify);

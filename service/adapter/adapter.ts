@@ -12,6 +12,7 @@ import { createDataSaver } from './session/data-saver.ts';
 import { goLive } from './session/delivery.ts';
 import { createDirectWriter, type DirectWriter, withOffset } from './session/direct-writer.ts';
 import { type HandlerHost, watchConnectHandlers, watchHandlers } from './session/handlers.ts';
+import { createTell, type Tell } from './session/listener.ts';
 import { confirmOnceAnswered } from './session/pings.ts';
 import {
   closed,
@@ -67,6 +68,7 @@ export class RecoveringAdapter extends RedisAdapter {
   readonly #publisher: Publisher;
   readonly #encoder: PacketEncoder;
   readonly #direct: DirectWriter;
+  readonly #tell: Tell;
   readonly #users = new WeakMap<Socket, string>();
   #closed = false;
 
@@ -77,6 +79,7 @@ export class RecoveringAdapter extends RedisAdapter {
     requireDefaultParser(this.#encoder);
     this.stream = stream;
     this.#publisher = publisher;
+    this.#tell = createTell(options, nsp.name);
     this.#direct = createDirectWriter(nsp, this.#encoder, stream);
     this.store = createSessionStore(stream, nsp.name);
     this.writer = createSessionWriter(this.store, this.sessions, options, (session) =>
@@ -113,6 +116,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const fresh = [...rooms].filter((room) => !this.sids.get(sid)?.has(room));
     super.addAll(sid, rooms);
     for (const room of fresh) this.channels.enter(session, room);
+    if (session.socket) this.#tell('changed', session);
     // Saves even if it is a member already: a client repeats a join that was not acknowledged.
     return session.socket ? this.writer.save(session) : Promise.resolve();
   }
@@ -125,6 +129,7 @@ export class RecoveringAdapter extends RedisAdapter {
     const session = this.sessions.get(sid);
     if (session) leaveRoom(session, room);
     this.channels.left(room);
+    if (session?.socket) this.#tell('changed', session);
     return session?.socket ? this.writer.save(session) : Promise.resolve();
   }
 
@@ -156,6 +161,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (!session) return;
     const [client, user] = [clientOf(socket), this.#users.get(socket) ?? ''];
     connected(session, { socket, client, user, data: socket.data, pid: privateIdOf(socket) });
+    if (!socket.recovered) this.#tell('opened', session);
     const { packets = [] } = this.stream.confirmations.take(session) ?? {};
     const writeAgain = (packet: DirectPacket) => this.#direct.writeAgain(session, socket, packet);
     goLive(this, session, packets, writeAgain, this.stream);
@@ -194,6 +200,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (phase === 'lost') return;
     lost(session);
     this.stream.confirmations.take(session);
+    this.#tell('lost', session);
     if (socket?.connected) {
       endConnection(socket);
       return;
@@ -228,11 +235,13 @@ export class RecoveringAdapter extends RedisAdapter {
     session.unconfirmed = this.stream.confirmations.take(session);
     if (session.confirmed !== undefined) confirm(session, this.stream.received());
     this.writer.release(session);
+    this.#tell(session.pid === undefined ? 'ended' : 'released', session); // without id: forgotten
   }
 
   #remove(session: Session): void {
     this.stream.confirmations.take(session);
     this.writer.remove(session);
+    this.#tell('ended', session);
   }
 
   override broadcast(packet: Packet, to: BroadcastOptions): void {

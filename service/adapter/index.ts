@@ -21,7 +21,15 @@ export { EngineUnavailable, type Outcome } from './engine/engine.ts';
 export { createMemoryStore, type MemoryStore } from './engine/memory/engine.ts';
 export type { RedisClient, SentinelOptions } from './engine/redis/client.ts';
 export { RedisUnfit } from './engine/redis/requirements.ts';
-export type { AdapterOptions, GivenOptions, Limit, Observer, RestoreResult } from './options.ts';
+export type {
+  AdapterOptions,
+  GivenOptions,
+  Limit,
+  Observer,
+  RestoreResult,
+  SessionInfo,
+  SessionListener,
+} from './options.ts';
 export { runHandlers } from './session/handlers.ts';
 export type { Extras } from './stream/publisher.ts';
 

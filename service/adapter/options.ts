@@ -79,6 +79,7 @@ export interface AdapterOptions {
   admit(auth: Record<string, unknown>, rooms: string[], namespace: string): Promise<string[]>;
   observer: Observer;
   trail: Trail;
+  sessions: SessionListener;
 }
 
 /** The options that a server passes. The others have defaults. */
@@ -106,6 +107,40 @@ export interface Observer {
   failed(stage: string, error: unknown): void;
   /** A connection to Redis opened or closed. `isUp()` of the adapter returns the new state. */
   connectionChanged(): void;
+}
+
+/** A session as the listener sees it. The socket id stays the same when it is recovered. */
+export interface SessionInfo {
+  readonly namespace: string;
+  readonly sid: string;
+  /** The result of `identify`. */
+  readonly user: string;
+  /** Rises with every claim. Only the holder of the highest one has the session. */
+  readonly epoch: number;
+  /** Its rooms now, after it has closed: its last ones. */
+  rooms(): string[];
+}
+
+/**
+ * Follows every session through its life, for whatever belongs to sessions: who is in a room, for
+ * example. Each session is opened or claimed, then changed, then released, ended or lost.
+ */
+export interface SessionListener {
+  /** A socket connected with a new session. */
+  opened(session: SessionInfo): void;
+  /**
+   * A connection claimed the session. It is restored once this resolves to true, and deleted if it
+   * resolves to false. A rejection closes the transport; the client tries again.
+   */
+  claimed(session: SessionInfo): Promise<boolean>;
+  /** It joined or left a room. */
+  changed(session: SessionInfo): void;
+  /** Its connection is gone. It may be claimed within the recovery window. */
+  released(session: SessionInfo): void;
+  /** It is gone for good. */
+  ended(session: SessionInfo): void;
+  /** Another connection has claimed it. */
+  lost(session: SessionInfo): void;
 }
 
 /**
@@ -237,5 +272,13 @@ export const defaultOptions: AdapterOptions = {
     delivered: ignore,
     sent: ignore,
     restored: ignore,
+  },
+  sessions: {
+    opened: ignore,
+    claimed: async () => true,
+    changed: ignore,
+    released: ignore,
+    ended: ignore,
+    lost: ignore,
   },
 };

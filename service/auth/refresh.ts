@@ -35,7 +35,8 @@ export const refreshToken = defineEvent(
       socket.disconnect();
       return;
     }
-    const failed = await replace(socket, verdict.data);
+    const { sessionsEndedAt: _, ...refreshed } = verdict.data; // the session is as old as before
+    const failed = await replace(socket, refreshed);
     if (failed) return reply(failed);
     reply({ ok: true, expiresAt });
   },

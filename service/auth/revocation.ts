@@ -1,23 +1,23 @@
 // Refuses tokens that are valid by signature and expiry but that a backend has revoked.
 import type { SocketData } from '../protocol/identity.ts';
+import type { Cutoffs } from '../stores/commands.ts';
 import type { Verify } from './tokens.ts';
 
 /**
- * @param revokedBefore a user's tokens issued before this time (epoch ms) are revoked; 0: none
+ * @param cutoffsOf what backends have revoked and ended of a user
  * @param toleranceMs how far the clocks of the issuer and of this process may differ
  */
 export function refuseRevoked(
   verify: Verify,
-  revokedBefore: (userId: string) => Promise<number>,
+  cutoffsOf: (userId: string) => Promise<Cutoffs>,
   toleranceMs: number,
 ): Verify {
   return async (token) => {
     const verdict = await verify(token);
     if (!verdict.ok) return verdict;
-    const before = await revokedBefore(verdict.data.user.id);
-    if (before === 0) return verdict;
+    const { revokedBefore, sessionsEndedAt } = await cutoffsOf(verdict.data.user.id);
     const { issuedAt } = verdict.data;
-    if (issuedAt < before) {
+    if (issuedAt < revokedBefore) {
       // A new token, of an issuer whose clock is slow? If so, one will soon be accepted.
       const mayBeNew = Date.now() - issuedAt <= toleranceMs;
       return {
@@ -28,6 +28,7 @@ export function refuseRevoked(
         ...(mayBeNew && { retryable: true }),
       };
     }
-    return { ok: true, data: { ...verdict.data, revokedBefore: before } satisfies SocketData };
+    if (sessionsEndedAt === 0) return verdict;
+    return { ok: true, data: { ...verdict.data, sessionsEndedAt } satisfies SocketData };
   };
 }

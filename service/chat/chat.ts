@@ -21,12 +21,7 @@ const chat: Application = (io, services) => {
   const parts = { ...services, io, rooms };
   services.register(io, chatEvents['/'], parts);
   services.register(io.of('/admin'), chatEvents['/admin'], parts);
-  services.onAccessEnded(rooms.accessEnded);
-  io.on('connection', (socket) => {
-    socket.on('disconnecting', (reason) => rooms.disconnected(socket, reason));
-    if (socket.recovered) rooms.recovered(socket);
-  });
-  return rooms.close;
+  return undefined;
 };
 
 export default chat;

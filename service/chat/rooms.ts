@@ -11,7 +11,6 @@ import {
 } from '../protocol/identity.ts';
 import { type Reply, refusal } from '../protocol/refusals.ts';
 import { roomIdsOf, roomName } from '../protocol/rooms.ts';
-import { createDepartures } from './departures.ts';
 import { createRoomMutex } from './room-mutex.ts';
 
 const joinHistoryMax = 100;
@@ -29,8 +28,8 @@ export const joinRoom = defineEvent(
   roomIdSchema.meta({ title: 'roomId' }),
   {
     description:
-      'Joins a room, if `ROOM_ACCESS` allows it: sends `room_history` to the socket and ' +
-      '`user_joined` to the others.',
+      'Joins a room, if `ROOM_ACCESS` allows it: sends `room_history` to the socket, and ' +
+      '`user_joined` to the others if the user has no other socket there.',
     answer: roomSchema.extend({
       history: z.array(messageSchema),
       members: z.array(userIdSchema).describe('User ids over all replicas, 1,000 at most'),
@@ -63,56 +62,25 @@ export const notifyTyping = defineEvent(
 );
 
 export function createRooms(io: MooringServer, services: Services) {
-  const { presence, log } = services;
-  const left = (roomId: string, userId: string) => {
-    io.to(roomName(roomId)).emit('user_left', { roomId, userId });
-  };
-  const departures = createDepartures(services, left);
   const mutex = createRoomMutex();
+  services.presence.onChange(({ type, roomId, userId, sid }, publish) => {
+    const others = io.to(roomName(roomId)).except(sid);
+    if (type === 'joined') return publish(others, 'user_joined', { roomId, userId });
+    return publish(others, 'user_left', { roomId, userId });
+  });
 
   return {
     async join(socket: MooringSocket, roomId: string, reply: Answer) {
       const entered = await mutex.run(socket, roomId, () => enter(socket, roomId, services));
-      if (entered?.ok) await welcome(socket, roomId, entered.isNew, reply, services);
+      if (entered?.ok) await welcome(socket, roomId, reply, services);
       else if (entered) reply(entered);
     },
 
     leave: (socket: MooringSocket, roomId: string, reply: Answer) =>
       mutex.run(socket, roomId, async () => {
-        const room = roomName(roomId);
-        const joined = socket.rooms.has(room);
-        await socket.leave(room);
+        await services.presence.leave(socket, roomId);
         reply({ ok: true, roomId });
-        if (joined) await departures.now(roomId, socket.data.user.id);
       }),
-
-    accessEnded: (socket: MooringSocket, roomId: string) =>
-      departures.now(roomId, socket.data.user.id),
-
-    disconnected(socket: MooringSocket, reason: string) {
-      for (const roomId of roomIdsOf(socket.rooms)) {
-        const departure = { roomId, userId: socket.data.user.id };
-        const depart = () => departures.after(reason, socket.id, departure);
-        const running = mutex.running(socket, roomId);
-        if (running)
-          running.then(depart, () => {}); // a socket that failed to enter was never counted
-        else depart();
-      }
-    },
-
-    /**
-     * Counts a recovered socket, unless this process still counts it: its departure was pending.
-     */
-    recovered(socket: MooringSocket) {
-      if (departures.cancel(socket.id)) return;
-      for (const roomId of roomIdsOf(socket.rooms)) {
-        presence.enter(roomId, socket.data.user.id).catch((error: unknown) => {
-          log.warn({ err: error, socketId: socket.id }, 'recovered socket not added to presence');
-        });
-      }
-    },
-
-    close: departures.close,
   };
 }
 
@@ -127,23 +95,17 @@ async function enter(socket: MooringSocket, roomId: string, services: Services) 
   } while (user !== socket.data.user); // the token was refreshed meanwhile
   if (!socket.connected) return undefined; // it disconnected during the access check
   const isNew = !socket.rooms.has(roomName(roomId));
-  if (!isNew) return { ok: true, isNew } as const;
-  if (roomIdsOf(socket.rooms).length >= limits.roomsPerSocketMax) return refusal('too_many_rooms');
-  await socket.join(roomName(roomId)); // before reading the history, so that none is missed
-  try {
-    await presence.enter(roomId, user.id);
-  } catch (error) {
-    await socket.leave(roomName(roomId)); // a member must always be counted
-    throw error;
+  if (isNew && roomIdsOf(socket.rooms).length >= limits.roomsPerSocketMax) {
+    return refusal('too_many_rooms');
   }
-  return { ok: true, isNew } as const;
+  await presence.join(socket, roomId); // before reading the history, so that none is missed
+  return { ok: true } as const;
 }
 
-/** Sends the room's history to the new member, and announces the member to the others. */
+/** Sends the room's history to the new member. */
 async function welcome(
   socket: MooringSocket,
   roomId: string,
-  isNew: boolean,
   reply: Answer,
   { history, presence }: Services,
 ) {
@@ -153,7 +115,4 @@ async function welcome(
   ]);
   socket.emit('room_history', messages);
   reply({ ok: true, roomId, history: messages, members });
-  const room = roomName(roomId);
-  if (isNew && socket.rooms.has(room))
-    socket.to(room).emit('user_joined', { roomId, userId: socket.data.user.id });
 }

@@ -170,15 +170,15 @@ export const serverEvents: ServerEvent[] = [
     name: 'user_joined',
     namespace: '/',
     schema: z.tuple([memberSchema]),
-    description: 'To the others in a room when a socket joins it.',
+    description: 'To the others in a room when the first socket of a user joins it.',
   },
   {
     name: 'user_left',
     namespace: '/',
     schema: z.tuple([memberSchema]),
     description:
-      'To a room when the last socket of a user has left it; after a disconnect, once recovery ' +
-      'can no longer happen.',
+      'To a room when the last socket of a user has left it; after a lost connection, once ' +
+      'recovery can no longer happen.',
   },
   {
     name: 'new_message',

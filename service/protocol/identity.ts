@@ -36,10 +36,18 @@ export interface SocketData {
   /** When the token was issued, in epoch milliseconds. 0 if the token does not say. */
   issuedAt: number;
   /**
-   * The user's latest revocation, which this token is newer than. Older sessions are not restored.
+   * When a backend last ended the user's sessions. Older ones are not restored.
    */
-  revokedBefore?: number;
+  sessionsEndedAt?: number;
 }
+
+/** The owner of a session: a user, up to the next time that a backend ends the user's sessions.
+ * No user id has a line feed. */
+export const ownerOf = ({ user, sessionsEndedAt }: SocketData) =>
+  sessionsEndedAt ? `${user.id}\n${sessionsEndedAt}` : user.id;
+
+/** The user id of an owner. */
+export const userOf = (owner: string) => owner.split('\n')[0] ?? '';
 
 type Events = DefaultEventsMap;
 export type MooringServer = Server<Events, Events, Events, SocketData>;

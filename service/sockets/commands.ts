@@ -7,6 +7,7 @@ import type { Command, Commands } from '../stores/commands.ts';
 const pollMs = 500;
 // Longer than a connect takes: its token may have been verified just before the revocation.
 const repeatMs = 20_000;
+type Disconnect = Extract<Command, { type: 'disconnect' }>;
 type Report = (stage: string, error: unknown) => void;
 
 export function runCommands(io: MooringServer, { issue, poll }: Commands, report: Report) {
@@ -54,8 +55,15 @@ export function runCommands(io: MooringServer, { issue, poll }: Commands, report
 function close(io: MooringServer, command: Command): void {
   for (const socket of [...socketsOf(io, command)]) {
     if (command.type === 'revoke' && socket.data.issuedAt >= command.before) continue;
+    if (command.type === 'disconnect' && isNewer(socket, command)) continue;
     socket.disconnect(true);
   }
+}
+
+/** Whether the socket connected after the command, which each process reads at its own pace. */
+function isNewer({ id, data }: MooringSocket, { sockets, endedAt }: Disconnect): boolean {
+  const at = endedAt?.[data.user.id];
+  return at !== undefined && !sockets.includes(id) && (data.sessionsEndedAt ?? 0) >= at;
 }
 
 function* socketsOf(io: MooringServer, command: Command): Generator<MooringSocket> {

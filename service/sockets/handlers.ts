@@ -2,7 +2,8 @@
 import { Socket } from 'socket.io';
 import { replyTo } from '../application/handle.ts';
 import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
-import { type Refusal, refusal, Unavailable } from '../protocol/refusals.ts';
+import { type Refusal, refusal } from '../protocol/refusals.ts';
+import { isUnavailable } from '../stores/broadcast.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 type Report = (stage: string, error: unknown, details?: object) => void;
@@ -10,14 +11,14 @@ type Listener = (...args: unknown[]) => unknown;
 
 const lifecycleEvents = new Set(['disconnect', 'disconnecting', 'error']);
 
-/** The refusal after a handler failed. An error other than `Unavailable` is a bug. */
+/** The refusal after a handler failed. Any error but an unavailable Redis is a bug. */
 export function handlerFailed(
   error: unknown,
   event: string,
   socket: MooringSocket,
   report: Report,
 ): Refusal {
-  if (error instanceof Unavailable) return refusal('unavailable');
+  if (isUnavailable(error)) return refusal('unavailable');
   report('handler', error, { event, socketId: socket.id });
   return refusal('internal');
 }

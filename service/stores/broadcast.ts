@@ -7,8 +7,9 @@ import {
   EngineUnavailable,
   type GivenOptions,
   type RedisClient,
+  type SessionListener,
 } from '../adapter/index.ts';
-import type { SocketData } from '../protocol/identity.ts';
+import { ownerOf, type SocketData } from '../protocol/identity.ts';
 import { Unavailable } from '../protocol/refusals.ts';
 import type { Metrics, RecoveryResult } from '../telemetry/metrics.ts';
 import { trailOfAdapter } from '../telemetry/trail/adapter.ts';
@@ -24,7 +25,7 @@ export type Identify = (
 export type Admit = (auth: Record<string, unknown>, rooms: string[]) => Promise<string[]>;
 
 /** TTL of idempotency keys. */
-const onceMs = 600_000;
+const onceMsDefault = 600_000;
 const pageEntries = 100;
 
 /** An emit target: the server, a namespace, or the result of `to()` or `except()`. */
@@ -36,8 +37,9 @@ export interface Target {
 export interface Extras {
   /** Appends `value` to a list that keeps `entriesMax` values, for `ms` after the last write. */
   record?: { key: string; value: string; entriesMax: number; ms: number };
-  /** An idempotency key: the message is published at most once in ten minutes. */
+  /** An idempotency key: the message is published at most once in `onceMs`, ten minutes. */
   once?: string;
+  onceMs?: number;
   /** Passed to `deliveryDelayed` on each process that delivers the message. */
   context?: string;
 }
@@ -93,6 +95,8 @@ interface Parts {
   clock: Pick<Clock, 'now'>;
   report(stage: string, error: unknown): void;
   trail?: Trail | undefined;
+  /** Follows the sessions. */
+  sessions?: SessionListener;
   /** Called when a connection to Redis opens or closes. */
   changed(): void;
 }
@@ -133,15 +137,15 @@ export function createBroadcast(parts: Parts): Broadcast {
   };
 }
 
-function optionsOf(
-  { recoveryMsMax, bridgeKey, identify, admit, metrics, clock, report, trail }: Parts,
-  connectionChanged: () => void,
-): GivenOptions {
+function optionsOf(parts: Parts, connectionChanged: () => void): GivenOptions {
+  const { recoveryMsMax, bridgeKey, identify, admit, sessions } = parts;
+  const { metrics, clock, report, trail } = parts;
   return {
     key: 'mooring',
     recoveryMsMax,
     ...(bridgeKey !== undefined && { bridge: bridgeKey }),
     ...(trail && { trail: trailOfAdapter(trail) }),
+    ...(sessions && { sessions }),
     ...(admit && { admit }),
     async identify(auth) {
       const who = await identify(auth);
@@ -164,17 +168,22 @@ function optionsOf(
   };
 }
 
-/** The owner of a session: a user, up to the user's next revocation. No user id has a line feed. */
-const ownerOf = ({ user, revokedBefore }: SocketData) =>
-  revokedBefore ? `${user.id}\n${revokedBefore}` : user.id;
-
-function extrasOf({ key }: AdapterFactory, { record, once, context }: Extras) {
+function extrasOf(
+  { key }: AdapterFactory,
+  { record, once, onceMs = onceMsDefault, context }: Extras,
+) {
   return {
     ...(record && { record: { ...record, key: key(record.key) } }),
     ...(once !== undefined && { once: { key: key(once), ms: onceMs } }),
     ...(context !== undefined && { context }),
   };
 }
+
+/**
+ * Whether a store or the adapter could not reach Redis. `socket.join()` rejects so, for example.
+ */
+export const isUnavailable = (error: unknown) =>
+  error instanceof Unavailable || error instanceof EngineUnavailable;
 
 async function orUnavailable<T>(done: Promise<T>): Promise<T> {
   try {

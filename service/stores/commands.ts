@@ -1,21 +1,43 @@
 // Commands from backends to every process, and the revocations that they leave.
+import type { EndedAt } from './memberships.ts';
 
-export type Command =
+/**
+ * `endedAt` is added when the command is issued. Sockets that have connected since then stay open.
+ */
+export type Command = (
   | { type: 'disconnect'; users: string[]; sockets: string[] }
-  | { type: 'revoke'; userId: string; before: number };
+  | { type: 'revoke'; userId: string; before: number }
+) & { endedAt?: EndedAt };
 
 /** Processes poll for commands, so that one that lost its connection to Redis misses none. */
 export interface Commands {
-  /** Resolves when every process will find the command. Rejects with `Unavailable`. */
+  /**
+   * Resolves when every process will find the command. The sessions that it concerns cannot be
+   * recovered from then on. Rejects with `Unavailable`.
+   */
   issue(command: Command): Promise<void>;
   /** Commands since the last call, oldest first. In Redis, the first call returns none. */
   poll(): Promise<Command[]>;
-  /**
-   * Epoch milliseconds: the user's tokens from before are revoked. 0 if none are. While Redis is
-   * unavailable, answers with the revocations that this process knows.
-   */
-  revokedBefore(userId: string): Promise<number>;
+  /** While Redis is unavailable, answers with what this process knows. */
+  cutoffsOf(userId: string): Promise<Cutoffs>;
 }
 
-/** Revocations that one process keeps in memory. */
+/** What commands have left behind for a user, in epoch milliseconds; 0: nothing. */
+export interface Cutoffs {
+  /** Tokens that were issued before are refused. */
+  revokedBefore: number;
+  /** Sessions that connected before cannot be recovered. */
+  sessionsEndedAt: number;
+}
+
+/** Makes the sessions of users and socket ids unrecoverable. */
+export type EndSessions = (userIds: string[], sids: string[]) => Promise<EndedAt>;
+
+/** The users and socket ids of a command. */
+export const subjectsOf = (command: Command) =>
+  command.type === 'revoke'
+    ? { users: [command.userId], sockets: [] }
+    : { users: command.users, sockets: command.sockets };
+
+/** Cutoffs that one process keeps in memory. */
 export const knownMax = 100_000;

@@ -8,19 +8,17 @@ import type { Commands } from './commands.ts';
 import { type Fleet, memoryFleet } from './fleet.ts';
 import { createHistory, type History } from './history.ts';
 import { createMemoryCommands } from './memory/commands.ts';
-import { createMemoryPresence } from './memory/presence.ts';
+import { createMemoryMemberships } from './memory/memberships.ts';
 import { createMemoryTraces } from './memory/traces.ts';
-import type { Presence } from './presence.ts';
+import { createPresence, type Presence } from './presence.ts';
 import { createClock } from './redis/clock.ts';
 import { commandsNeeds, createRedisCommands } from './redis/commands.ts';
 import { openRedis, redisClient } from './redis/connection.ts';
 import { createRedisFleet, fleetNeeds } from './redis/fleet.ts';
-import { createRedisPresence, presenceNeeds } from './redis/presence.ts';
+import { createRedisMemberships, membershipsNeeds } from './redis/memberships.ts';
 import { watchStats } from './redis/stats.ts';
 import { createRedisTraces, tracesNeeds } from './redis/traces.ts';
 import type { Traces } from './traces.ts';
-
-const goneMsMin = 15_000; // several missed sweeps
 
 export interface Stores {
   history: History;
@@ -62,18 +60,22 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
   common.metrics.redisUp(true); // there is no Redis that could be down
   const clock = { now: Date.now };
   const changed = () => {};
-  const broadcast = createBroadcast({ ...common, recoveryMsMax, clock, changed });
+  const memberships = createMemoryMemberships(recoveryMsMax);
+  const presence = createPresence(memberships, recoveryMsMax, (...args) => publish(...args));
+  const { sessions, end } = presence;
+  const broadcast = createBroadcast({ ...common, recoveryMsMax, clock, sessions, changed });
+  const { publish } = broadcast;
   return {
     history: createHistory(broadcast, limitsOf(config)),
-    presence: createMemoryPresence(),
-    commands: createMemoryCommands(config.jwtLifetimeMsMax),
+    presence,
+    commands: createMemoryCommands(memberships, end, config.jwtLifetimeMsMax),
     broadcast,
     fleet: memoryFleet,
     traces: createMemoryTraces(),
     isLive: broadcast.isLive,
     now: clock.now,
     ready: broadcast.ready,
-    close: async () => {},
+    close: presence.close,
   };
 }
 
@@ -84,36 +86,46 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   const client = redisClient(redisUrl, config, current);
   const changed = () => metrics.redisUp(redis.isUp() && broadcast.isUp());
   const traced = config.trace === 'on' ? [tracesNeeds] : [];
-  const needs = [presenceNeeds, commandsNeeds, fleetNeeds, ...traced];
+  const needs = [membershipsNeeds, commandsNeeds, fleetNeeds, ...traced];
   const redis = openRedis(client, needs, metrics, report, changed);
   const clock = createClock();
   const stats = watchStats(redis, clock, metrics);
+  const memberships = createRedisMemberships(
+    redis,
+    randomUUID(),
+    recoveryMsMax,
+    config.jwtLifetimeMsMax,
+  );
+  const presence = createPresence(memberships, recoveryMsMax, (...args) => publish(...args));
+  const { sessions, end } = presence;
   const broadcast = createBroadcast({
     ...common,
     recoveryMsMax,
     bridgeKey,
     client,
     clock,
+    sessions,
     changed,
   });
-  const goneMs = Math.max(recoveryMsMax, goneMsMin);
+  const { publish } = broadcast;
   const unreadable = (format = 'none') => {
     metrics.unreadable('command');
     report('unreadable', new Error(`Ignored a command in the format ${format} of another version`));
   };
   return {
     history: createHistory(broadcast, limitsOf(config)),
-    presence: createRedisPresence(redis, randomUUID(), goneMs),
-    commands: createRedisCommands(redis, unreadable, config.jwtLifetimeMsMax),
+    presence,
+    commands: createRedisCommands(redis, end, unreadable, config.jwtLifetimeMsMax),
     broadcast,
     fleet: createRedisFleet(redis),
     traces: createRedisTraces(redis),
     isLive: () => redis.isUp() && broadcast.isLive(),
     now: clock.now,
     ready: () => Promise.all([redis.ready(), broadcast.ready()]),
-    close() {
+    async close() {
       stats.close();
-      return redis.close();
+      await presence.close();
+      await redis.close();
     },
   };
 }

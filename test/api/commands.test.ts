@@ -48,6 +48,24 @@ describe.each(deployments)('a command %s', (_, start) => {
     expect(bob?.recovered).toBe(false);
   });
 
+  it('spare who has connected again, also where they are read later', async () => {
+    const [one, two] = await start();
+    const [alice, bob] = await Promise.all(
+      [one.connect('alice'), two.connect('bob')].map(connected),
+    );
+    const gone = reasonOf(alice as Socket);
+    await post(one.operationsUrl, 'disconnect', { users: ['alice'] });
+    await gone;
+    sendTo(alice as Socket, two.url);
+    alice?.connect();
+    await connected(alice as Socket);
+    const { id } = alice as Socket;
+    const last = reasonOf(bob as Socket);
+    await post(one.operationsUrl, 'disconnect', { users: ['bob'] });
+    expect(await last).toBe('io server disconnect'); // so this replica has read both
+    expect([alice?.connected, alice?.id]).toEqual([true, id]);
+  });
+
   it('revoke the tokens of one user only', async () => {
     const [one, two] = await start();
     const [old, fresh] = [issued('alice', 20), issued('alice', 0)];

@@ -3,7 +3,7 @@
 import type { Socket } from 'socket.io-client';
 import { expect, it } from 'vitest';
 import { type Random, seeded } from '../chaos/random.ts';
-import { post } from '../harness/backend.ts';
+import { get, post } from '../harness/backend.ts';
 import { sendTo } from '../harness/moving.ts';
 import { startRedis } from '../harness/redis.ts';
 import { connected, next, startApp, until, untilReady } from '../harness/service.ts';
@@ -42,12 +42,13 @@ async function play(services: Service[], seed: number): Promise<Story> {
   const nameOf = createNames();
   const story: Story = { answers: [], events: {} };
   const clients: { user: string; socket: Socket }[] = [];
+  const members = new Map(rooms.map((roomId) => [roomId, new Set<string>()]));
   const anyService = () => services[random.below(1_000) % services.length] as Service;
   for (const user of users) {
     const socket = anyService().connect(user, { reconnectionDelay: 20 });
     story.events[user] = [];
     socket.onAny((event, data) => {
-      if (event === 'welcome') return; // it may come before or after what is published meanwhile
+      if (unordered.includes(event)) return;
       story.events[user]?.push([event, nameOf(data)]);
     });
     await connected(socket);
@@ -64,12 +65,25 @@ async function play(services: Service[], seed: number): Promise<Story> {
       users.every((user) => story.events[user]?.some((event) => JSON.stringify(event) === text)),
     );
   };
+  /** The members of the user's rooms are notified that the user has left them for good. */
+  const untilLeft = async (user: string, act: () => Promise<unknown>) => {
+    const owed = [...members].flatMap(([roomId, users]) =>
+      users.delete(user) ? [...users].map((other) => ({ other, roomId })) : [],
+    );
+    const seen = ({ other, roomId }: (typeof owed)[0]) => {
+      const text = JSON.stringify(['user_left', { roomId, userId: user }]);
+      return story.events[other]?.filter((event) => JSON.stringify(event) === text).length ?? 0;
+    };
+    const before = owed.map(seen);
+    await act();
+    await until(`${user} has left`, () => owed.every((one, i) => seen(one) > (before[i] ?? 0)));
+  };
   const homeOf = ({ io }: Socket) =>
     services.find(({ url }) => url === Reflect.get(io, 'uri').replace(/\/$/, '')) ??
     (services[0] as Service);
 
   for (let n = 0; n < operationsPerSeed; n += 1) {
-    const { socket } = random.pick(clients);
+    const { socket, user } = random.pick(clients);
     const operation = drawOperation(random, n);
     const via = anyService();
     if (operation.type === 'publish') {
@@ -84,34 +98,90 @@ async function play(services: Service[], seed: number): Promise<Story> {
       await back;
       story.answers.push([operation.type, socket.recovered]);
       await settle(via);
+    } else if (operation.type === 'end') {
+      await untilLeft(user, () => operation.end(socket, user, via.operationsUrl));
+      sendTo(socket, anyService().url);
+      const back = next(socket, 'connect');
+      socket.connect();
+      await back;
+      story.answers.push([operation.type, socket.recovered]);
+      await settle(via);
+    } else if (operation.type === 'presence') {
+      const { body } = await get(via.operationsUrl, `rooms/${operation.roomId}/presence`);
+      story.answers.push([operation.type, nameOf(body)]);
     } else {
       const reply = await socket.emitWithAck(operation.type, operation.payload);
       story.answers.push([operation.type, nameOf(reply)]);
+      const { roomId } = reply;
+      if (operation.type === 'join_room') members.get(roomId)?.add(user);
+      if (operation.type === 'leave_room') members.get(roomId)?.delete(user);
       await settle(homeOf(socket));
     }
   }
+  for (const events of Object.values(story.events)) sortDepartures(events);
   return story;
+}
+
+/**
+ * `welcome` may come before or after what is published meanwhile, and `user_typing` is volatile.
+ */
+const unordered = ['welcome', 'user_typing'];
+
+/** A user leaves several rooms in any order. */
+function sortDepartures(events: unknown[]): void {
+  const isLeft = (event: unknown) => (event as [string])[0] === 'user_left';
+  for (let from = 0; from < events.length; from += 1) {
+    let to = from;
+    while (to < events.length && isLeft(events[to])) to += 1;
+    const run = events.slice(from, to).map((event) => JSON.stringify(event));
+    events.splice(from, run.length, ...run.sort().map((event) => JSON.parse(event)));
+    from = to;
+  }
 }
 
 type Operation =
   | { type: 'publish'; body: object }
   | { type: 'reconnect'; bodies: object[] }
-  | { type: 'join_room' | 'send_message' | 'history'; payload: unknown };
+  | { type: 'end'; end: End }
+  | { type: 'presence'; roomId: string }
+  | { type: (typeof requests)[number]; payload: unknown };
 
-/**
- * Nobody leaves a room: presence still counts a socket on the replica that it was moved from, so
- * `user_left` comes later there than in memory.
- */
+const requests = ['join_room', 'leave_room', 'send_message', 'history', 'typing'] as const;
+
+type End = (socket: Socket, user: string, operationsUrl: string) => Promise<unknown>;
+
+/** How a session ends: by its client, or by a backend while the client is connected or not. */
+const ends: End[] = [
+  async (socket) => socket.disconnect(),
+  async (socket, user, operationsUrl) => {
+    const gone = next(socket, 'disconnect');
+    await post(operationsUrl, 'disconnect', { users: [user] });
+    await gone;
+  },
+  async (socket, _, operationsUrl) => {
+    const { id } = socket;
+    sendTo(socket, 'http://127.0.0.1:1');
+    const gone = next(socket, 'disconnect');
+    socket.io.engine.close();
+    await gone;
+    await post(operationsUrl, 'disconnect', { sockets: [id] });
+  },
+];
+
 function drawOperation(random: Random, n: number): Operation {
   const roomId = random.pick(rooms);
   const target = () =>
     random.pick([{ rooms: [roomId] }, { users: [random.pick(users)] }, { rooms, users }]);
   const type = random.weighted({
-    join_room: 4,
+    join_room: 5,
+    leave_room: 2,
     send_message: 6,
     history: 2,
+    typing: 1,
+    presence: 2,
     publish: 3,
     reconnect: 3,
+    end: 2,
   });
   const text = `text ${n}`;
   switch (type) {
@@ -131,6 +201,12 @@ function drawOperation(random: Random, n: number): Operation {
       const id = random.below(2) === 0 ? {} : { id: `message-${random.below(6)}` };
       return { type, payload: { roomId, text, ...id } };
     }
+    case 'end':
+      return { type, end: random.pick(ends) };
+    case 'presence':
+      return { type, roomId };
+    case 'typing':
+      return { type, payload: { roomId } };
     case 'history':
       return { type, payload: { roomId, limit: random.between(1, 10) } };
     default:

@@ -57,7 +57,7 @@ describe('registered events', () => {
     const { io, connect } = await startWith();
     await connected(connect('alice'));
     const [socket] = io.sockets.sockets.values();
-    expect(socket?.eventNames().sort()).toEqual(['disconnect', 'disconnecting', 'error']);
+    expect(socket?.eventNames().sort()).toEqual(['disconnect', 'error']);
   });
 
   it('that throw or reject are logged, counted and answered', async () => {

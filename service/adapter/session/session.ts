@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'socket.io';
 import { type Envelope, type Id, noId, unknown } from '../delivery/envelope.ts';
+import { everyone } from '../engine/names.ts';
+import type { SessionInfo } from '../options.ts';
 import type { Client } from '../socketio-internals.ts';
 import type { Unconfirmed } from './unconfirmed.ts';
 
@@ -188,6 +190,15 @@ function noteUnsaved(session: Session, room: string): void {
   session.unsaved ??= new Set();
   session.unsaved.add(room);
 }
+
+/** The session as the listener sees it. */
+export const infoOf = (session: Session, namespace: string): SessionInfo => ({
+  namespace,
+  sid: session.sid,
+  user: session.user,
+  epoch: session.epoch,
+  rooms: () => [...roomsOf(session, everyone)],
+});
 
 /** The rooms of a session without the pseudo-room of the namespace. */
 export const roomsOf = ({ joined }: Session, everyone: string): Set<string> =>

@@ -7,6 +7,7 @@ import type { RestoreResult } from '../options.ts';
 import type { Connect } from '../session/connect-hook.ts';
 import {
   createClaimedSession,
+  infoOf,
   leaveRoom,
   restored,
   roomsOf,
@@ -141,7 +142,9 @@ async function attempt(
   if (sessions.get(sid) !== session) return 'postponed'; // claimed by another connection meanwhile
   void host.addAll(sid, roomsOf(session, everyone)); // from now on live messages are held
 
-  await Promise.all(session.pending.splice(0));
+  const claimed = stream.options.sessions.claimed(infoOf(session, host.nsp.name));
+  const [allowed] = await Promise.all([claimed, ...session.pending.splice(0)]);
+  if (!allowed) return 'refused';
   const upTo = await stream.position(); // after every subscription
   if (!stream.isLive()) throw new EngineUnavailable('The engine went down during the restore');
   session.replayedUpTo = upTo;

@@ -1,13 +1,26 @@
 // Commands of a single process, in its memory.
-import { type Command, type Commands, knownMax } from '../commands.ts';
+import {
+  type Command,
+  type Commands,
+  type EndSessions,
+  knownMax,
+  subjectsOf,
+} from '../commands.ts';
+import type { MemoryMemberships } from './memberships.ts';
 
 /** @param revokedMsMax how long a revocation is kept */
-export function createMemoryCommands(revokedMsMax: number): Commands {
+export function createMemoryCommands(
+  { endedAt }: Pick<MemoryMemberships, 'endedAt'>,
+  endSessions: EndSessions,
+  revokedMsMax: number,
+): Commands {
   const revoked = new Map<string, { before: number; until: number }>();
   let pending: Command[] = [];
   return {
     async issue(command) {
-      pending.push(command);
+      const { users, sockets } = subjectsOf(command);
+      const endedAt = await endSessions(users, sockets);
+      pending.push({ ...command, endedAt });
       if (command.type !== 'revoke') return;
       const { userId } = command;
       const before = Math.max(command.before, revoked.get(userId)?.before ?? 0);
@@ -21,9 +34,10 @@ export function createMemoryCommands(revokedMsMax: number): Commands {
       pending = [];
       return commands;
     },
-    async revokedBefore(userId) {
+    async cutoffsOf(userId) {
       const entry = revoked.get(userId);
-      return entry && entry.until > Date.now() ? entry.before : 0;
+      const revokedBefore = entry && entry.until > Date.now() ? entry.before : 0;
+      return { revokedBefore, sessionsEndedAt: endedAt(userId) };
     },
   };
 }

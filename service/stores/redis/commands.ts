@@ -1,20 +1,27 @@
 // Commands in a Redis stream that every process reads at its own pace, and one key per revoked
 // user.
 import { Unavailable } from '../../protocol/refusals.ts';
-import { type Command, type Commands, knownMax } from '../commands.ts';
+import {
+  type Command,
+  type Commands,
+  type Cutoffs,
+  type EndSessions,
+  knownMax,
+  subjectsOf,
+} from '../commands.ts';
 import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
+import { cutoffsKey } from './memberships.ts';
 
 const streamKey = keyOf('commands');
-const revokedKey = (userId: string) => keyOf(`revoked:${userId}`);
 const commandsMax = 10_000; // a process that falls further behind misses the oldest
 const keepMs = 3_600_000;
 const polledMax = 1_000; // the next poll reads the rest
 
-// KEYS: revoked. ARGV: before, TTL in ms. The stored time only rises.
+// KEYS: cutoffs. ARGV: before, TTL in ms. The stored time only rises.
 const revokeLua = `
-local was = tonumber(redis.call('GET', KEYS[1]) or '0')
-if tonumber(ARGV[1]) >= was then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
-return 1`;
+local was = tonumber(redis.call('HGET', KEYS[1], 'revoked') or '0')
+if tonumber(ARGV[1]) >= was then redis.call('HSET', KEYS[1], 'revoked', ARGV[1]) end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
 // KEYS: commands. ARGV: commands max, TTL in ms, command, format.
 const issueLua = `
@@ -26,8 +33,10 @@ const format = '1';
 
 export const commandsNeeds: StoreNeeds = {
   scripts: [revokeLua, issueLua],
-  commands: ['GET', 'XRANGE', 'XREVRANGE'],
+  commands: ['HMGET', 'XRANGE', 'XREVRANGE'],
 };
+
+const none: Cutoffs = { revokedBefore: 0, sessionsEndedAt: 0 };
 
 /**
  * @param unreadable called for a command in another format. It cannot be run.
@@ -35,28 +44,23 @@ export const commandsNeeds: StoreNeeds = {
  */
 export function createRedisCommands(
   redis: Redis,
+  endSessions: EndSessions,
   unreadable: (format: string | undefined) => void,
   revokedMsMax: number,
 ): Commands {
-  const known = new Map<string, number>(); // used while Redis is unavailable
+  const known = createKnownCutoffs();
   let last: string | undefined;
-
-  const remember = (userId: string, before: number) => {
-    const latest = Math.max(before, known.get(userId) ?? 0);
-    known.delete(userId);
-    if (latest > 0) known.set(userId, latest);
-    const [oldest] = known.keys();
-    if (known.size > knownMax && oldest !== undefined) known.delete(oldest);
-    return latest;
-  };
 
   return {
     async issue(command) {
       if (command.type === 'revoke') {
         const args = [command.before, revokedMsMax];
-        await redis.script(revokeLua, [revokedKey(command.userId)], args);
+        await redis.script(revokeLua, [cutoffsKey(command.userId)], args);
       }
-      const args = [commandsMax, keepMs, JSON.stringify(command), format];
+      const { users, sockets } = subjectsOf(command);
+      const endedAt = await endSessions(users, sockets);
+      const issued = JSON.stringify({ ...command, endedAt } satisfies Command);
+      const args = [commandsMax, keepMs, issued, format];
       await redis.script(issueLua, [streamKey], args);
     },
     async poll() {
@@ -77,19 +81,41 @@ export function createRedisCommands(
         return [];
       });
       for (const command of commands) {
-        if (command.type === 'revoke') remember(command.userId, command.before);
+        if (command.type === 'revoke')
+          known.remember(command.userId, { revokedBefore: command.before });
       }
       last = entries?.at(-1)?.id ?? last;
       return commands;
     },
-    async revokedBefore(userId) {
+    async cutoffsOf(userId) {
       try {
-        const before = await redis.run((client) => client.get(revokedKey(userId)));
-        return remember(userId, Number(before ?? 0));
+        const [revoked, ended] = await redis.run((client) =>
+          client.hmGet(cutoffsKey(userId), ['revoked', 'ended']),
+        );
+        const found = { revokedBefore: Number(revoked ?? 0), sessionsEndedAt: Number(ended ?? 0) };
+        return known.remember(userId, found);
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
-        return known.get(userId) ?? 0;
+        return known.find(userId);
       }
     },
   };
+}
+
+/** The cutoffs that this process has read, for while Redis is unavailable. */
+function createKnownCutoffs() {
+  const known = new Map<string, Cutoffs>();
+  const remember = (userId: string, found: Partial<Cutoffs>) => {
+    const { revokedBefore, sessionsEndedAt } = known.get(userId) ?? none;
+    const latest = {
+      revokedBefore: Math.max(revokedBefore, found.revokedBefore ?? 0),
+      sessionsEndedAt: Math.max(sessionsEndedAt, found.sessionsEndedAt ?? 0),
+    };
+    known.delete(userId);
+    if (latest.revokedBefore + latest.sessionsEndedAt > 0) known.set(userId, latest);
+    const [oldest] = known.keys();
+    if (known.size > knownMax && oldest !== undefined) known.delete(oldest);
+    return latest;
+  };
+  return { remember, find: (userId: string): Cutoffs => known.get(userId) ?? none };
 }

@@ -18,6 +18,8 @@ export interface Redis {
   /** Resolves once the connection is ready for the first time. Rejects with `RedisUnfit`. */
   ready(): Promise<unknown>;
   isUp(): boolean;
+  /** How often the connection was opened again. */
+  reconnects(): number;
   close(): Promise<void>;
 }
 
@@ -44,11 +46,11 @@ export function openRedis(
   const scripts = stores.flatMap((store) => store.scripts);
   const commands = ['PING', ...stores.flatMap((store) => store.commands)];
   const needs = { family, prefix, scripts, commands };
-  let connected = false;
+  let opens = 0;
   const link = openLink<[Client]>(locatorOf(client), needs, 1, {
     up() {
-      if (connected) metrics.redisReconnected();
-      connected = true;
+      if (opens > 0) metrics.redisReconnected();
+      opens += 1;
       changed();
     },
     down(error) {
@@ -71,6 +73,7 @@ export function openRedis(
       run((redis) => evaluate(redis, lua, keys, args.map(String)) as Promise<unknown>),
     ready: () => Promise.race([link.opened, link.refusal()]),
     isUp: () => link.now() !== undefined,
+    reconnects: () => opens - 1,
     close: link.close,
   };
 }

@@ -1,6 +1,6 @@
 // What the adapter tells of single messages and sockets, with user and session.
 import type { Trail as Told } from '../../adapter/options.ts';
-import type { MooringSocket } from '../../protocol/identity.ts';
+import { type MooringSocket, userOf } from '../../protocol/identity.ts';
 import { sessionIdOf, subjectOf } from './subject.ts';
 import type { Trail } from './trail.ts';
 
@@ -32,11 +32,10 @@ export function trailOfAdapter(trail: Trail): Told {
       trail.tell({ type: 'delivered', ...subjectOf(socket as MooringSocket), event });
     },
     restored({ namespace, user, pid, offset, result, sid, replayed }) {
-      const [userId = ''] = user.split(' '); // then which of his revocations it has outlived
       const [messageId = ''] = offset.split('.'); // then the number of a direct packet
       trail.tell({
         type: 'recovery',
-        userId,
+        userId: userOf(user),
         ...(sid && { socketId: sid }),
         sessionId: sessionIdOf(pid),
         namespace,

@@ -1,7 +1,7 @@
 // The channels that this process is subscribed to. They are renewed on every new connection, many
 // per command, because a process may have a hundred thousand rooms.
 import type { Id } from '../../delivery/envelope.ts';
-import { type BusListener, EngineUnavailable, type Receive, type Subscription } from '../engine.ts';
+import type { BusListener, Receive, Subscription } from '../engine.ts';
 import type { Client } from './client.ts';
 import type { Connections } from './connections.ts';
 
@@ -22,7 +22,7 @@ interface Parts {
   failed(error: unknown): void;
 }
 
-export function createSubscriptions({ main, opened }: Connections, parts: Parts) {
+export function createSubscriptions({ main, use, opened }: Connections, parts: Parts) {
   const known = new Map<string, Known>();
   const leaving = new Set<string>();
   // One listener for all channels, so that one command can subscribe many.
@@ -30,14 +30,13 @@ export function createSubscriptions({ main, opened }: Connections, parts: Parts)
     const subscription = known.get(String(channel));
     if (subscription) parts.arrived(subscription, message);
   };
-  const attach = async (channels: string[]): Promise<Id> => {
-    const client = main();
-    if (!client) throw new EngineUnavailable('Redis is unavailable');
-    // Subscribes first, so that every message after the position arrives.
-    const subscribed = client.subscribe(channels, listener, true);
-    const [position] = await Promise.all([parts.position(client), subscribed]);
-    return position;
-  };
+  const attach = (channels: string[]): Promise<Id> =>
+    use(async (client) => {
+      // Subscribes first, so that every message after the position arrives.
+      const subscribed = client.subscribe(channels, listener, true);
+      const [position] = await Promise.all([parts.position(client), subscribed]);
+      return position;
+    });
   const attaching = coalesce(attach);
   const begin = (subscription: Known, attempt: Promise<Id>) => {
     subscription.ready = attempt;

@@ -1,0 +1,53 @@
+// Joins sockets to rooms and removes them: all of it happens, or none.
+import type { MooringSocket } from '../protocol/identity.ts';
+import { Unavailable } from '../protocol/refusals.ts';
+import { roomName } from '../protocol/rooms.ts';
+import type { Entry, SessionWrites } from './session-writes.ts';
+
+export type Member = Pick<MooringSocket, 'id' | 'join' | 'leave'>;
+
+/** @param entries the sessions of this process, by socket id */
+export function createPresenceRooms(entries: Map<string, Entry>, writes: SessionWrites) {
+  const entryOf = (sid: string): Entry => {
+    const entry = entries.get(sid);
+    if (!entry) throw new Unavailable('The connection is closed');
+    return entry;
+  };
+  const store = async (entry: Entry) => {
+    const outcome = await writes.mark(entry);
+    if (outcome !== 'ok') throw new Unavailable('The connection is closed');
+  };
+  return {
+    /**
+     * Joins, then stores it: nobody is notified of a join that is refused because the adapter could
+     * not save it.
+     */
+    async join(socket: Member, roomId: string): Promise<void> {
+      const entry = entryOf(socket.id);
+      if (entry.rooms().includes(roomId)) return store(entry); // it joins again
+      const room = roomName(roomId);
+      entry.changing.add(roomId);
+      try {
+        await socket.join(room);
+        entry.changing.delete(roomId);
+        await store(entry);
+      } catch (error) {
+        Promise.resolve(socket.leave(room)).catch(() => {}); // saved after the outage
+        entry.changing.delete(roomId);
+        throw error;
+      }
+    },
+    /** Stores it, then leaves: until then the socket receives the messages of the room. */
+    async leave(socket: Member, roomId: string): Promise<void> {
+      const entry = entryOf(socket.id);
+      entry.changing.add(roomId);
+      try {
+        await writes.mark(entry);
+        await socket.leave(roomName(roomId));
+      } finally {
+        entry.changing.delete(roomId);
+        writes.mark(entry).catch(() => {}); // it is retried
+      }
+    },
+  };
+}

@@ -1,0 +1,213 @@
+// One suite for both implementations of memberships, and what several processes do to them.
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { parseConfig } from '../../service/config/schema.ts';
+import type { Memberships, SessionWrite, Untold } from '../../service/stores/memberships.ts';
+import { createMemoryMemberships } from '../../service/stores/memory/memberships.ts';
+import { openRedis, redisClient } from '../../service/stores/redis/connection.ts';
+import {
+  createRedisMemberships,
+  membershipsNeeds,
+} from '../../service/stores/redis/memberships.ts';
+import { createMetrics } from '../../service/telemetry/metrics.ts';
+import { startRedis } from '../harness/redis.ts';
+import { secret, until } from '../harness/service.ts';
+
+const ignore = () => {};
+const recoveryMs = 300;
+
+async function redis() {
+  const { url } = await startRedis();
+  const client = redisClient([url], parseConfig({ JWT_SECRET: secret }));
+  const opened = openRedis(client, [membershipsNeeds], createMetrics(), ignore, ignore);
+  await opened.ready();
+  onTestFinished(opened.close);
+  return opened;
+}
+
+const implementations = {
+  memory: async () => createMemoryMemberships(recoveryMs),
+  redis: async () => createRedisMemberships(await redis(), 'p1', recoveryMs),
+};
+
+function session(sid: string, userId: string, rooms: string[], rest: Partial<SessionWrite> = {}) {
+  const entered = rooms.map((roomId) => ({ roomId, isNew: true }));
+  const write = { sid, userId, owner: userId, epoch: 1, state: 'live' as const, rooms: entered };
+  return { ...write, ...rest } satisfies SessionWrite;
+}
+
+/** The changes in short: `alice joined lobby`. */
+const short = (untold: Untold[]) =>
+  untold.flatMap(({ roomId, userId, changes }) =>
+    changes.map(({ type }) => `${userId} ${type} ${roomId}`),
+  );
+
+async function write(memberships: Memberships, ...sessions: SessionWrite[]) {
+  const { outcomes, untold } = await memberships.write(sessions);
+  await confirm(memberships, untold);
+  return { outcomes, changes: short(untold) };
+}
+
+async function confirm(memberships: Memberships, untold: Untold[]) {
+  await memberships.sweep(
+    untold.map(({ key, changes }) => ({ key, id: changes.at(-1)?.id ?? '' })),
+  );
+}
+
+describe.each(Object.entries(implementations))('memberships in %s', (_, create) => {
+  it('show each user once and tell of the first session in a room and the last', async () => {
+    const memberships = await create();
+    const tab = session('s1', 'alice', ['r']);
+    const otherTab = session('s2', 'alice', ['r', 'x']);
+    expect(await write(memberships, tab, session('s3', 'bob', ['r']))).toEqual({
+      outcomes: ['ok', 'ok'],
+      changes: ['alice joined r', 'bob joined r'],
+    });
+    expect((await write(memberships, otherTab)).changes).toEqual(['alice joined x']);
+    expect((await write(memberships, otherTab, tab)).changes).toEqual([]);
+    expect((await memberships.members('r')).sort()).toEqual(['alice', 'bob']);
+    expect((await write(memberships, { ...tab, rooms: [] })).changes).toEqual([]);
+    const left = await write(memberships, { ...otherTab, state: 'ended' });
+    expect(left.changes.sort()).toEqual(['alice left r', 'alice left x']);
+    expect(await memberships.members('r')).toEqual(['bob']);
+    expect(await memberships.members('empty')).toEqual([]);
+  });
+
+  it('end a waiting session after the recovery window, unless it is claimed', async () => {
+    const memberships = await create();
+    const [alice, bob] = [session('s1', 'alice', ['r']), session('s2', 'bob', ['r'])];
+    await write(memberships, alice, bob);
+    await write(memberships, { ...alice, state: 'waiting' }, { ...bob, state: 'waiting' });
+    expect((await memberships.members('r')).sort()).toEqual(['alice', 'bob']);
+    const claimed = { ...bob, epoch: 2, state: 'claimed' as const };
+    expect(await write(memberships, claimed)).toEqual({ outcomes: ['ok'], changes: [] });
+    const changes: string[] = [];
+    await until('alice has left', async () => {
+      const { untold } = await memberships.sweep([]);
+      changes.push(...short(untold));
+      return changes.length > 0;
+    });
+    expect(changes).toEqual(['alice left r']);
+    expect(await memberships.members('r')).toEqual(['bob']);
+  });
+
+  it('refuse what a process writes after another one has claimed the session', async () => {
+    const memberships = await create();
+    const alice = session('s1', 'alice', ['r']);
+    await write(memberships, alice);
+    await write(memberships, session('s1', 'alice', ['r', 'x'], { epoch: 2, state: 'claimed' }));
+    for (const state of ['live', 'waiting', 'ended'] as const) {
+      const late = await write(memberships, { ...alice, rooms: [], state });
+      expect(late).toEqual({ outcomes: ['taken'], changes: [] });
+    }
+    expect(await memberships.members('x')).toEqual(['alice']);
+  });
+
+  it('end the sessions of users and sockets that wait, and let none be claimed', async () => {
+    const memberships = await create();
+    const waiting = { state: 'waiting' } as const;
+    await write(memberships, session('s1', 'alice', ['r']), session('s2', 'alice', ['x']));
+    await write(memberships, session('s3', 'bob', ['r']), session('s4', 'carol', ['r']));
+    await write(memberships, session('s1', 'alice', ['r'], waiting));
+    await write(memberships, session('s3', 'bob', ['r'], waiting));
+    const { untold: ended } = await memberships.end(['alice'], ['s3']);
+    expect(short(ended).sort()).toEqual(['alice left r', 'bob left r']);
+    await confirm(memberships, ended);
+    expect(await memberships.members('r')).toEqual(['carol']);
+    expect(await memberships.members('x')).toEqual(['alice']); // its process will close it
+    const claim = { epoch: 2, state: 'claimed' } as const;
+    for (const late of [
+      session('s1', 'alice', ['r'], claim),
+      session('s2', 'alice', ['x'], claim),
+      session('s3', 'bob', ['r'], claim),
+    ]) {
+      expect((await write(memberships, late)).outcomes).toEqual(['refused']);
+    }
+    expect(await memberships.members('x')).toEqual([]);
+    expect(await memberships.members('r')).toEqual(['carol']);
+  });
+});
+
+describe('memberships over several processes', () => {
+  it('end what a process leaves behind, and tell of it once', async () => {
+    const shared = await redis();
+    const dead = createRedisMemberships(shared, 'dead', 0);
+    const here = createRedisMemberships(shared, 'here', 0);
+    await write(dead, session('s1', 'alice', ['r']), session('s2', 'bob', ['r']));
+    await write(here, session('s3', 'bob', ['r']));
+    const changes: string[] = [];
+    await until('alice has left', async () => {
+      const { untold } = await here.sweep([]);
+      changes.push(...short(untold));
+      return changes.length > 0;
+    });
+    expect(changes).toEqual(['alice left r']);
+    expect(await here.members('r')).toEqual(['bob']);
+  });
+
+  it('move with the claim: who leaves on one process after a move has left at once', async () => {
+    const shared = await redis();
+    const [a, b] = ['a', 'b'].map((id) => createRedisMemberships(shared, id, 60_000)) as [
+      Memberships,
+      Memberships,
+    ];
+    await write(a, session('s1', 'alice', ['r']));
+    await write(b, session('s1', 'alice', ['r'], { epoch: 2, state: 'claimed' }));
+    await write(b, session('s1', 'alice', ['r', 'x'], { epoch: 2 }));
+    await write(a, session('s1', 'alice', ['r', 'x'], { epoch: 3, state: 'claimed' }));
+    const left = await write(a, session('s1', 'alice', [], { epoch: 3, state: 'ended' }));
+    expect(left.changes.sort()).toEqual(['alice left r', 'alice left x']);
+    const ghost = await write(b, session('s1', 'alice', ['r'], { epoch: 2 }));
+    expect(ghost).toEqual({ outcomes: ['taken'], changes: [] });
+    expect(await a.members('r')).toEqual([]);
+  });
+
+  it('hand changes that nobody confirmed to another process, in their order', async () => {
+    const shared = await redis();
+    const silent = createRedisMemberships(shared, 'silent', 60_000);
+    const here = createRedisMemberships(shared, 'here', 60_000);
+    const joined = await silent.write([session('s1', 'alice', ['r'])]);
+    const left = await silent.write([session('s1', 'alice', [])]);
+    expect(short(left.untold)).toEqual(['alice joined r', 'alice left r']);
+    expect(left.untold[0]?.changes[0]).toEqual(joined.untold[0]?.changes[0]);
+    let found: Untold[] = [];
+    await until('here takes them over', async () => {
+      found = (await here.sweep([])).untold;
+      return found.length > 0;
+    });
+    expect(found).toEqual(left.untold);
+    await confirm(here, found);
+    expect(await shared.run((client) => client.zCard('mooring:{stores}:untold-since'))).toBe(0);
+  });
+
+  it('are written again, without telling, after Redis has lost everything', async () => {
+    const shared = await redis();
+    const memberships = createRedisMemberships(shared, 'here', 60_000);
+    await write(memberships, session('s1', 'alice', ['r']));
+    await shared.run((client) => client.flushAll());
+    const { forgotten } = await memberships.sweep([]);
+    expect(forgotten).toBe(true);
+    const known = { rooms: [{ roomId: 'r', isNew: false }] };
+    expect((await write(memberships, session('s1', 'alice', [], known))).changes).toEqual([]);
+    expect(await memberships.members('r')).toEqual(['alice']);
+    expect((await memberships.sweep([])).forgotten).toBe(false);
+  });
+
+  it('are written and told again by a process that was taken for dead', async () => {
+    const shared = await redis();
+    const frozen = createRedisMemberships(shared, 'frozen', 0);
+    const here = createRedisMemberships(shared, 'here', 0);
+    await frozen.sweep([]);
+    await write(frozen, session('s1', 'alice', ['r']));
+    let untold: Untold[] = [];
+    await until('it is taken for dead', async () => {
+      ({ untold } = await here.sweep([]));
+      return untold.length > 0;
+    });
+    await confirm(here, untold);
+    expect((await frozen.sweep([])).forgotten).toBe(true);
+    const known = { rooms: [{ roomId: 'r', isNew: false }] };
+    const again = await write(frozen, session('s1', 'alice', [], known));
+    expect(again.changes).toEqual(['alice joined r']);
+    expect(await here.members('r')).toEqual(['alice']);
+  });
+});
