@@ -75,7 +75,8 @@ function failure(url: string, status: number, { code, title, detail }: Problem):
   if (status === 401)
     return new TraceFailed(`${url} rejected the API key; use the API_KEY of the service`);
   if (status === 403) return new TraceFailed(`${url} has no API key: set API_KEY for the service`);
-  if (status === 404) {
+  if (status === 404 || status === 413) {
+    // the port for clients accepts no such body
     return new TraceFailed(`${url} has no traces: is it the operations port of Mooring?`);
   }
   const text = `${url} answers ${status}${title ? `: ${title}` : ''}${detail ? `. ${detail}` : ''}`;

@@ -28,7 +28,7 @@ if tonumber(ARGV[6]) > agreed then return agreed end
 local format = string.char(ARGV[6])
 ${position}
 if now > last then last = now - 1 end
-local before, cut = last, 0
+local cut = 0
 local base = text(last - ARGV[5] * 1000) .. '-0'
 local function append(log, id, field, value, entriesMax, bytesMax)
   if not redis.call('XADD', log, 'NOMKSTREAM', 'MAXLEN', '~', entriesMax, id, field, value) then
@@ -41,7 +41,7 @@ local function append(log, id, field, value, entriesMax, bytesMax)
   local bytes = redis.call('MEMORY', 'USAGE', log)
   if bytes <= tonumber(bytesMax) then return end
   local keep = math.floor(redis.call('XLEN', log) * 0.9 * bytesMax / bytes)
-  redis.call('XTRIM', log, 'MAXLEN', math.max(1, keep))
+  redis.call('XTRIM', log, 'MAXLEN', math.max(1, keep)) -- an empty log would seem complete
   cut = cut + 1
 end
 local key, arg, out = 6, 8, {}
@@ -83,7 +83,7 @@ for message = 1, tonumber(ARGV[7]) do
   key = onceKey + (onceMs ~= '' and 1 or 0)
   arg = arg + channels
 end
-if last > before then redis.call('SET', KEYS[1], text(last)) end
+redis.call('SET', KEYS[1], text(last)) -- always, so that a full Redis refuses every message
 out[#out + 1] = cut
 return out`,
 };
