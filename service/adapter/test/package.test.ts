@@ -106,7 +106,7 @@ describe.each(['redis@5', 'redis@6'])('the package, installed beside %s,', (redi
   });
 
   it('recovers a client on processes in ESM, CommonJS and TypeScript', async () => {
-    const { url } = await startRedis();
+    const { url, command } = await startRedis();
     const start = (file: string) => startServer(project, file, url);
     const files = ['server.js', 'server.cjs', 'server.ts'];
     const [first, second, third] = (await Promise.all(files.map(start))) as [
@@ -119,6 +119,11 @@ describe.each(['redis@5', 'redis@6'])('the package, installed beside %s,', (redi
     const publisher = connect(third.url, { ...options, forceNew: true });
     onTestFinished(() => void [client, publisher].map((socket) => socket.disconnect()));
     await Promise.all([connected(client), connected(publisher)]);
+    const listeners = async () => {
+      const [, count] = (await command('PUBSUB', 'NUMSUB', 'socket.io:/:room:news')) as number[];
+      return count;
+    };
+    await until('both processes listen to the room', async () => (await listeners()) === 2);
     const seen: string[] = [];
     client.on('news', (text: string) => seen.push(text));
     publisher.emit('publish', '1');
