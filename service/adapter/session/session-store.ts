@@ -20,12 +20,13 @@ export type SessionStore = ReturnType<typeof createSessionStore>;
 
 interface Parts {
   engine: Engine;
+  isUp(): boolean;
   clock: Clock;
   /** Returns the format to write. */
   format(): Format;
 }
 
-export function createSessionStore({ engine, clock, format }: Parts, namespace: string) {
+export function createSessionStore({ engine, isUp, clock, format }: Parts, namespace: string) {
   const saveNow = async (session: Session, gone: boolean): Promise<boolean> => {
     const { sid, pid, epoch, user } = session;
     if (pid === undefined) return true;
@@ -53,6 +54,7 @@ export function createSessionStore({ engine, clock, format }: Parts, namespace: 
     return saveNow(session, gone);
   };
   return {
+    isUp,
     /**
      * Resolves to false if another connection has claimed the session.
      * @param gone whether the connection is gone. This starts the recovery window.

@@ -8,6 +8,7 @@ import type { SessionStore } from './session-store.ts';
 
 const savesAtOnceMax = 256; // after an outage, thousands of sessions are written
 const unfinishedMax = 100_000;
+const retryMs = 2_000;
 
 const connectionGone = () => new EngineUnavailable('The connection is closed');
 
@@ -36,7 +37,12 @@ export function createSessionWriter(
   const flush = () => {
     const due = changed;
     changed = new Map();
-    for (const [session, saved] of due) saveNow(session).then(saved.resolve, saved.reject);
+    for (const [session, saved] of due) {
+      saveNow(session).then(saved.resolve, (error) => {
+        retries.add(session);
+        saved.reject(error);
+      });
+    }
   };
 
   const save = (session: Session): Promise<void> => {
@@ -58,6 +64,10 @@ export function createSessionWriter(
     }
   };
   const rearming = setInterval(saveAll, sessionMsMax / 2);
+  const retries = createRetries(store.isUp, (failed) => {
+    final.retryAll();
+    for (const session of failed) if (session.phase === 'open') void save(session);
+  });
 
   return {
     /** Rejects if the session was not saved. The result may be ignored. */
@@ -70,6 +80,7 @@ export function createSessionWriter(
     /** Resolves once all writes have finished or failed. */
     async close(): Promise<void> {
       clearInterval(rearming);
+      retries.close();
       for (const saved of changed.values()) saved.reject(connectionGone());
       changed.clear();
       await settled();
@@ -77,10 +88,22 @@ export function createSessionWriter(
   };
 }
 
-/**
- * Last writes of closed sockets. They are retried after an outage; otherwise sessions live too
- * long.
- */
+/** Collects what failed for the next try. After an outage everything is saved, so none is made. */
+function createRetries(isUp: () => boolean, retry: (failed: Set<Session>) => void) {
+  let failed = new Set<Session>();
+  const timer = setInterval(() => {
+    if (!isUp()) return;
+    const again = failed;
+    failed = new Set();
+    retry(again);
+  }, retryMs);
+  return {
+    add: (session: Session) => failed.add(session),
+    close: () => clearInterval(timer),
+  };
+}
+
+/** Last writes of closed sockets. They are retried; otherwise sessions live too long. */
 function createFinalWrites(store: SessionStore, track: ReturnType<typeof createTracker>['track']) {
   let unfinished: (() => Promise<unknown>)[] = [];
   const released = new Map<string, Session>(); // by private id

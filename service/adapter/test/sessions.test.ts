@@ -27,6 +27,17 @@ describe('the session of a socket', () => {
     expect(await redis.exists(sessionOf(clients[0]))).toBe(0);
   });
 
+  it('that could not be saved is saved soon, without another change', async () => {
+    const parts = await threeServers();
+    const { redis, sockets, clients } = parts;
+    await isSaved(parts, clients[0]);
+    await redis.sendCommand(['ACL', 'SETUSER', 'default', '-hset']);
+    await expect(sockets[0].join('room')).rejects.toThrow();
+    await redis.sendCommand(['ACL', 'SETUSER', 'default', '+hset']);
+    const fields = () => redis.hKeys(sessionOf(clients[0]));
+    await until('the room is saved', async () => (await fields()).includes('room:room'));
+  });
+
   it('that leaves while Redis is unavailable is known to be gone afterwards', async () => {
     const parts = await threeServers();
     const { sockets, clients, nodes, killRedis, restartRedis } = parts;
