@@ -1,5 +1,4 @@
 // Faults and the alerts that they are to make true, and no others.
-import { expect } from 'vitest';
 import { alerts } from '../../monitoring/alerts.ts';
 import { trueAlerts } from '../../monitoring/verify.ts';
 import { until } from '../harness/processes.ts';
@@ -13,12 +12,15 @@ export function watchAlerts(url: () => string) {
   const shortened = (expr: string) => expr.replaceAll('[2m]', '[6s]').replaceAll('[5m]', '[30s]');
   const nowTrue = () => trueAlerts(url(), shortened, { rulesLoaded: false });
 
+  const settled = (name: string) =>
+    until(`${name} is over`, async () => !(await nowTrue()).includes(name));
+
   return {
     nowTrue,
     /** Makes a fault, waits for its alert, and sees that no other one pages that did not before. */
     async expectAlert(name: string, fault: () => unknown, undo: () => unknown = () => {}) {
+      await settled(name); // of an earlier fault
       const before = await nowTrue();
-      expect(before).not.toContain(name);
       await fault();
       const isTrue = async () => (await nowTrue()).includes(name);
       await until(`${name} is true`, isTrue);
@@ -28,7 +30,6 @@ export function watchAlerts(url: () => string) {
       await until('nothing else stays true', async () => (await others()).length === 0);
       await undo();
     },
-    settled: (name: string) =>
-      until(`${name} is over`, async () => !(await nowTrue()).includes(name)),
+    settled,
   };
 }

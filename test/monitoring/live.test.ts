@@ -162,6 +162,7 @@ describe('a fault', () => {
 
   it('of a replica that is frozen, and late when it goes on', async () => {
     await settled('MooringPodSilent'); // of the restarts before
+    await settled('MooringDeliveryDelayed'); // not while the replica is frozen
     const [{ child }] = fleet.services as [Fleet['services'][0]];
     await expectAlert(
       'MooringPodSilent',
