@@ -1,6 +1,6 @@
 // The options of the adapter: limits, with the unit in the name, and callbacks.
 import type { Socket } from 'socket.io';
-import type { Format, UnreadableKind } from './formats.ts';
+import type { Format, UnreadableKind } from './delivery/formats.ts';
 
 export interface AdapterOptions {
   /**

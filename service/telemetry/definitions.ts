@@ -1,6 +1,6 @@
 // Every metric with its help and labels, as data. No label is ever a user, a room or a socket.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { unreadableKinds as adapterKinds } from '../adapter/formats.ts';
+import { unreadableKinds as adapterKinds } from '../adapter/delivery/formats.ts';
 import { limits } from '../adapter/options.ts';
 import { tokenKeyNames } from '../config/credentials.ts';
 import {

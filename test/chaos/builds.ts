@@ -51,7 +51,7 @@ export function buildOf(commit: string): Build {
   };
 }
 
-const firstFormats = 'service/adapter/formats.ts';
+const formatsPaths = ['service/adapter/delivery/formats.ts', 'service/adapter/formats.ts'];
 
 /**
  * The commit of the version before this one: VERSIONS_REF, or the last release, or until there is
@@ -63,14 +63,14 @@ export function previousCommit(): { commit: string; knowsFormats: boolean } {
   }
   const { VERSIONS_REF: ref = lastRelease() ?? beforeFormats() } = process.env;
   const commit = git('rev-parse', '--verify', `${ref}^{commit}`);
-  return { commit, knowsFormats: git('ls-tree', commit, firstFormats) !== '' };
+  return { commit, knowsFormats: git('ls-tree', commit, ...formatsPaths) !== '' };
 }
 
 const lastRelease = () =>
   git('tag', '--list', 'v*', '--sort=-v:refname').split('\n')[0] || undefined;
 
 function beforeFormats(): string {
-  const [added] = git('log', '--diff-filter=A', '--format=%H', '--', firstFormats).split('\n');
-  if (!added) throw new Error(`no commit adds ${firstFormats}`);
-  return `${added}^`;
+  const added = git('log', '--diff-filter=A', '--format=%H', '--', ...formatsPaths);
+  if (added === '') throw new Error(`no commit adds ${formatsPaths[0]}`);
+  return `${added.split('\n').at(-1)}^`;
 }

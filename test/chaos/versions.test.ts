@@ -1,6 +1,6 @@
 // Two versions on one Redis: rollout and rollback under load, judged by the model.
 import { expect, it, onTestFinished } from 'vitest';
-import { formats } from '../../service/adapter/formats.ts';
+import { formats } from '../../service/adapter/delivery/formats.ts';
 import { post } from '../harness/backend.ts';
 import { startRedis } from '../harness/redis.ts';
 import { connected, samples, startProcess, until, untilReady } from '../harness/service.ts';
@@ -25,7 +25,7 @@ const reads = '  const bytes = payload.readUInt16LE(formatBytes);';
 /** This version with one more format: an integer of its messages has the other byte order. */
 const nextVersion = () =>
   changedBuild({
-    'service/adapter/formats.ts': [[`  newest: ${newest},`, `  newest: ${newest + 1},`]],
+    'service/adapter/delivery/formats.ts': [[`  newest: ${newest},`, `  newest: ${newest + 1},`]],
     'service/adapter/delivery/envelope.ts': [
       [writes, `if (format > ${newest}) ${writes.replace('LE', 'BE')} else ${writes}`],
       [reads, `${reads} if (payload[0] > ${newest}) return [3, 3 + payload.readUInt16BE(1)];`],
@@ -78,7 +78,7 @@ it('a fleet rolls from the previous version to this one and back', async ({ skip
   }
   const { folder } = used(buildOf(previous.commit));
   if (!previous.knowsFormats) return expectReport(folder);
-  const ranges = await import(`${folder}/service/adapter/formats.ts`);
+  const ranges = await import(`${folder}/service/adapter/delivery/formats.ts`);
   const before = ranges.formats.newest as number;
   const { stats, report, output } = await rollBothWays({
     from: folder,

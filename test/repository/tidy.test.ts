@@ -46,9 +46,9 @@ const layers = {
     ['main.ts'],
   ],
   'service/adapter/': [
-    ['formats.ts'],
-    ['options.ts', 'socketio-internals.ts'],
+    ['socketio-internals.ts'],
     ['delivery'],
+    ['options.ts'],
     ['engine'],
     ['session'],
     ['stream'],

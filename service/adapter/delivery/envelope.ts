@@ -9,8 +9,8 @@
 // Stock clients take the last argument of an event as the offset. The packet is encoded with zeros
 // in its place, and every process replaces them.
 
-import { type Format, requireReadable } from '../formats.ts';
 import type { PacketEncoder } from '../socketio-internals.ts';
+import { type Format, requireReadable } from './formats.ts';
 import { frameOf } from './websocket-frame.ts';
 
 /** Microseconds by the engine's clock, as 16 digits, so that ids compare as strings. */

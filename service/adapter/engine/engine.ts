@@ -2,7 +2,7 @@
 // which all processes share, and the memory of one process. Both pass
 // service/adapter/test/engine.test.ts, and all code above this interface is the same for both.
 import type { Id } from '../delivery/envelope.ts';
-import type { Format } from '../formats.ts';
+import type { Format } from '../delivery/formats.ts';
 
 /** A message or bundle, and its targets. */
 export interface Publication {

@@ -1,6 +1,7 @@
 // Stores the sessions of live sockets in the engine, so that any process can take them over.
+
+import type { Format } from '../delivery/formats.ts';
 import type { ClaimOutcome, Engine, SessionKey, SessionWrite } from '../engine/engine.ts';
-import type { Format } from '../formats.ts';
 import { type Clock, correctPositions } from './clock.ts';
 import type { Session } from './session.ts';
 import { type StoredUnconfirmed, toStored } from './unconfirmed.ts';

@@ -1,7 +1,7 @@
 // The messages in a part of a log.
 import { type Id, unbundle } from '../delivery/envelope.ts';
+import { Unreadable } from '../delivery/formats.ts';
 import type { LogPart } from '../engine/engine.ts';
-import { Unreadable } from '../formats.ts';
 import type { Observer } from '../options.ts';
 
 /** Returns the messages, or why some are missing. */

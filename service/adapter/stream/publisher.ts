@@ -7,6 +7,7 @@ import {
   inFormat,
   withContext,
 } from '../delivery/envelope.ts';
+import { type Format, FormatRefused } from '../delivery/formats.ts';
 import {
   type Engine,
   EngineUnavailable,
@@ -14,7 +15,6 @@ import {
   type Publication,
 } from '../engine/engine.ts';
 import { anyDirect, everyone, isDirect, type Names } from '../engine/names.ts';
-import { type Format, FormatRefused } from '../formats.ts';
 import type { AdapterOptions, TracedMessage, Trail } from '../options.ts';
 
 const bundleBytesMax = 65_536;

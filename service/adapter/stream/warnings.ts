@@ -1,7 +1,8 @@
 // The observer used when none is given: emits a Node.js warning once per distinct reason.
+
+import { formats } from '../delivery/formats.ts';
 import { EngineUnavailable } from '../engine/engine.ts';
 import { RedisUnfit } from '../engine/redis/requirements.ts';
-import { formats } from '../formats.ts';
 import { defaultOptions, type Limit, type Observer } from '../options.ts';
 
 const limits: Record<Limit, string> = {

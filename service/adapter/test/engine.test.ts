@@ -3,11 +3,11 @@ import { createClient } from '@redis/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startRedis } from '../../../test/harness/redis.ts';
 import { until } from '../../../test/harness/service.ts';
+import { formats } from '../delivery/formats.ts';
 import type { EngineSource, Publication } from '../engine/engine.ts';
 import { createMemoryStore, memorySource } from '../engine/memory/engine.ts';
 import { redisSource } from '../engine/redis/engine.ts';
 import { locatorOf } from '../engine/redis/locate.ts';
-import { formats } from '../formats.ts';
 import { type AdapterOptions, defaultOptions } from '../options.ts';
 
 type Open = (options: AdapterOptions) => Promise<() => EngineSource>;

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { startRedis } from '../../../test/harness/redis.ts';
 import { nearAndFar, threeServers } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
-import { formats } from '../formats.ts';
+import { formats } from '../delivery/formats.ts';
 import { createAdapter } from '../index.ts';
 
 const later = formats.newest + 1;

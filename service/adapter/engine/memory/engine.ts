@@ -2,7 +2,7 @@
 // on one Redis.
 import { randomUUID } from 'node:crypto';
 import { type Id, idLength, noId } from '../../delivery/envelope.ts';
-import { formats } from '../../formats.ts';
+import { formats } from '../../delivery/formats.ts';
 import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type {
   ClaimOutcome,

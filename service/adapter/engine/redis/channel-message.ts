@@ -3,7 +3,7 @@
 //   format (1 byte) | id (16 digits) | length of the rooms (4 bytes) | rooms (JSON), if several
 //   | payload
 import { type Id, idLength, isId, noId } from '../../delivery/envelope.ts';
-import { type Format, requireReadable } from '../../formats.ts';
+import { type Format, requireReadable } from '../../delivery/formats.ts';
 
 const lengthBytes = 4;
 const idStart = 1;

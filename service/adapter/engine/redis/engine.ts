@@ -1,7 +1,7 @@
 // The Redis engine, which all processes share: ids, logs, channels and sessions.
 import { randomBytes } from 'node:crypto';
 import { type Id, noId } from '../../delivery/envelope.ts';
-import { type Format, formats, Unreadable } from '../../formats.ts';
+import { type Format, formats, Unreadable } from '../../delivery/formats.ts';
 import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type { EngineEvents, EngineSource, OpenedEngine } from '../engine.ts';
 import { createBus } from './bus.ts';

@@ -1,6 +1,6 @@
 // What only the previous process of a session knows. The process that claims the session asks on
 // the channel of the previous one, as part of the claim, and gets the answer on its own channel.
-import type { Format } from '../../formats.ts';
+import type { Format } from '../../delivery/formats.ts';
 import type { EngineEvents, SessionKey } from '../engine.ts';
 import { encodeText } from './channel-message.ts';
 import { within } from './evaluate.ts';

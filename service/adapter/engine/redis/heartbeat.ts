@@ -1,7 +1,7 @@
 // Renews the key of this process, whose sessions are valid as long as it exists, and agrees with
 // the other processes on the format to write.
 import type { Id } from '../../delivery/envelope.ts';
-import { type Format, formats } from '../../formats.ts';
+import { type Format, formats } from '../../delivery/formats.ts';
 import type { AdapterOptions } from '../../options.ts';
 import { rejectable } from './connection.ts';
 import type { Connections } from './connections.ts';

@@ -1,6 +1,6 @@
 // Publishes a batch in one script call.
 import { idLength } from '../../delivery/envelope.ts';
-import { type Format, FormatRefused, formats } from '../../formats.ts';
+import { type Format, FormatRefused, formats } from '../../delivery/formats.ts';
 import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import { EngineUnavailable, type Outcome, type Publication } from '../engine.ts';
 import { encodeRooms } from './channel-message.ts';

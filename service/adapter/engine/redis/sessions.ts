@@ -1,7 +1,7 @@
 // Sessions in Redis, fenced by their epoch: a hash for each, with a field per room, so that a join
 // writes one field.
 import type { Id } from '../../delivery/envelope.ts';
-import { type Format, formats } from '../../formats.ts';
+import { type Format, formats } from '../../delivery/formats.ts';
 import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import type { ClaimOutcome, Engine, SaveOutcome, SessionKey } from '../engine.ts';
 import { scopeOf } from '../names.ts';
