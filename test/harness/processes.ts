@@ -129,14 +129,19 @@ export async function until(
   }
 }
 
+// Below the ports of outgoing connections. Each process that runs tests has some of its own: what
+// one of them was given is not yet listened to, and must not be given by another.
 const portMin = 10_000;
-const portMax = 32_000; // systems take the ports of outgoing connections from above
+const portsOfProcess = 1_375;
+const processesMax = 16;
+const ownPortMin =
+  portMin + (Number(process.env.VITEST_POOL_ID ?? 0) % processesMax) * portsOfProcess;
 
 const given = new Set<number>(); // not yet listened to, maybe
 
 /** Nobody listens on it, and no outgoing connection takes it while a process restarts. */
 export async function freePort(): Promise<number> {
-  const port = portMin + Math.floor(Math.random() * (portMax - portMin));
+  const port = ownPortMin + Math.floor(Math.random() * portsOfProcess);
   if (given.has(port)) return freePort();
   given.add(port);
   const server = createServer();
@@ -156,7 +161,7 @@ export const readyStatus = (operationsUrl: string) =>
     () => 0,
   );
 
-export const untilReady = (operationsUrl: string, msMax = 40_000) =>
+export const untilReady = (operationsUrl: string, msMax?: number) =>
   until('ready', async () => (await readyStatus(operationsUrl)) === 200, msMax);
 
 /** Ids of the processes that a process has started, as Linux tells. */
