@@ -79,11 +79,17 @@ describe('rooms', () => {
 
 describe('a message', () => {
   it('reaches its room before a request that was made after it', async () => {
-    const { first, sockets, clients } = await threeServers();
+    const { first, redis, sockets, clients } = await threeServers();
     const seen = clients.map(() => [] as unknown[]);
     clients.forEach((client, i) => {
       client.on('event', (n: unknown) => seen[i]?.push(n));
     });
+    const channel = 'socket.io:/:room:room';
+    const listeners = async () => (await redis.pubSubNumSub([channel]))[channel];
+    await Promise.all(sockets.map((socket) => socket.join('room'))); // they listen for a while
+    await until('all listen', async () => (await listeners()) === 3);
+    first.in('room').socketsLeave('room');
+    await until('all have left', () => sockets.every(({ rooms }) => !rooms.has('room')));
     const all = Array.from({ length: 10 }, (_, n) => n);
     for (const n of all) {
       first.socketsJoin('room');
