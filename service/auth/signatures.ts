@@ -1,14 +1,14 @@
-// Verifies signatures: jsonwebtoken all that it supports, jose the Edwards curves.
+// Verifies signatures with jsonwebtoken, and with jose for EdDSA, which jsonwebtoken lacks.
 import type { KeyObject } from 'node:crypto';
 import { compactVerify } from 'jose';
 import jwt from 'jsonwebtoken';
 
-/** Checked with the other claims, so that a refusal names the claim. */
+/** The caller checks all claims, so that a refusal names the claim. */
 const signatureOnly = { ignoreExpiration: true, ignoreNotBefore: true };
 
 /**
- * Returns the claims of a token that a key has signed with an algorithm, not checked yet.
- * @throws if it has not, or if the key does not fit the algorithm
+ * Verifies the signature of a token. Returns its claims, unchecked.
+ * @throws if the signature is invalid or the key does not fit the algorithm
  */
 export async function readSigned(token: string, key: KeyObject, algorithm: string) {
   if (algorithm !== 'EdDSA') {

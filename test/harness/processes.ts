@@ -129,8 +129,8 @@ export async function until(
   }
 }
 
-// Below the ports of outgoing connections. Each process that runs tests has some of its own: what
-// one of them was given is not yet listened to, and must not be given by another.
+// These ports are below those of outgoing connections. Each test process draws from a range of its
+// own, because nobody listens yet on a port that another process has reserved.
 const portMin = 10_000;
 const portsOfProcess = 1_375;
 const processesMax = 16;

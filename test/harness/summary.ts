@@ -1,5 +1,5 @@
-// A reporter that shows what takes the time: each project, and the ten slowest files. What failed
-// comes last, where a log that is cut still shows it.
+// A reporter that shows what takes the time: each project, and the ten slowest files. Failures
+// come last, so that a truncated log still shows them.
 import { relative } from 'node:path';
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
 

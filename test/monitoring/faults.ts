@@ -8,7 +8,7 @@ const pages = (names: string[]) => names.filter((name) => severityOf(name) === '
 
 /** @param url of a Prometheus that scrapes the fleet */
 export function watchAlerts(url: () => string) {
-  // Minutes of probes are too many for a test, and whatever came before would thin out a fault.
+  // A test cannot wait for minutes of probes, and earlier traffic would dilute a fault.
   const shortened = (expr: string) => expr.replaceAll('[2m]', '[6s]').replaceAll('[5m]', '[30s]');
   const nowTrue = () => trueAlerts(url(), shortened, { rulesLoaded: false });
 

@@ -9,7 +9,7 @@ const functionLinesMax = 70;
 /** Longer, for a reason: each is one idea. */
 const longOnes = [
   'service/app.ts', // the composition root reads like a table of contents
-  'service/adapter/adapter.ts', // what Socket.IO calls, a method each
+  'service/adapter/adapter.ts', // one method for each call of Socket.IO
   'service/adapter/engine/redis/engine.ts', // composes the engine
   'service/adapter/socketio-internals.ts', // every private member of Socket.IO in one place
   'service/adapter/stream/channels.ts', // composes what one namespace listens to

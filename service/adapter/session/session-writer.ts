@@ -88,7 +88,7 @@ export function createSessionWriter(
   };
 }
 
-/** Collects what failed for the next try. After an outage everything is saved, so none is made. */
+/** Retries failed saves periodically, except during an outage: everything is saved after it. */
 function createRetries(isUp: () => boolean, retry: (failed: Set<Session>) => void) {
   let failed = new Set<Session>();
   const timer = setInterval(() => {

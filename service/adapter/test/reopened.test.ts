@@ -1,24 +1,11 @@
 // A server that is closed, and then listens again.
 import { createServer } from 'node:http';
-import { createClient } from '@redis/client';
 import { Server } from 'socket.io';
 import { connect } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startRedis } from '../../../test/harness/redis.ts';
 import { connected, next, until } from '../../../test/harness/service.ts';
 import { listen } from '../../api/router.ts';
-import { createAdapter, createMemoryAdapter } from '../index.ts';
-
-const kinds: [string, () => Promise<ReturnType<typeof createAdapter>>][] = [
-  [
-    'Redis',
-    async () => {
-      const { url } = await startRedis();
-      return createAdapter(createClient({ url }), { observer: {} });
-    },
-  ],
-  ['memory', async () => createMemoryAdapter({ observer: {} })],
-];
+import { kinds } from './kinds.ts';
 
 describe.each(kinds)('a server on %s that was closed', (_, createKind) => {
   /** A server that has been closed once, and listens again. */

@@ -83,7 +83,7 @@ for message = 1, tonumber(ARGV[7]) do
   key = onceKey + (onceMs ~= '' and 1 or 0)
   arg = arg + channels
 end
-redis.call('SET', KEYS[1], text(last)) -- always, so that a full Redis refuses every message
+redis.call('SET', KEYS[1], text(last)) -- a full Redis refuses this for messages without a log, too
 out[#out + 1] = cut
 return out`,
 };
