@@ -153,7 +153,14 @@ function headerOf(token: string): ProtectedHeaderParameters | undefined {
 /** Signs a token with an HMAC secret, for development and tests. */
 export function mintToken(
   secret: string,
-  claims: { sub: string; role?: string; rooms?: string[]; iss?: string; aud?: string },
+  claims: {
+    sub: string;
+    iat?: number;
+    role?: string;
+    rooms?: string[];
+    iss?: string;
+    aud?: string;
+  },
   ttlSeconds: number,
   algorithm = 'HS256',
 ): string {

@@ -1,7 +1,8 @@
 // Causes that disconnect all clients of a replica, or all replicas from Redis.
 import { until } from '../harness/processes.ts';
 import type { ChaosClient } from './client.ts';
-import type { Fleet, Pod } from './fleet.ts';
+import type { Fleet } from './fleet.ts';
+import type { Pod } from './pod.ts';
 
 export interface Stage {
   fleet: Fleet;

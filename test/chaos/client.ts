@@ -1,13 +1,12 @@
 // A stock client that moves between pods, with a record of everything it requested and received.
 import { connect, type Socket } from 'socket.io-client';
-import { tokenFor } from '../harness/processes.ts';
 import type { ClientEvent, ClientRecord } from './history.ts';
 import { openProxy } from './proxy.ts';
+import type { Users } from './users.ts';
 
 export type ChaosClient = Awaited<ReturnType<typeof openClient>>;
 
 const answerMsMax = 8_000; // longer than a pod stays frozen
-const tokenSeconds = 600;
 const shortTokenSeconds = 2;
 
 type Unstamped = ClientEvent extends infer E ? (E extends unknown ? Omit<E, 'at'> : never) : never;
@@ -20,6 +19,7 @@ export interface Surroundings {
   /** Called with every record, also those of connections that were taken over. */
   recorded(record: ClientRecord): void;
   nextRequest: () => number;
+  users: Users;
 }
 
 interface Connection {
@@ -89,7 +89,7 @@ export async function openClient(
       current.proxy.cut();
     },
     /** Its token expires in a moment; the next one is valid for longer. */
-    expire: () => request('refresh_token', tokenFor(name, shortTokenSeconds)),
+    expire: () => request('refresh_token', around.users.token(name, shortTokenSeconds)),
     /** A second connection takes over the session while the first one is alive. */
     async takeOver(toPod: number): Promise<void> {
       const newer = await open(toPod);
@@ -136,13 +136,13 @@ interface ConnectionOptions {
 }
 
 async function openConnection(
-  { now, route }: Surroundings,
+  { now, route, users }: Surroundings,
   { user, transports, pod, record }: ConnectionOptions,
 ): Promise<Connection> {
   const proxy = await openProxy(route(pod, 0));
   const socket = connect(proxy.url, {
     auth: (give) => {
-      const token = tokenFor(user, tokenSeconds);
+      const token = users.token(user);
       give(connection.slowMs === undefined ? { token } : { token, slowMs: connection.slowMs });
     },
     autoConnect: false,

@@ -3,10 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/processes.ts';
 import type { Cause } from './causes.ts';
 import { type ChaosClient, openClient, type Surroundings } from './client.ts';
-import type { Fleet, Pod } from './fleet.ts';
+import type { Fleet } from './fleet.ts';
 import { type ClientRecord, type History, hasReceived } from './history.ts';
 import { rooms } from './plan.ts';
+import type { Pod } from './pod.ts';
 import { createPublishing, type Publishing } from './publishing.ts';
+import { createUsers } from './users.ts';
 
 export type Crowd = Awaited<ReturnType<typeof gather>>;
 
@@ -66,7 +68,7 @@ async function connectAll(
 ) {
   let requests = 0;
   const recorded = (record: ClientRecord) => records.push(record);
-  const common = { now, recorded, nextRequest: () => ++requests };
+  const common = { now, recorded, users: createUsers(), nextRequest: () => ++requests };
   const transportsOf = (i: number) => (i % 2 === 0 ? ['polling', 'websocket'] : ['websocket']);
   const publishers = await Promise.all(
     [0, 1, 2].map((pod) => {

@@ -1,15 +1,16 @@
-// Pods and Redis as real processes, with the faults that can be injected, one at a time.
+// Pods and Redis as real processes, with the faults that can be injected.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, launchRedis, launchService, untilReady } from '../harness/processes.ts';
+import { launchRedis, launchService, untilReady } from '../harness/processes.ts';
+import { buildClocks } from './clock.ts';
+import type { Disturb } from './history.ts';
+import { type Broken, createQueue, type Pod, startPod } from './pod.ts';
 
 export type Fleet = Awaited<ReturnType<typeof startFleet>>;
-export type Pod = Awaited<ReturnType<typeof startPod>>;
 
 const readyMsMax = 60_000; // for a busy machine
-
-/** Marks a fault; the returned function ends it. */
-type Disturb = (what: string) => () => void;
+/** A step of Redis's clock beyond this makes it forget sessions that wait, and leases. */
+const expiresMs = 60_000;
 
 /** @param build the folder of the build that all pods start with */
 export async function startFleet(
@@ -17,29 +18,33 @@ export async function startFleet(
   env: Record<string, string> = {},
   { build = process.cwd(), size = 3 } = {},
 ) {
-  const redis = await launchRedis();
+  const clocks = buildClocks();
+  const redisClock = clocks?.create('redis');
+  const redis = await launchRedis({}, redisClock?.env);
   const variables = {
-    REDIS_URL: redis.url,
     APPLICATION: 'test/chaos/application.ts',
     EVENTS_PER_SECOND_MAX: '100000',
     LOG_LEVEL: 'warn',
     CHAOS_PING_MS: '1500', // missing pings are noticed after 4.5 s instead of 45 s
     ...env,
   };
-  const broken = async (what: string, work: () => Promise<void>) => {
+  const broken: Broken = async (what, work) => {
     const over = disturb(what);
     await work().finally(over);
   };
   const running = new Set<ChildProcess>();
+  const pods: Pod[] = [];
   let stopped = false;
   const stop = () => {
     stopped = true;
     process.off('exit', stop);
     for (const child of running) child.kill('SIGKILL');
+    for (const pod of pods) pod.close();
     redis.stop();
+    clocks?.remove();
   };
   process.on('exit', stop); // leave no process behind, however the harness ends
-  const launch: Launch = async (env, folder) => {
+  const start = async (env: Record<string, string>, folder: string) => {
     const service = await launchService({ ...variables, ...env }, [], folder);
     if (stopped) service.child.kill('SIGKILL');
     running.add(service.child);
@@ -49,101 +54,52 @@ export async function startFleet(
     });
     return service;
   };
-  const starting = Array.from({ length: size }, (_, i) =>
-    startPod(`pod-${i}`, launch, broken, build),
-  );
-  const pods = await Promise.all(starting).catch((error) => {
-    stop();
-    throw error;
+  const starting = Array.from({ length: size }, (_, i) => {
+    const name = `pod-${i}`;
+    const clock = clocks?.create(name);
+    return startPod({ name, redisPort: redis.port, build, clock, start, broken });
   });
+  pods.push(
+    ...(await Promise.all(starting).catch((error) => {
+      stop();
+      throw error;
+    })),
+  );
   const redisQueue = createQueue();
+  const breakRedis = (what: string, work: () => Promise<unknown>) =>
+    redisQueue.add(() => broken(what, work));
   return {
     redis,
     pods,
     killRedis: (downMs: number) =>
-      redisQueue.add(() =>
-        broken('Redis killed', async () => {
-          await redis.kill();
-          await sleep(downMs);
-          await redis.start();
-        }),
-      ),
+      breakRedis('Redis killed', async () => {
+        await redis.kill();
+        await sleep(downMs);
+        await redis.start();
+      }),
+    freezeRedis: (ms: number) =>
+      breakRedis('Redis frozen', async () => {
+        redis.signal('SIGSTOP');
+        await sleep(ms);
+        redis.signal('SIGCONT');
+      }),
+    /** Everything between pods and Redis takes so long in each direction. */
+    slowRedis: (delayMs: number, ms: number) =>
+      breakRedis(`Redis slowed down by ${delayMs} ms`, async () => {
+        for (const pod of pods) pod.delayRedis(delayMs);
+        await sleep(ms);
+        for (const pod of pods) pod.delayRedis(0);
+      }),
+    async stepRedisClock(ms: number) {
+      if (!redisClock) return;
+      const over = disturb(`Redis: clock set by ${ms} ms`, { forgets: ms > expiresMs });
+      redisClock.step(ms);
+      over();
+    },
     /** Resolves when all faults are over and all pods are ready. */
     async settled() {
       await Promise.all([redisQueue.idle(), ...pods.map((pod) => pod.idle())]);
     },
     stop,
-  };
-}
-
-type Launch = (env: Record<string, string>, folder: string) => ReturnType<typeof launchService>;
-
-async function startPod(
-  name: string,
-  start: Launch,
-  broken: (what: string, work: () => Promise<void>) => Promise<void>,
-  build: string,
-) {
-  const ports = { PORT: String(await freePort()), OPERATIONS_PORT: String(await freePort()) };
-  const queue = createQueue();
-  let folder = build;
-  const launch = () => start({ ...ports, POD_NAME: name }, folder);
-  let service = await launch();
-  const outputs: (() => string)[] = [service.output];
-  const restart = (signal: 'SIGKILL' | 'SIGTERM', downMs: number) => {
-    if (signal === 'SIGKILL' && queue.size() === 0) service.child.kill(signal); // not a tick later
-    return queue.add(() =>
-      broken(`${name} ${signal}`, async () => {
-        service.child.kill(signal);
-        await service.exited;
-        await sleep(downMs);
-        service = await launch();
-        outputs.push(service.output);
-      }),
-    );
-  };
-  return {
-    name,
-    port: Number(ports.PORT),
-    operationsUrl: service.operationsUrl,
-    kill: (downMs: number) => restart('SIGKILL', downMs),
-    terminate: (downMs: number) => restart('SIGTERM', downMs),
-    /** Ends it as in a rollout, and starts another build. */
-    replace(build: string) {
-      folder = build;
-      return restart('SIGTERM', 0);
-    },
-    freeze: (thawed: () => Promise<unknown>) =>
-      queue.add(() =>
-        broken(`${name} frozen`, async () => {
-          service.child.kill('SIGSTOP');
-          await thawed();
-          service.child.kill('SIGCONT');
-        }),
-      ),
-    output: () => outputs.map((output) => output()).join(''),
-    idle: queue.idle,
-  };
-}
-
-/** Runs tasks one after the other. */
-export function createQueue() {
-  let last: Promise<unknown> = Promise.resolve();
-  let size = 0;
-  return {
-    size: () => size,
-    idle: () => last,
-    add(work: () => Promise<unknown>): Promise<void> {
-      size += 1;
-      const done = last.then(async () => {
-        try {
-          await work();
-        } finally {
-          size -= 1;
-        }
-      });
-      last = done;
-      return done;
-    },
   };
 }

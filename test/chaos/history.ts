@@ -44,7 +44,12 @@ export interface Disturbance {
   from: number;
   to: number;
   what: string;
+  /** Redis's clock stepped forward: it forgets what waits to expire. */
+  forgets?: boolean;
 }
+
+/** Marks a fault; the returned function ends it. */
+export type Disturb = (what: string, more?: Pick<Disturbance, 'forgets'>) => () => void;
 
 export interface History {
   clients: ClientRecord[];
@@ -67,6 +72,13 @@ export const resumeMsMax = 3_000;
 export const isDisturbed = ({ disturbances }: History, start: number, end: number): boolean =>
   disturbances.some(({ from, to }) => from <= end && to + resumeMsMax >= start);
 
+/** What a connection takes at most to be dead without its pod or its client knowing. */
+const unnoticedMsMax = 5_000;
+
+/** Whether Redis forgot sessions that waited between two times. */
+export const hasForgotten = ({ disturbances }: History, lost: number, back: number): boolean =>
+  disturbances.some((one) => one.forgets && one.to + unnoticedMsMax >= lost && one.from <= back);
+
 /** The times of call and acknowledgement. */
 export function whenOf({ called, acknowledged }: Publish): string {
   return `called ${called.toFixed(1)}, ${acknowledged?.toFixed(1) ?? 'never acknowledged'}`;
@@ -85,9 +97,9 @@ export function createClock(): () => number {
 }
 
 /** Marks a fault; `over` ends it. */
-export function disturbing(disturbances: Disturbance[], now: () => number) {
-  return (what: string) => {
-    const disturbance = { what, from: now(), to: Infinity };
+export function disturbing(disturbances: Disturbance[], now: () => number): Disturb {
+  return (what, more) => {
+    const disturbance = { what, from: now(), to: Infinity, ...more };
     disturbances.push(disturbance);
     return function over() {
       disturbance.to = now();

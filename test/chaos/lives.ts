@@ -1,5 +1,5 @@
 // Splits a client's record into sessions: each begins with a connect that did not recover.
-import type { ClientEvent, ClientRecord } from './history.ts';
+import { type ClientEvent, type ClientRecord, type History, hasForgotten } from './history.ts';
 import { asked, beginLife, granted, type Life } from './membership.ts';
 
 /** What a client received, in order. */
@@ -11,13 +11,15 @@ type Report = (
   text: string,
 ) => void;
 
-export function readLives({ events }: ClientRecord, report: Report) {
+export function readLives(history: History, { events }: ClientRecord, report: Report) {
   const lives: Life[] = [];
   const told: Told[] = [];
+  let lostAt: number | undefined;
   const unanswered = new Map<number, Extract<ClientEvent, { type: 'called' }>>();
   for (const event of events) {
     const life = lives.at(-1);
     const { at } = event;
+    if (event.type === 'disconnected') lostAt ??= at;
     if (event.type === 'received' || event.type === 'shown') told.push(event);
     else if (event.type === 'called') {
       unanswered.set(event.request, event);
@@ -32,8 +34,11 @@ export function readLives({ events }: ClientRecord, report: Report) {
       if (recovered && life && life.sid !== sid) {
         report('wrongly recovered', at, `as ${sid}, it was ${life.sid}`);
       }
+      const forgotten = hasForgotten(history, lostAt ?? at, at);
+      lostAt = undefined;
       if (recovered && life) continue;
-      if (life?.durable) report('wrongly not recovered', at, `its session was ${life.sid}`);
+      if (life?.durable && !forgotten)
+        report('wrongly not recovered', at, `its session was ${life.sid}`);
       if (life) life.to = at;
       lives.push(beginLife(sid, at, unanswered.values()));
     }

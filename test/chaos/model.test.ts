@@ -206,6 +206,17 @@ describe('the model allows', () => {
     expect(found([client([up(), down, up('B')])], [])).toEqual([]);
   });
 
+  it('a new session after Redis forgot who was disconnected', () => {
+    const away = client([...joined, down, up('B')]); // from 3 to 4 s
+    const step = (at: number) => ({
+      disturbances: [{ from: at, to: at, what: 'Redis: clock', forgets: true }],
+    });
+    expect(found([away], [], step(3500))).toEqual([]);
+    for (const at of [-3000, 4500]) {
+      expect(found([away], [], step(at))).toEqual(['wrongly not recovered']);
+    }
+  });
+
   it('messages that the pod had not seen yet when the client joined', () => {
     const late = client([up(), calls(1, 'join'), granted(1), [2500, got(1, '5')]]);
     expect(found([late], [message(1, 500)])).toEqual([]);

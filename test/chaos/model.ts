@@ -24,7 +24,8 @@
 // stale data    `socket.data` of a recovered session lacks an acknowledged change.
 // recovered     Wrongly: the first connect, another user's session, or with another socket id.
 //               Wrongly not: a session with a granted join. Before its first one it may have been
-//               lost with its pod.
+//               lost with its pod; and Redis forgets who is disconnected if its clock steps forward
+//               by more than the recovery window.
 // stuck         A client that is not connected although all pods are healthy; an old connection
 //               that is still open although its session was taken over.
 //
@@ -63,7 +64,7 @@ function judgeClient(history: History, record: ClientRecord, order: Order): Viol
   const report: Report = (kind, at, text) =>
     violations.push({ kind, client: record.name, at, text });
   const lagged = lagOf(history);
-  const { lives, told } = readLives(record, report);
+  const { lives, told } = readLives(history, record, report);
   const life = (at: number) => lives.find(({ from, to }) => from <= at && at < to);
   for (const one of lives) {
     judgeSequence(

@@ -1,4 +1,5 @@
 // The plan of a run: what happens and when, derived from the seed alone.
+import { type LinkFault, linkFaults } from './link.ts';
 import { type Random, seeded } from './random.ts';
 
 export const podCount = 3;
@@ -27,7 +28,12 @@ export type Operation =
   | { kind: 'takeover'; client: number; pod: number }
   | { kind: 'kill' | 'stop'; pod: number; downMs: number }
   | { kind: 'freeze'; pod: number; frozenMs: number }
+  | { kind: 'partition'; pod: number; how: LinkFault; ms: number }
   | { kind: 'redis'; downMs: number }
+  | { kind: 'redis-freeze'; frozenMs: number }
+  | { kind: 'redis-slow'; delayMs: number; ms: number }
+  | { kind: 'redis-clock'; stepMs: number }
+  | { kind: 'pod-clock'; pod: number; stepMs: number }
   /** Kills the pod at the moment in which a request is acknowledged. */
   | { kind: 'join-and-kill' | 'leave-and-kill'; client: number; room: string; downMs: number };
 
@@ -49,7 +55,12 @@ const disturbances = {
   kill: 10,
   stop: 6,
   freeze: 7,
+  partition: 12,
   redis: 8,
+  'redis-freeze': 4,
+  'redis-slow': 5,
+  'redis-clock': 4,
+  'pod-clock': 6,
   'join-and-kill': 4,
   'leave-and-kill': 4,
 };
@@ -60,6 +71,8 @@ const disturbMs = 450;
 const directMs = 120;
 const setMs = 200;
 const loseMs = 500;
+const hourMs = 3_600_000;
+const stepsMs = [-hourMs, -2_000, 2_000, hourMs];
 const webSocketOnly = ['websocket'];
 const allTransports = ['polling', 'websocket'];
 
@@ -142,7 +155,14 @@ function drawDisturbance(random: Random, clientCount: number): Operation {
   if (kind === 'takeover') return { kind, client, pod };
   if (kind === 'kill' || kind === 'stop') return { kind, pod, downMs };
   if (kind === 'freeze') return { kind, pod, frozenMs: random.between(500, 3500) };
+  if (kind === 'partition') return { kind, pod, how: random.pick(linkFaults), ms: 3 * downMs };
   if (kind === 'redis') return { kind, downMs };
+  if (kind === 'redis-freeze') return { kind, frozenMs: 2 * downMs };
+  if (kind === 'redis-slow') {
+    return { kind, delayMs: random.between(10, 400), ms: random.between(500, 3000) };
+  }
+  if (kind === 'redis-clock') return { kind, stepMs: random.pick(stepsMs) };
+  if (kind === 'pod-clock') return { kind, pod, stepMs: random.pick(stepsMs) };
   if (kind === 'join-and-kill' || kind === 'leave-and-kill') return { kind, client, room, downMs };
   return { kind, client };
 }

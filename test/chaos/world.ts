@@ -13,6 +13,7 @@ import {
 import { judge } from './model.ts';
 import { type Operation, type Plan, publisherCount, rooms } from './plan.ts';
 import { createPublishing, type Publishing } from './publishing.ts';
+import { createUsers } from './users.ts';
 import type { Violation } from './violation.ts';
 
 export interface Outcome {
@@ -54,7 +55,8 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
   const ports = fleet.pods.map(({ port }) => port);
   const recorded = (record: ClientRecord) => history.clients.push(record);
   const route = (pod: number, attempt: number) => ports[(pod + attempt) % ports.length] as number;
-  const around: Surroundings = { now, route, recorded, nextRequest: () => ++requests };
+  const users = createUsers();
+  const around: Surroundings = { now, route, recorded, users, nextRequest: () => ++requests };
   const publishers = await Promise.all(
     Array.from({ length: publisherCount }, (_, pod) =>
       openClient(around, `publisher-${pod}`, { transports: ['websocket'], pod }),
@@ -171,8 +173,18 @@ function performer({ fleet, publishing, publishers, publisher, client }: Stage) 
         return fleet.pods[operation.pod]?.terminate(operation.downMs);
       case 'freeze':
         return fleet.pods[operation.pod]?.freeze(() => sleep(operation.frozenMs));
+      case 'partition':
+        return fleet.pods[operation.pod]?.partition(operation.how, operation.ms);
+      case 'pod-clock':
+        return fleet.pods[operation.pod]?.stepClock(operation.stepMs);
       case 'redis':
         return fleet.killRedis(operation.downMs);
+      case 'redis-freeze':
+        return fleet.freezeRedis(operation.frozenMs);
+      case 'redis-slow':
+        return fleet.slowRedis(operation.delayMs, operation.ms);
+      case 'redis-clock':
+        return fleet.stepRedisClock(operation.stepMs);
     }
   };
 }

@@ -26,6 +26,8 @@ export const defaults: Env = {
 
 export interface Claims {
   sub: string;
+  /** In epoch seconds; default: now. The token is valid from then on. */
+  iat?: number;
   role?: string;
   rooms?: string[];
 }
@@ -65,8 +67,9 @@ export async function launchService(env: Env = {}, command: string[] = [], cwd =
  * answered survives that: with `no` every write to the file comes before its reply, and stays with
  * the kernel. With `everysec` it may be put off for 2 s while the disk is slow to sync.
  * @param further settings of redis.conf, over those
+ * @param env added to the environment of this process
  */
-export async function launchRedis(further: Record<string, string> = {}) {
+export async function launchRedis(further: Record<string, string> = {}, env: Env = {}) {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'mooring-redis-'));
   let child: ChildProcess;
@@ -76,7 +79,7 @@ export async function launchRedis(further: Record<string, string> = {}) {
     const durable = { dir: folder, appendonly: 'yes', appendfsync: 'no', save: '' };
     const settings = { port, bind: '127.0.0.1', ...durable, ...further, ...changed };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    child = spawn('redis-server', args, { stdio: 'ignore' });
+    child = spawn('redis-server', args, { env: { ...process.env, ...env }, stdio: 'ignore' });
     await until('Redis answers', () => answers(port));
   };
   const kill = async () => {
