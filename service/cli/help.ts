@@ -24,6 +24,8 @@ const check = `  mooring check URL           test everything that clients rely o
       --quick                 skip the idle check, which takes two ping intervals
       --second URL            a URL that reaches other pods of the service; repeatable
       --connect-to HOST       connect to this host if DNS cannot resolve the host of URL
+      --header "NAME: VALUE"  header to send with every request; repeatable
+      --ingress NAMESPACE/NAME  also read this Ingress and its controller, with kubectl
       --pods N                fail if fewer pods are reached [1]
       --websocket-only        skip polling, for an endpoint without sticky sessions
       --token-file FILE       use the token in FILE instead of JWT_SECRET; or --token TOKEN

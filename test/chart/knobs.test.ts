@@ -158,6 +158,22 @@ describe('what platforms ask for', () => {
     expect(ingress[1].ports).toEqual([{ port: 10254 }]);
   });
 
+  it('limits the CPU of every container but the controller’s, above what one process uses', () => {
+    for (const { name, spec } of pods(render()).filter(({ name }) => !name.endsWith('nginx'))) {
+      for (const { resources } of spec.containers) {
+        expect([name, Number(resources.limits.cpu)]).toEqual([name, expect.any(Number)]);
+        expect(Number(resources.limits.cpu)).toBeGreaterThanOrEqual(1);
+      }
+    }
+  });
+
+  it('runs every container but the controller’s as a user that no node has', () => {
+    for (const { name, spec } of pods(render()).filter(({ name }) => !name.endsWith('nginx'))) {
+      const { runAsUser, runAsGroup } = spec.securityContext;
+      expect([name, runAsUser > 10_000, runAsGroup > 10_000]).toEqual([name, true, true]);
+    }
+  });
+
   it('keeps every container within a quota that asks for limits of CPU and memory', () => {
     const containers = pods(render(scenario('quota'))).flatMap(({ spec }) => spec.containers);
     expect(containers).toHaveLength(7);
@@ -169,7 +185,7 @@ describe('what platforms ask for', () => {
   });
 
   it('binds what pods may write and log, also without a value', () => {
-    for (const { name, spec } of pods(render()).filter(({ name }) => !name.endsWith('nginx'))) {
+    for (const { name, spec } of pods(render())) {
       for (const { resources } of spec.containers) {
         expect([name, resources.limits['ephemeral-storage']]).toEqual([name, expect.any(String)]);
         expect([name, resources.requests['ephemeral-storage']]).toEqual([name, expect.any(String)]);

@@ -55,6 +55,14 @@ describe('the Redis of the release', () => {
     expect(all(render(scenario('existing-secrets')), 'Secret')).toEqual([]);
   });
 
+  it('has a headless Service for its StatefulSet, and one with an address for clients', () => {
+    const service = (name: string) => only(render(), 'Service', name).spec;
+    const { serviceName } = only(render(), 'StatefulSet').spec;
+    expect(service(serviceName).clusterIP).toBe('None');
+    expect(service('mooring-redis').clusterIP).toBeUndefined();
+    expect(service(serviceName).selector).toEqual(service('mooring-redis').selector);
+  });
+
   it('exports metrics on request', () => {
     const { metadata, spec: set } = only(render(scenario('connections')), 'StatefulSet').spec
       .template;

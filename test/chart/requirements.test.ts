@@ -86,6 +86,14 @@ const invalidCombinations: [string, Values][] = [
     'needs its own ServiceAccount',
     { serviceAccount: { create: false }, podDeletionCost: { enabled: true } },
   ],
+  [
+    'resources.limits.cpu=2 throttles config.WORKERS=4: set 5 or more, or null',
+    { config: { WORKERS: 4 } },
+  ],
+  [
+    'resources.limits.cpu=2500m throttles config.WORKERS=2: set 3 or more',
+    { config: { WORKERS: 2 }, resources: { limits: { cpu: '2500m' } } },
+  ],
   ['is above autoscaling.max', { autoscaling: { min: 5, max: 3 } }],
   [
     'set resources.requests.cpu',
@@ -115,6 +123,10 @@ describe('an invalid combination of values', () => {
     expect(template(gateway).ok).toBe(true);
     expect(template({ ...none, ...noRedis, ...fixed, replicas: 1 }).ok).toBe(true);
     expect(template({ global: { ofAnUmbrella: true } }).ok).toBe(true);
+    for (const cpu of [null, 5, '5000m']) {
+      const values = { config: { WORKERS: 4 }, resources: { limits: { cpu } } };
+      expect(template(values).text).toContain('WORKERS: "4"');
+    }
   });
 });
 

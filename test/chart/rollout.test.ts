@@ -15,6 +15,11 @@ function rolloutOf(values: Values = {}) {
   return { ...spec, pod, config: parseConfig({ ...data, ...secrets }) };
 }
 
+/** With secrets of its own, because generated ones differ each time. */
+const podOf = (values: Values) =>
+  only(render({ ...values, ...ownSecrets }), 'Deployment', 'mooring').spec.template;
+const ownSecrets = { auth: { existingSecret: 's' }, redis: { existingSecret: 'r' } };
+
 const drains: [Values][] = [
   [{}],
   [{ drain: { seconds: 60, settleSeconds: 10 } }],
@@ -104,6 +109,34 @@ describe('a rollout', () => {
     expect(way({ autoscaling: { mode: 'none' }, replicas: 50 })).toEqual(before);
     expect(way({ autoscaling: { min: 2, max: 10 } })).toEqual(before);
     expect(way({ autoscaling: { min: 8, max: 80 } })).toEqual(before);
+  });
+
+  it.each<[string, Values]>([
+    ['another host', { exposure: { host: 'chat.example.com' } }],
+    ['another path', { exposure: { path: '/socket.io' } }],
+    [
+      'an annotation',
+      { exposure: { annotations: { 'nginx.ingress.kubernetes.io/limit-rps': '9' } } },
+    ],
+    ['another cookie', { exposure: { cookie: { name: 'other' } } }],
+    ['a setting of the controller', { 'ingress-nginx': { config: { 'hsts-preload': 'true' } } }],
+    ['another shutdown time', { 'ingress-nginx': { workerShutdownSeconds: 1800 } }],
+  ])('accompanies a reload of nginx, whose old workers cut clients: %s', (_name, values) => {
+    expect(podOf(values)).not.toEqual(podOf({}));
+  });
+
+  it.each<[string, Values]>([
+    ['scaling', { autoscaling: { min: 8, max: 80 } }],
+    ['an annotation for others', { exposure: { annotations: { 'cert-manager.io/issuer': 'a' } } }],
+    ['more controllers', { 'ingress-nginx': { replicas: 3 } }],
+    ['tests', { tests: { url: 'https://chat.example.com' } }],
+  ])('is not started by what reloads nothing: %s', (_name, values) => {
+    expect(podOf(values)).toEqual(podOf({}));
+  });
+
+  it('accompanies no change of proxies that keep their connections', () => {
+    const other = { ...gateway, exposure: { ...(gateway.exposure as Values), host: 'b.example' } };
+    expect(podOf(other)).toEqual(podOf(gateway));
   });
 
   it('scales down by one pod after the drain of another', () => {

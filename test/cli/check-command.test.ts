@@ -54,12 +54,22 @@ describe('the command', () => {
     expect([status, errors]).toEqual([1, '']);
   });
 
+  it('exits 1 when it cannot read the cluster that it was asked about', async () => {
+    const env = { JWT_SECRET: secret, PATH: '/nowhere' };
+    const { status, output } = await run(['http://127.0.0.1:1', '--ingress', 'chat/mooring'], env);
+    expect(output).toMatch(/^ {2}FAILS +ingress +kubectl is not installed here$/m);
+    expect(status).toBe(1);
+  });
+
   it.each([
     [[], 'check needs one URL'],
     [['example.com'], 'example.com is not a URL'],
     [['http://a', '--times', '0'], '--times must be a whole number from 1 to 200'],
     [['http://a', '--token', 'x', '--token-file', 'y'], 'use only one'],
     [['http://a', '--token-file', '/nowhere'], '--token-file cannot be read'],
+    [['http://a', '--header', 'X-Pass'], '--header must be "NAME: VALUE", not "X-Pass"'],
+    [['http://a', '--header', 'host: b'], 'give the host in URL, and --connect-to its address'],
+    [['http://a', '--ingress', 'mooring'], '--ingress must be NAMESPACE/NAME'],
     [['http://a', '--unknown'], "Unknown option '--unknown'"],
   ])('explains what is wrong with %j', (args, sentence) => {
     expect(() => parseCheck(args, () => key)).toThrow(sentence);

@@ -45,6 +45,21 @@ it('finds nothing wrong with three replicas behind ip_hash', async () => {
   expect(detail('affinity')).toContain('without a cookie');
 });
 
+it('sends the headers that a proxy requires, with every transport', async () => {
+  const { urls } = await replicas(1);
+  const url = await startNginx(`
+    ${upstream('pods', urls)}
+    server {
+      listen PORT;
+      if ($http_x_pass != "yes") { return 403; }
+      location / { ${upgradable} proxy_pass http://pods; }
+    }`);
+  const header = ['--header', 'X-Pass: yes'];
+  const { ok, states } = await check(url, '--quick', ...header);
+  expect([ok, states]).toEqual([true, expect.objectContaining({ polling: 'holds' })]);
+  expect((await check(url, '--quick')).states.handshake).toBe('forbidden');
+});
+
 /** Affinity by cookie, with what nginx had before it had `sticky cookie`. */
 const byCookie = (urls: string[], attributes: string) => `
   ${urls.map((url, i) => upstream(`pod-${i}`, [url])).join('\n')}

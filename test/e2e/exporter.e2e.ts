@@ -57,7 +57,7 @@ describe.runIf(image && hasPrometheus)('the exporter of Redis', () => {
     const { spec, status } = await get(home.namespace, 'pod', 'mooring-redis-0');
     const [, { securityContext }] = spec.containers;
     expect(securityContext).toMatchObject({ readOnlyRootFilesystem: true });
-    expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 999 });
+    expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 10001 });
     expect(status.containerStatuses.map(({ restartCount }: Json) => restartCount)).toEqual([0, 0]);
     const script = `const signal = AbortSignal.timeout(3000);
       fetch('http://mooring-redis:9121/metrics', { signal })

@@ -43,7 +43,11 @@ const withoutStrangers: Record<string, Values> = {
     ...{ initContainers: [], sidecars: [], extraEnvFrom: [] },
     podSecurityContext: { runAsUser: 10001 },
     service: { type: 'ClusterIP', loadBalancerClass: '', externalTrafficPolicy: '' },
-    redis: { affinity: null, priorityClassName: '', podSecurityContext: { runAsUser: 999 } },
+    redis: {
+      affinity: null,
+      priorityClassName: '',
+      podSecurityContext: { runAsUser: 10001, fsGroup: 10001 },
+    },
     'ingress-nginx': { affinity: null, priorityClassName: '', service: { loadBalancerClass: '' } },
   },
   quota: { redis: { exporter: { enabled: false } } },

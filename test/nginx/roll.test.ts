@@ -8,6 +8,7 @@ import { mintToken } from '../../service/auth/tokens.ts';
 import { startLoad } from '../../service/cli/load/load.ts';
 import { summarize } from '../../service/cli/load/summary.ts';
 import { listRunning } from '../../tools/processes.ts';
+import { childrenOf, until } from '../harness/processes.ts';
 import { type ScratchFleet, startScratchFleet } from '../harness/scratch-fleet.ts';
 
 let fleet: ScratchFleet;
@@ -17,6 +18,8 @@ beforeAll(async () => {
 afterAll(() => fleet?.close());
 
 const names = () => listRunning(fleet.stateFolder).map(({ name }) => name);
+const nginxWorkers = () =>
+  childrenOf(listRunning(fleet.stateFolder).find(({ name }) => name === 'nginx')?.pid);
 
 test('a rollout that fails before the reload of nginx changes nothing', async () => {
   const { stateFolder } = fleet;
@@ -40,6 +43,7 @@ test('every client reconnects once, is recovered, and misses nothing', async () 
   });
   load.mark();
   const before = load.records().map(({ pod }) => pod);
+  const workers = nginxWorkers();
   const { serving } = await rollFleet({ stateFolder, release: newRelease() });
   const report = await load.report();
   await load.stop();
@@ -58,6 +62,10 @@ test('every client reconnects once, is recovered, and misses nothing', async () 
   expect(Object.keys(report.spread.pods).sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6']);
   expect(serving.map(({ number }) => number)).toEqual([4, 5, 6]);
   expect(names().sort()).toEqual(['mooring-4', 'mooring-5', 'mooring-6', 'nginx', 'redis']);
+  // The reload left the WebSockets in the old workers of nginx; the rollout took all of them out.
+  await until('the old workers of nginx end', () =>
+    workers.every((worker) => !nginxWorkers().includes(worker)),
+  );
   // The old release moved its clients by itself, before it was stopped.
   const logs = [1, 2, 3].map((number) => join(stateFolder, 'logs', `mooring-${number}.log`));
   for (const log of logs) {

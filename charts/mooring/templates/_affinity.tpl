@@ -34,6 +34,28 @@ nginx.ingress.kubernetes.io/{{ $name }}: {{ $value | quote }}
 {{- end -}}
 
 {{/*
+What makes ingress-nginx reload nginx. Its old workers keep their WebSockets and close them all at once
+when worker-shutdown-timeout ends. So the pods roll too: the old ones move every client, gradually, to new
+pods and thereby to new workers. Scaling is not part of it.
+*/}}
+{{- define "mooring.nginxConfig" -}}
+{{- $exposure := .Values.exposure -}}
+{{- if eq $exposure.mode "ingress-nginx" -}}
+{{- range $name, $value := merge (deepCopy $exposure.annotations) (include "mooring.nginxAnnotations" . | fromYaml) }}
+{{- if hasPrefix "nginx.ingress.kubernetes.io/" $name }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{ include "mooring.hosts" . }}
+{{ include "mooring.ingressClass" . }}
+{{ list $exposure.path $exposure.tls.enabled $exposure.tls.secretName | toJson }}
+{{- if index .Values "ingress-nginx" "enabled" }}
+{{ include "ingress-nginx.config" (index .Subcharts "ingress-nginx") }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/*
 Each retry goes to another pod, and the cookie follows. A POST belongs to a session, which only one pod
 has.
 */}}

@@ -23,7 +23,8 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
 {{- end }}
 {{- if and (eq $exposure.mode "ingress-nginx") (not (index .Values "ingress-nginx" "enabled")) }}
 - This ingress-nginx is not the chart's. It reloads whenever any Ingress changes, and closes every
-  WebSocket after its worker-shutdown-timeout (240s by default): raise it in its ConfigMap.
+  WebSocket after its worker-shutdown-timeout (240s by default): raise it in its ConfigMap, and run
+  `kubectl -n {{ .Release.Namespace }} rollout restart deployment/{{ include "mooring.fullname" . }}` within that time. `mooring check --ingress` tests it.
 {{- if not $exposure.host }}
 - Without exposure.host this release serves every host of that controller, and clients of a second such
   release reach the pods of the first: set exposure.host.

@@ -2,6 +2,9 @@
 {{- define "mooring.podAnnotations" -}}
 checksum/config: {{ include "mooring.config" . | sha256sum }}
 checksum/secret: {{ include "mooring.secretData" . | sha256sum }}
+{{- with include "mooring.nginxConfig" . }}
+checksum/nginx: {{ sha256sum . }}
+{{- end }}
 {{- if and .Values.metrics.annotations (eq .Values.monitoring.monitor "none") }}
 prometheus.io/scrape: "true"
 prometheus.io/port: "3001"

@@ -73,9 +73,19 @@ exposure.tls.secretName: with exposure.mode=gateway the certificate belongs to t
 {{- end -}}
 {{- end -}}
 
+{{/* A CPU quantity, in thousandths. */}}
+{{- define "mooring.millicores" -}}
+{{- $cpu := toString . -}}
+{{- if hasSuffix "m" $cpu }}{{ trimSuffix "m" $cpu }}{{ else }}{{ mulf (float64 $cpu) 1000 | int }}{{ end -}}
+{{- end -}}
+
 {{- define "mooring.podProblem" -}}
 {{- $service := .Values.service -}}
-{{- if and (eq $service.type "ClusterIP") $service.externalTrafficPolicy -}}
+{{- $workers := .Values.config.WORKERS | default 1 | int -}}
+{{- $cpu := (.Values.resources.limits | default dict).cpu -}}
+{{- if and $cpu (gt $workers 1) (lt (include "mooring.millicores" $cpu | int) (add $workers 1 | mul 1000 | int)) -}}
+resources.limits.cpu={{ $cpu }} throttles config.WORKERS={{ $workers }}: set {{ add $workers 1 }} or more, or null.
+{{- else if and (eq $service.type "ClusterIP") $service.externalTrafficPolicy -}}
 service.externalTrafficPolicy is for service.type=NodePort and LoadBalancer.
 {{- else if and (ne $service.type "LoadBalancer") $service.loadBalancerClass -}}
 service.loadBalancerClass is for service.type=LoadBalancer.

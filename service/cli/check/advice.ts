@@ -102,6 +102,25 @@ const advice = {
     cause: 'fewer pods were reached than --pods requires.',
     settings: here('add --second with another URL of the service, or scale it up'),
   },
+  // The Ingress, read from the cluster.
+  cluster_unread: {
+    cause: 'kubectl could not read the Ingresses and controllers of the cluster.',
+    settings: here('run it where kubectl may list ingresses, deployments and daemonsets'),
+  },
+  host_taken: {
+    cause: 'two Ingresses claim the same host and path: one of them serves the clients of both.',
+    settings: { Mooring: ['exposure.host: another one for each release'] },
+  },
+  reload_cuts: {
+    cause: 'after a change of any Ingress, nginx closes all of its WebSockets at once.',
+    settings: {
+      'ingress-nginx': ['in the ConfigMap of the controller: worker-shutdown-timeout: 900s'],
+      Mooring: [
+        'after such a change: kubectl rollout restart deployment/mooring, within that time',
+        'or a controller of its own: ingress-nginx.enabled=true',
+      ],
+    },
+  },
   // The cookie.
   cookie_not_secure: {
     cause: 'browsers reject a SameSite=None cookie without Secure, so they get no affinity.',

@@ -4,6 +4,7 @@ import { judgeCookies } from './cookie.ts';
 import { fails, holds, type Result, skipped } from './finding.ts';
 import { cookieHeader, type Handshake, shakeHands } from './handshake.ts';
 import { stayIdle } from './idle.ts';
+import { checkIngress } from './ingress.ts';
 import { exchange } from './message.ts';
 import type { CheckOptions } from './options.ts';
 import { openPair } from './pair.ts';
@@ -26,6 +27,17 @@ const modes: Mode[] = ['websocket', 'upgrade', 'polling'];
 
 /** Findings are part of the report; they never reject. */
 export async function runCheck(options: CheckOptions): Promise<Report> {
+  const { ingress } = options;
+  const [seen, inCluster] = await Promise.all([
+    checkUrl(options),
+    ingress ? checkIngress(ingress) : [],
+  ]);
+  const ok = seen.ok && inCluster.every(({ state }) => state !== 'fails');
+  return { ...seen, ok, results: [...seen.results, ...inCluster] };
+}
+
+/** What a client sees. */
+async function checkUrl(options: CheckOptions): Promise<Report> {
   const { target, tokens, times } = options;
   const handshake = await shakeHands(target);
   if ('finding' in handshake) {

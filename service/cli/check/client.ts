@@ -47,7 +47,8 @@ export async function openClient(
   return failure ?? { finding: 'not_mooring', detail: 'connected, but received no welcome event' };
 }
 
-function createSocket({ origin, path, agent }: CheckTarget, options: Options): Socket {
+function createSocket(target: CheckTarget, options: Options): Socket {
+  const { origin, path, agent, headers } = target;
   const { transports, token, cookie } = options;
   return connect(origin, {
     path,
@@ -59,7 +60,7 @@ function createSocket({ origin, path, agent }: CheckTarget, options: Options): S
     timeout: connectMsMax,
     // Outside of browsers a stock client keeps cookies only with this option.
     withCredentials: cookie === undefined,
-    ...(cookie && { extraHeaders: { Cookie: cookie } }),
+    extraHeaders: { ...headers, ...(cookie && { Cookie: cookie }) },
     ...(agent && { agent: agent as never }), // its type is that of browsers
   });
 }

@@ -1,5 +1,5 @@
 // Sends a client's first request by hand: does Engine.IO answer, and which cookies are added?
-import { type RequestOptions, request as requestHttp } from 'node:http';
+import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { networkFailure, statusFailure } from './failure.ts';
@@ -63,16 +63,17 @@ function parseOpen(body: string) {
 }
 
 function ask(
-  { agent = false }: { agent?: RequestOptions['agent'] },
+  { agent, headers: always }: CheckTarget,
   url: string,
   method: string,
-  headers: RequestOptions['headers'],
+  further: Record<string, string>,
   body?: string,
 ) {
   const request = url.startsWith('https:') ? requestHttps : requestHttp;
   return new Promise<Answer>((resolve, reject) => {
     const signal = AbortSignal.timeout(answerMsMax);
-    const sent = request(url, { method, headers, signal, agent }, async (response) => {
+    const options = { method, headers: { ...always, ...further }, signal, agent: agent ?? false };
+    const sent = request(url, options, async (response) => {
       const { statusCode: status = 0, headers } = response;
       text(response).then((body) => resolve({ status, headers, body }), reject);
     });

@@ -1,6 +1,8 @@
 // The arguments of `check`.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { parseHeader } from '../header.ts';
+import type { IngressName } from './ingress.ts';
 import { type CheckTarget, parseTarget } from './target.ts';
 import { type MintKey, mintedTokens, type Tokens, tokensFrom } from './tokens.ts';
 
@@ -21,6 +23,8 @@ export interface CheckOptions {
   /** Prefix of the rooms that the check joins. */
   roomPrefix: string;
   tokens: Tokens;
+  /** The Ingress to read from the cluster. */
+  ingress?: IngressName;
   json: boolean;
 }
 
@@ -39,9 +43,12 @@ export function parseCheck(args: string[], key: () => MintKey): CheckOptions {
     const [url, ...more] = positionals;
     if (!url || more.length > 0)
       throw new Error('check needs one URL, such as https://chat.example.com');
+    const headers = readHeaders(values.header);
+    const { ingress } = values;
     return {
-      target: parseTarget(url, values['connect-to']),
-      others: values.second.map((other) => parseTarget(other)),
+      target: parseTarget(url, { connectTo: values['connect-to'], headers }),
+      others: values.second.map((other) => parseTarget(other, { headers })),
+      ...(ingress !== undefined && { ingress: readName(ingress) }),
       times: wholeNumber('--times', values.times, timesMax),
       podsMin: wholeNumber('--pods', values.pods, 10_000),
       quick: values.quick,
@@ -66,6 +73,8 @@ const readArguments = (args: string[]) =>
       second: { type: 'string', multiple: true, default: [] },
       quick: { type: 'boolean', default: false },
       'connect-to': { type: 'string' },
+      header: { type: 'string', multiple: true, default: [] },
+      ingress: { type: 'string' },
       'websocket-only': { type: 'boolean', default: false },
       'room-prefix': { type: 'string', default: 'check-' },
       token: { type: 'string' },
@@ -88,6 +97,20 @@ function readToken(path: string): string {
   } catch {
     throw new Error('--token-file cannot be read; check its path and permissions');
   }
+}
+
+function readHeaders(texts: string[]): Record<string, string> {
+  const headers = texts.map(parseHeader);
+  if (headers.some(([name]) => name.toLowerCase() === 'host')) {
+    throw new Error('--header cannot set Host: give the host in URL, and --connect-to its address');
+  }
+  return Object.fromEntries(headers);
+}
+
+function readName(text: string): IngressName {
+  const [namespace, name, ...more] = text.split('/');
+  if (namespace && name && more.length === 0) return { namespace, name };
+  throw new Error('--ingress must be NAMESPACE/NAME');
 }
 
 function wholeNumber(name: string, text: string, max: number): number {

@@ -10,19 +10,24 @@ export interface CheckTarget {
   path: string;
   /** Connect to this host instead of the one in the origin. */
   agent?: HttpAgent;
+  /** Sent with every request. */
+  headers: Record<string, string>;
 }
 
-/**
- * @param connectTo the host to connect to, if DNS does not resolve the one in the URL
- * @throws if it is not an http or https URL
- */
-export function parseTarget(text: string, connectTo?: string): CheckTarget {
+interface Way {
+  /** The host to connect to, if DNS does not resolve the one in the URL. */
+  connectTo?: string | undefined;
+  headers?: Record<string, string>;
+}
+
+/** @throws if it is not an http or https URL */
+export function parseTarget(text: string, { connectTo, headers = {} }: Way = {}): CheckTarget {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !['http:', 'https:'].includes(url.protocol)) {
     throw new Error(`${text} is not a URL that starts with http:// or https://`);
   }
   const prefix = url.pathname.replace(/\/+$/, '').replace(/\/socket\.io$/, '');
-  const target = { origin: url.origin, path: `${prefix}/socket.io/` };
+  const target = { origin: url.origin, path: `${prefix}/socket.io/`, headers };
   return connectTo ? { ...target, agent: agentTo(connectTo, url.protocol) } : target;
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { mintToken } from '../../auth/tokens.ts';
+import { parseHeader } from '../header.ts';
 import type { LoadOptions } from './load.ts';
 
 export const help = `Connects stock Socket.IO clients with browser-like cookies, sends them numbered
@@ -106,9 +107,9 @@ function transportsOf(text: string): string[] {
 }
 
 function headerOf(text: string): [string, string] {
-  const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(text) ?? [];
-  if (name === undefined || value === undefined) {
-    throw new UsageError(`--header must be "NAME: VALUE", not "${text}"`);
+  try {
+    return parseHeader(text);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
   }
-  return [name, value];
 }

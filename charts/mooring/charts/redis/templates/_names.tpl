@@ -6,6 +6,12 @@
 {{- printf "%s-redis" $release -}}
 {{- end -}}
 
+{{/* Immutable: a live StatefulSet keeps the name that it was created with. */}}
+{{- define "redis.serviceName" -}}
+{{- $live := lookup "apps/v1" "StatefulSet" .Release.Namespace (include "redis.fullname" .) -}}
+{{- ($live.spec | default dict).serviceName | default (printf "%s-headless" (include "redis.fullname" .)) -}}
+{{- end -}}
+
 {{- define "redis.selectorLabels" -}}
 app.kubernetes.io/name: redis
 app.kubernetes.io/instance: {{ .Release.Name }}
