@@ -8,6 +8,7 @@ type Schema = Record<string, unknown>;
 /** Variables that the chart sets, has own values for, or must keep out of a ConfigMap. */
 export const chartOwned = ['PORT', 'OPERATIONS_PORT', 'HOST', 'POD_NAME'].concat(
   ['API_KEY', 'API_KEYS', 'SECRETS_DIR'],
+  ['REDIS_PREFIX', 'INSTALLATION'],
   ['REDIS_URL', 'REDIS_PASSWORD', 'REDIS_MODE', 'REDIS_SENTINEL_NAME', 'REDIS_SENTINEL_PASSWORD'],
   ['JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
   ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_ALGORITHMS', 'OTEL_EXPORTER_OTLP_HEADERS'],

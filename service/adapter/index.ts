@@ -81,7 +81,7 @@ export function createAdapter(
   given: GivenOptions = {},
 ): AdapterFactory {
   const locator = locatorOf(client); // throws at once for an unsupported client
-  return adapterOn((options) => redisSource(locator, options), given);
+  return adapterOn((options) => redisSource(locator, options), given, locator.database);
 }
 
 /** The same for a single server: the engine is the memory of this process. */
@@ -92,8 +92,10 @@ export function createMemoryAdapter(given: GivenOptions = {}, store?: MemoryStor
 function adapterOn(
   open: (options: AdapterOptions) => EngineSource,
   given: GivenOptions,
+  database = 0,
 ): AdapterFactory {
   requireOptions(given);
+  const { key, bridge } = separated(given, database);
   const observer = reportUnreadable(
     given.observer ? { ...defaultOptions.observer, ...given.observer } : createWarnings(),
   );
@@ -112,14 +114,12 @@ function adapterOn(
       );
     }
     const noticeMsMax = given.noticeMsMax ?? noticeMsOf(server);
-    const options = { ...defaultOptions, ...given, observer, recoveryMsMax, noticeMsMax };
+    const limits = { recoveryMsMax, noticeMsMax };
+    const options = { ...defaultOptions, ...given, key, bridge, observer, ...limits };
     known = { options, source: open(options) };
     return known;
   };
-  const prefixOf = (namespace: string) => {
-    const key = given.key ?? defaultOptions.key;
-    return known?.source.sharded ? `${key}:{${namespace}}` : key;
-  };
+  const prefixOf = (namespace: string) => (known?.source.sharded ? `${key}:{${namespace}}` : key);
 
   // Not an arrow function: Socket.IO calls it with `new`.
   function factory(namespace: Namespace): RecoveringAdapter {
@@ -154,6 +154,16 @@ function adapterOn(
     isUp: () => all().every((stream) => stream.isUp()),
     isLive: () => all().every((stream) => stream.isLive()),
   });
+}
+
+/** Databases separate keys, but not channels. Stock servers use the same ones in every database. */
+function separated({ key, bridge }: GivenOptions, database: number) {
+  const { key: defaultKey, bridge: defaultBridge } = defaultOptions;
+  const shared = key ?? defaultKey;
+  return {
+    key: database === 0 ? shared : `${shared}:@${database}`,
+    bridge: bridge === true ? shared : (bridge ?? defaultBridge),
+  };
 }
 
 function share(source: EngineSource, prefix: string, options: AdapterOptions): Shared {

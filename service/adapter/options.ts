@@ -13,7 +13,10 @@ export interface AdapterOptions {
    * have received it, in milliseconds. Follows from `pingInterval` and `pingTimeout` of the server.
    */
   noticeMsMax: number;
-  /** Prefix of all keys and channels. Servers with the same prefix form one cluster. */
+  /**
+   * Prefix of all keys and channels. Servers with the same prefix and database form one cluster: a
+   * database other than 0 is appended as `:@3`, because databases do not separate channels.
+   */
   key: string;
   /**
    * Whether servers with `@socket.io/redis-adapter` on the same Redis get all messages, too. A text

@@ -43,6 +43,16 @@ export const settings = z.object({
     .default('mymaster')
     .describe('name of the master that the Sentinels monitor'),
   REDIS_SENTINEL_PASSWORD: z.string().min(1).optional().describe('password of the Sentinels'),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[\w.:-]{1,120}$/, 'must be 1 to 120 letters, digits or any of _ - . :')
+    .default('mooring')
+    .describe('prefix of all keys and channels; installations that share a Redis each need one'),
+  INSTALLATION: z
+    .string()
+    .max(200, 'must have at most 200 characters')
+    .default('')
+    .describe('name of this installation; no other one may use the same Redis and prefix'),
   BRIDGE_KEY: z
     .string()
     .min(1)

@@ -85,6 +85,8 @@ const resultNames = {
 interface Parts {
   /** If omitted, this is the only process, and its memory replaces Redis. */
   client?: RedisClient;
+  /** The prefix of all keys and channels. */
+  prefix?: string;
   recoveryMsMax: number;
   /** The key of servers with the stock Redis adapter. They get all messages, too. */
   bridgeKey?: string | undefined;
@@ -138,10 +140,10 @@ export function createBroadcast(parts: Parts): Broadcast {
 }
 
 function optionsOf(parts: Parts, connectionChanged: () => void): GivenOptions {
-  const { recoveryMsMax, bridgeKey, identify, admit, sessions } = parts;
+  const { prefix, recoveryMsMax, bridgeKey, identify, admit, sessions } = parts;
   const { metrics, clock, report, trail } = parts;
   return {
-    key: 'mooring',
+    ...(prefix && { key: prefix }),
     recoveryMsMax,
     ...(bridgeKey !== undefined && { bridge: bridgeKey }),
     ...(trail && { trail: trailOfAdapter(trail) }),

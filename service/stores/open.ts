@@ -15,6 +15,7 @@ import { createClock } from './redis/clock.ts';
 import { commandsNeeds, createRedisCommands } from './redis/commands.ts';
 import { openRedis, redisClient } from './redis/connection.ts';
 import { createRedisFleet, fleetNeeds } from './redis/fleet.ts';
+import { holdPrefix, installationNeeds } from './redis/installation.ts';
 import { createRedisMemberships, membershipsNeeds } from './redis/memberships.ts';
 import { watchStats } from './redis/stats.ts';
 import { createRedisTraces, tracesNeeds } from './redis/traces.ts';
@@ -82,12 +83,13 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
 function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>): Stores {
   const { config, current = () => config, ...common } = parts;
   const { metrics, report } = common;
-  const { recoveryMsMax, bridgeKey } = config;
+  const { recoveryMsMax, bridgeKey, redisPrefix: prefix } = config;
   const client = redisClient(redisUrl, config, current);
   const changed = () => metrics.redisUp(redis.isUp() && broadcast.isUp());
   const traced = config.trace === 'on' ? [tracesNeeds] : [];
-  const needs = [membershipsNeeds, commandsNeeds, fleetNeeds, ...traced];
-  const redis = openRedis(client, needs, metrics, report, changed);
+  const needs = [membershipsNeeds, commandsNeeds, fleetNeeds, installationNeeds, ...traced];
+  const redis = openRedis(client, prefix, needs, metrics, report, changed);
+  const lease = holdPrefix(redis, config, report);
   const clock = createClock();
   const stats = watchStats(redis, clock, metrics);
   const memberships = createRedisMemberships(
@@ -101,6 +103,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   const broadcast = createBroadcast({
     ...common,
     recoveryMsMax,
+    prefix,
     bridgeKey,
     client,
     clock,
@@ -121,8 +124,9 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
     traces: createRedisTraces(redis),
     isLive: () => redis.isUp() && broadcast.isLive(),
     now: clock.now,
-    ready: () => Promise.all([redis.ready(), broadcast.ready()]),
+    ready: () => Promise.all([lease.held, broadcast.ready()]),
     async close() {
+      lease.close();
       stats.close();
       await presence.close();
       await redis.close();

@@ -17,6 +17,7 @@ async function inRedis(limits: Limits): Promise<Traces> {
   const client = redisClient([url], config);
   const redis = openRedis(
     client,
+    'mooring',
     [tracesNeeds],
     createMetrics(),
     () => {},

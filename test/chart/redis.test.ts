@@ -101,6 +101,20 @@ describe('a Redis of one’s own', () => {
     expect(NODE_EXTRA_CA_CERTS).toBe(`${mount.mountPath}/ca.crt`);
   });
 
+  it('is shared with other releases under a prefix, and names the installation', () => {
+    const configOf = (values: Values) => only(render(values), 'ConfigMap', 'mooring').data;
+    const values = scenario('external-redis');
+    expect(configOf(values)).toMatchObject({
+      REDIS_PREFIX: 'mooring:chat.mooring',
+      INSTALLATION: 'chat/mooring',
+    });
+    const { url } = values.externalRedis as { url: string };
+    const chosen = { ...values, externalRedis: { url, prefix: 'chat' } };
+    expect(configOf(chosen).REDIS_PREFIX).toBe('chat');
+    expect(configOf({}).REDIS_PREFIX).toBeUndefined(); // its own Redis
+    expect(configOf({}).INSTALLATION).toBe('chat/mooring');
+  });
+
   it('may have its address in a Secret of one’s own', () => {
     const other = only(render(scenario('shared-redis')), 'Deployment', 'mooring');
     expect(filesIn(other.spec.template.spec)['redis-url']).toBe('shared-redis url');

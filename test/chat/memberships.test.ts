@@ -18,7 +18,7 @@ const recoveryMs = 300;
 async function redis() {
   const { url } = await startRedis();
   const client = redisClient([url], parseConfig({ JWT_SECRET: secret }));
-  const opened = openRedis(client, [membershipsNeeds], createMetrics(), ignore, ignore);
+  const opened = openRedis(client, 'mooring', [membershipsNeeds], createMetrics(), ignore, ignore);
   await opened.ready();
   onTestFinished(opened.close);
   return opened;

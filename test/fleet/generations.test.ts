@@ -13,7 +13,7 @@ const ignore = () => {};
 async function startFleet() {
   const { url } = await startRedis();
   const client = redisClient([url], parseConfig({ JWT_SECRET: secret }));
-  const redis = openRedis(client, [fleetNeeds], createMetrics(), ignore, ignore);
+  const redis = openRedis(client, 'mooring', [fleetNeeds], createMetrics(), ignore, ignore);
   await redis.ready();
   onTestFinished(redis.close);
   let started = 0;

@@ -5,6 +5,12 @@ OPERATIONS_PORT: "3001"
 {{- if .Values.redis.enabled }}
 REDIS_URL: redis://{{ include "redis.fullname" .Subcharts.redis }}:6379
 {{- end }}
+{{- if include "mooring.hasRedis" . }}
+INSTALLATION: {{ printf "%s/%s" .Release.Namespace (include "mooring.fullname" .) }}
+{{- if not .Values.redis.enabled }}
+REDIS_PREFIX: {{ .Values.externalRedis.prefix | default (printf "mooring:%s.%s" .Release.Namespace (include "mooring.fullname" .)) }}
+{{- end }}
+{{- end }}
 DRAIN_MS_MAX: {{ .Values.drain.seconds | int | mul 1000 | quote }}
 ENDPOINT_DELAY_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}
 SETTLE_MS: {{ .Values.drain.settleSeconds | int | mul 1000 | quote }}

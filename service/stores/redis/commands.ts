@@ -9,10 +9,9 @@ import {
   knownMax,
   subjectsOf,
 } from '../commands.ts';
-import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
+import type { Redis, StoreNeeds } from './connection.ts';
 import { cutoffsKey } from './memberships.ts';
 
-const streamKey = keyOf('commands');
 const commandsMax = 10_000; // a process that falls further behind misses the oldest
 const keepMs = 3_600_000;
 const polledMax = 1_000; // the next poll reads the rest
@@ -49,13 +48,14 @@ export function createRedisCommands(
   revokedMsMax: number,
 ): Commands {
   const known = createKnownCutoffs();
+  const streamKey = redis.key('commands');
   let last: string | undefined;
 
   return {
     async issue(command) {
       if (command.type === 'revoke') {
         const args = [command.before, revokedMsMax];
-        await redis.script(revokeLua, [cutoffsKey(command.userId)], args);
+        await redis.script(revokeLua, [cutoffsKey(redis, command.userId)], args);
       }
       const { users, sockets } = subjectsOf(command);
       const endedAt = await endSessions(users, sockets);
@@ -90,7 +90,7 @@ export function createRedisCommands(
     async cutoffsOf(userId) {
       try {
         const [revoked, ended] = await redis.run((client) =>
-          client.hmGet(cutoffsKey(userId), ['revoked', 'ended']),
+          client.hmGet(cutoffsKey(redis, userId), ['revoked', 'ended']),
         );
         const found = { revokedBefore: Number(revoked ?? 0), sessionsEndedAt: Number(ended ?? 0) };
         return known.remember(userId, found);

@@ -18,6 +18,8 @@ export interface Redis {
   /** Resolves once the connection is ready for the first time. Rejects with `RedisUnfit`. */
   ready(): Promise<unknown>;
   isUp(): boolean;
+  /** The full name of a key of the stores. */
+  key(name: string): string;
   /** How often the connection was opened again. */
   reconnects(): number;
   close(): Promise<void>;
@@ -29,20 +31,19 @@ export interface StoreNeeds {
   commands: string[];
 }
 
-const family = 'mooring';
-const prefix = `${family}:{stores}`; // the hash tag keeps all keys on one master of a cluster
-
-/** The full name of a key of the stores. */
-export const keyOf = (name: string) => `${prefix}:${name}`;
-
-/** @param changed called when the connection opens, closes or answers a ping */
+/**
+ * @param family the prefix of all keys
+ * @param changed called when the connection opens, closes or answers a ping
+ */
 export function openRedis(
   client: RedisClient,
+  family: string,
   stores: StoreNeeds[],
   metrics: Metrics,
   report: (stage: string, error: unknown) => void,
   changed: () => void,
 ): Redis {
+  const prefix = `${family}:{stores}`; // the hash tag keeps all keys on one master of a cluster
   const scripts = stores.flatMap((store) => store.scripts);
   const commands = ['PING', ...stores.flatMap((store) => store.commands)];
   const needs = { family, prefix, scripts, commands };
@@ -73,6 +74,7 @@ export function openRedis(
       run((redis) => evaluate(redis, lua, keys, args.map(String)) as Promise<unknown>),
     ready: () => Promise.race([link.opened, link.refusal()]),
     isUp: () => link.now() !== undefined,
+    key: (name) => `${prefix}:${name}`,
     reconnects: () => opens - 1,
     close: link.close,
   };

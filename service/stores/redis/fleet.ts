@@ -1,9 +1,7 @@
 // The fleet in Redis: one hash with a field per process, and the generations of the releases.
 import type { Fleet, Heartbeat, Replica } from '../fleet.ts';
-import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
+import type { Redis, StoreNeeds } from './connection.ts';
 
-const heartbeatsKey = keyOf('fleet:heartbeats');
-const generationsKey = keyOf('fleet:generations');
 const staleMs = 3_500; // three missed heartbeats
 const seenMs = 86_400_000;
 
@@ -58,9 +56,11 @@ return out`;
 export const fleetNeeds: StoreNeeds = { scripts: [joinLua, heartbeatLua], commands: ['HDEL'] };
 
 export function createRedisFleet(redis: Redis): Fleet {
+  const heartbeatsKey = redis.key('fleet:heartbeats');
+  const generationsKey = redis.key('fleet:generations');
   let joined: Promise<unknown> | undefined;
   const join = ({ pod, release }: Heartbeat) => {
-    const keys = [generationsKey, keyOf(`fleet:seen:${release}:${pod}`), heartbeatsKey];
+    const keys = [generationsKey, redis.key(`fleet:seen:${release}:${pod}`), heartbeatsKey];
     joined ??= redis.script(joinLua, keys, [release, seenMs, staleMs]).catch((error: unknown) => {
       joined = undefined;
       throw error;

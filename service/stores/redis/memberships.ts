@@ -8,11 +8,9 @@ import {
   untoldMs,
   type WriteOutcome,
 } from '../memberships.ts';
-import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
+import type { Redis, StoreNeeds } from './connection.ts';
 import { endLua, sweepLua, writeLua } from './membership-scripts.ts';
 
-const prefix = keyOf('');
-const keys = [keyOf('leases')];
 const slackMs = 1_000; // a session that can just be claimed must still be there
 const leaseMsMin = 4_000; // several sweeps
 const silentMs = 4_000; // several missed sweeps: the process crashed or cannot reach Redis
@@ -26,7 +24,7 @@ export const membershipsNeeds: StoreNeeds = {
 };
 
 /** The key with the times of the commands that concern a user. */
-export const cutoffsKey = (userId: string) => keyOf(`cutoffs:${userId}`);
+export const cutoffsKey = ({ key }: Redis, userId: string) => key(`cutoffs:${userId}`);
 
 /**
  * @param processId unique among the processes that share the Redis
@@ -39,6 +37,8 @@ export function createRedisMemberships(
   recoveryMs: number,
   cutoffMs = 30 * 86_400_000,
 ): Memberships {
+  const prefix = redis.key('');
+  const keys = [redis.key('leases')];
   const leaseMs = Math.max(recoveryMs + slackMs, leaseMsMin);
   const windowMs = recoveryMs + slackMs;
   const keepMs = 2 * leaseMs + 60_000; // longer than another process may take to notice a claim
@@ -59,7 +59,7 @@ export function createRedisMemberships(
       return { outcomes, untold: parse(fields) };
     },
     members: (roomId) =>
-      redis.run((client) => client.zRange(keyOf(`room:${roomId}`), 0, membersMax - 1)),
+      redis.run((client) => client.zRange(redis.key(`room:${roomId}`), 0, membersMax - 1)),
     async sweep(confirmed) {
       const told = confirmed.flatMap(({ key, id }) => [key, id]);
       const limits = [silentMs, roomsAtOnceMax, untoldMs, untoldAtOnceMax];

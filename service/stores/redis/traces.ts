@@ -2,10 +2,7 @@
 // the documented ACL already permits.
 import { randomUUID } from 'node:crypto';
 import { type Trace, type Traces, traceLimits } from '../traces.ts';
-import { keyOf, type Redis, type StoreNeeds } from './connection.ts';
-
-const tracesKey = keyOf('traces');
-const traceKeys = (id: string) => ['', ':places', ':events'].map((of) => keyOf(`trace:${id}${of}`));
+import type { Redis, StoreNeeds } from './connection.ts';
 
 const nowLua = `
 local time = redis.call('TIME')
@@ -82,11 +79,13 @@ export const tracesNeeds: StoreNeeds = {
 
 export function createRedisTraces(redis: Redis, limits = traceLimits): Traces {
   const { tracesMax, traceMsMax, idleMsMax, eventsMax, readEventsMax, placesMax } = limits;
-  const prefix = keyOf('trace:');
+  const tracesKey = redis.key('traces');
+  const prefix = redis.key('trace:');
+  const traceKeys = (id: string) => ['', ':places', ':events'].map((of) => `${prefix}${id}${of}`);
   return {
     async start(userId) {
       const id = randomUUID();
-      const keys = [tracesKey, keyOf(`trace:${id}`)];
+      const keys = [tracesKey, `${prefix}${id}`];
       const args = [prefix, id, userId, tracesMax, traceMsMax, idleMsMax];
       const endsAt = Number(await redis.script(startLua, keys, args));
       return endsAt === 0 ? undefined : { id, endsAt };

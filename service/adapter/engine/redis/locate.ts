@@ -15,6 +15,8 @@ import { RedisUnfit, refusal } from './requirements.ts';
 export interface Locator {
   /** Whether there are several masters, so that related keys must share a hash tag. */
   sharded: boolean;
+  /** The number of the selected database. */
+  database: number;
   /** Returns an unconnected client for the master of a key. The client never reconnects. */
   locate(key: string): Promise<Client>;
 }
@@ -33,7 +35,7 @@ export function locatorOf(client: RedisClient | SentinelOptions): Locator {
   if ('sentinelRootNodes' in options) return bySentinels(options);
   if ('rootNodes' in options) return bySlots(options);
   const locate = async () => createClient(once(options));
-  return { sharded: false, locate };
+  return { sharded: false, database: options.database ?? 0, locate };
 }
 
 /** The options that a connection inherits: credentials and database. */
@@ -88,7 +90,7 @@ function bySentinels(options: RedisSentinelOptions): Locator {
     const address = mapped(nodeAddressMap, { host, port: Number(port) });
     return createClient(once(nodeClientOptions, address));
   };
-  return { sharded: false, locate };
+  return { sharded: false, database: nodeClientOptions.database ?? 0, locate };
 }
 
 function bySlots({ rootNodes, defaults = {}, nodeAddressMap }: RedisClusterOptions): Locator {
@@ -116,7 +118,7 @@ function bySlots({ rootNodes, defaults = {}, nodeAddressMap }: RedisClusterOptio
     });
     return createClient(once(defaults, found));
   };
-  return { sharded: true, locate };
+  return { sharded: true, database: 0, locate };
 }
 
 /**
