@@ -10,7 +10,7 @@ import { createHandle } from './application/handle.ts';
 import type { Application, Services } from './application/index.ts';
 import { createPublish } from './application/publish.ts';
 import { createEvents } from './application/register.ts';
-import { verifyOnce } from './auth/namespaces.ts';
+import { identifyBy, verifyOnce } from './auth/namespaces.ts';
 import { refuseRevoked } from './auth/revocation.ts';
 import { createAccess } from './auth/room-access.ts';
 import { createRoomReview } from './auth/room-review.ts';
@@ -65,7 +65,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const stores = openStores({
     config,
     current: secrets.current,
-    identify: verifyAuth,
+    identify: identifyBy(verifyAuth, (connection) => sockets.strangers.admit(connection)),
     admit: roomReview.admit,
     metrics,
     report,
@@ -74,7 +74,10 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { broadcast, history, presence, commands, traces } = stores;
   const ready = () => lifecycle.readiness().ready;
   const httpServer = createPublicServer(config, given.tokens, ready, report);
-  const open = { connections: () => sockets.connections(), count: () => io.engine.clientsCount };
+  const open = {
+    connections: () => sockets.connections(),
+    count: () => sockets.strangers.authenticated(),
+  };
   const common = { config, metrics, log, report, trail };
   const { fleet, isLive } = stores;
   const lifecycle = createLifecycle({ ...common, ...open, fleet, isLive });
@@ -89,7 +92,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
-  metrics.observe(config, lifecycle.readiness, open.count);
+  metrics.observe(config, lifecycle.readiness, sockets.strangers);
 
   const services: Services = {
     history,

@@ -22,7 +22,7 @@ const now: Panel[] = [
   }),
   number({
     title: 'Clients',
-    description: 'Open connections, independent of namespaces.',
+    description: 'Authenticated connections, independent of namespaces.',
     unit: 'short',
     expr: `sum(${shown('mooring_clients')})`,
   }),
@@ -64,7 +64,7 @@ const now: Panel[] = [
 const traffic: Panel[] = [
   {
     title: 'Clients per replica',
-    description: 'Open connections. Good: lines close together, well below the limit.',
+    description: 'Authenticated connections. Good: lines close together, well below the limit.',
     kind: 'lines',
     unit: 'short',
     queries: [{ expr: byInfo('replica', shown('mooring_clients')), legend: '{{replica}}' }],
@@ -193,6 +193,21 @@ const saturation: Panel[] = [
       { expr: `sum(${perSecond('mooring_slow_consumers_total')})`, legend: 'slow' },
     ],
     alert: 'MooringSlowConsumers',
+  },
+  {
+    title: 'Strangers',
+    description:
+      'Connections without a verified token, and how many are closed per second, by reason. ' +
+      'timeout: they did nothing; evicted: there were too many. Good: near 0.',
+    kind: 'lines',
+    unit: 'short',
+    queries: [
+      { expr: `sum(${shown('mooring_strangers')})`, legend: 'open' },
+      {
+        expr: `sum by (reason) (${perSecond('mooring_strangers_closed_total')})`,
+        legend: 'closed: {{reason}}',
+      },
+    ],
   },
   {
     title: 'Background failures',

@@ -29,6 +29,7 @@ import { createSessionWriter, type SessionWriter } from './session/session-write
 import { type DirectPacket, toStored, waiting } from './session/unconfirmed.ts';
 import {
   broadcastLocally,
+  type Client,
   clientOf,
   encoderOf,
   endConnection,
@@ -94,9 +95,9 @@ export class RecoveringAdapter extends RedisAdapter {
     beforeRequests(this, stream);
     answerFailures(this);
     rememberOwnRequests(this);
-    const identify = async (auth: Record<string, unknown>) => {
+    const identify = async (auth: Record<string, unknown>, { conn }: Client) => {
       await Promise.all([stream.started, this.channels.listening()]); // else it misses messages
-      return options.identify(auth, nsp.name);
+      return options.identify(auth, nsp.name, conn);
     };
     hookConnect(nsp, identify, (socket, connect) => this.#created(socket, connect));
     nsp.prependListener('connect', this.#connected); // before the application's

@@ -72,8 +72,13 @@ export interface AdapterOptions {
   /**
    * Resolves to the user id for the payload of a CONNECT packet. A session is restored only to the
    * same user, and never to `undefined`. A rejection closes the transport; the client tries again.
+   * `connection` is the Engine.IO connection of the client.
    */
-  identify(auth: Record<string, unknown>, namespace: string): Promise<string | undefined>;
+  identify(
+    auth: Record<string, unknown>,
+    namespace: string,
+    connection: object,
+  ): Promise<string | undefined>;
   /**
    * Resolves to those rooms of a session that a client may rejoin, for the payload of its CONNECT
    * packet. The others are neither joined nor replayed. A rejection closes the transport; the

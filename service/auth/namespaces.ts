@@ -1,6 +1,6 @@
 // Authentication on every namespace, static or dynamic: the token identifies the user.
 import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
-import { type Refusal, refusal } from '../protocol/refusals.ts';
+import { type Refusal, refusal, Unavailable } from '../protocol/refusals.ts';
 import { userRoom } from '../protocol/rooms.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { adminOnly } from './admin.ts';
@@ -10,6 +10,16 @@ export type VerifyAuth = (auth: Record<string, unknown>) => Promise<Verdict>;
 const authBytesMax = 4_096; // beside the token
 
 type Report = (stage: string, error: unknown) => void;
+
+type Connection = MooringSocket['conn'];
+
+/** The budget of connections that have not authenticated. */
+interface Strangers {
+  /** Returns false if there is no room for another client: the connection is closed. */
+  admit(connection: Connection): boolean;
+  /** Its last socket has left the connection. */
+  left(connection: Connection): void;
+}
 type Next = (error?: Error) => void;
 
 /**
@@ -18,14 +28,17 @@ type Next = (error?: Error) => void;
  */
 export function createAuthentication(parts: {
   verifyAuth: VerifyAuth;
+  strangers: Strangers;
   metrics: Metrics;
   report: Report;
   accepted: (socket: MooringSocket) => void;
 }) {
-  const { verifyAuth, metrics, report, accepted } = parts;
+  const { verifyAuth, strangers, metrics, report, accepted } = parts;
   const connected = new WeakMap<object, Set<string>>();
   function disconnected(this: MooringSocket) {
-    connected.get(this.conn)?.delete(this.nsp.name);
+    const namespaces = connected.get(this.conn);
+    namespaces?.delete(this.nsp.name);
+    if (namespaces?.size === 0) strangers.left(this.conn);
   }
   return async function authenticate(socket: MooringSocket, next: Next): Promise<void> {
     const { auth } = socket.handshake;
@@ -50,6 +63,7 @@ export function createAuthentication(parts: {
     }
     const refuse = (refused: Refusal, reason?: string) => {
       namespaces.delete(nsp.name);
+      if (namespaces.size === 0) strangers.left(conn);
       const { code, message, ...data } = refused.error;
       metrics.connectRefused(code, { socketId: socket.id, reason });
       next(Object.assign(new Error(message), { data: { code, ...data } }));
@@ -57,6 +71,7 @@ export function createAuthentication(parts: {
     if (!verdict.ok) return refuse(refuseToken(verdict), verdict.reason);
     const code = adminOnly(nsp.name, verdict.data.user);
     if (code) return refuse(refusal(code));
+    if (!strangers.admit(conn)) return next(new Error('over capacity'));
     Object.assign(socket.data, verdict.data);
     await socket.join(userRoom(verdict.data.user.id));
     socket.on('disconnect', disconnected); // one function for all sockets
@@ -74,6 +89,18 @@ export function verifyOnce(verify: Verify): VerifyAuth {
   return (auth) => {
     const verdict = verdicts.get(auth) ?? (isTooLarge(auth) ? tooLarge : verify(auth.token));
     verdicts.set(auth, verdict);
+    return verdict;
+  };
+}
+
+/**
+ * Identifies the user before a session is restored, which may take a while: from then on, the
+ * connection is no stranger. A rejection closes it, and the client tries again.
+ */
+export function identifyBy(verifyAuth: VerifyAuth, admit: Strangers['admit']) {
+  return async (auth: Record<string, unknown>, connection: object): Promise<Verdict> => {
+    const verdict = await verifyAuth(auth);
+    if (verdict.ok && !admit(connection as Connection)) throw new Unavailable('Over capacity');
     return verdict;
   };
 }

@@ -151,7 +151,19 @@ export const settings = z.object({
   KUBERNETES_SERVICE_HOST: z.string().min(1).optional().describe('set by Kubernetes in every pod'),
   KUBERNETES_SERVICE_PORT: port('set by Kubernetes in every pod', 443),
   HANDSHAKES_PER_SECOND_MAX: count('handshakes per second; others go to replicas with room', 1_000),
-  CONNECTIONS_MAX: count('connections per process; beyond that, handshakes get 503', 10_000),
+  CONNECTIONS_MAX: count(
+    'authenticated connections per process; beyond that, handshakes get 503',
+    10_000,
+  ),
+  UNAUTHENTICATED_MAX: count(
+    'connections per process without a verified token; beyond that, the oldest are closed',
+    5_000,
+  ),
+  UNAUTHENTICATED_MS_MAX: count(
+    'how long a connection may have no verified token before it is closed, in ms',
+    10_000,
+    100,
+  ),
   MESSAGE_BYTES_MAX: count('maximum size of a message from a client, in bytes', 131_072, 1_024),
   ROOMS_PER_SOCKET_MAX: count('maximum number of rooms per socket', 100),
   EVENTS_PER_SECOND_MAX: count(

@@ -22,11 +22,11 @@ import { createDispatch } from './dispatch.ts';
 import { guardDynamicNamespaces, guardNamespace } from './handlers.ts';
 import { closeSlowConsumers } from './limits.ts';
 import { createObserver, observeEngine, observeRooms } from './observation.ts';
+import { watchStrangers } from './strangers.ts';
 import { createSocketTrail, trailRooms } from './trail.ts';
 
 const envelopeBytesMax = 4_096; // lets an oversized message reach the handler, which refuses it
 const goodbyeMsMax = 1_000; // live clients answer a close frame at once
-const connectTimeoutMs = 10_000; // from the handshake to the first namespace
 
 type Connection = MooringSocket['conn'] & { openedAt: number };
 
@@ -48,9 +48,11 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   const { config, events, metrics, trail, report, roomReview } = parts;
   const io: MooringServer = new Server(httpServer, socketOptions(parts));
   const trailSocket = createSocketTrail(trail);
+  const strangers = watchStrangers(io, { config, metrics });
 
   const authenticate = createAuthentication({
     verifyAuth: parts.verifyAuth,
+    strangers,
     metrics,
     report,
     accepted: createDispatch({ ...config, events, metrics, report }),
@@ -94,7 +96,9 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     io,
     /** The open Engine.IO connections. */
     connections: (): Connection[] => Object.values(Reflect.get(io.engine, 'clients')),
+    strangers,
     async close() {
+      strangers.close();
       expiry.close();
       if (grants) grants.close();
       const closed = io.close();
@@ -125,7 +129,6 @@ function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
   return {
     pingInterval: pingIntervalMs,
     pingTimeout: pingTimeoutMs,
-    connectTimeout: connectTimeoutMs,
     maxHttpBufferSize: config.messageBytesMax + envelopeBytesMax,
     serveClient: config.page === 'on',
     cleanupEmptyChildNamespaces: true,

@@ -19,6 +19,7 @@ import type { Clock } from './redis/clock.ts';
 /** Identifies the user of a connecting socket from the payload of its CONNECT packet. */
 export type Identify = (
   auth: Record<string, unknown>,
+  connection: object,
 ) => Promise<{ ok: true; data: SocketData } | { ok: false }>;
 
 /** Resolves to the rooms of a session that a connecting socket may rejoin. */
@@ -149,8 +150,8 @@ function optionsOf(parts: Parts, connectionChanged: () => void): GivenOptions {
     ...(trail && { trail: trailOfAdapter(trail) }),
     ...(sessions && { sessions }),
     ...(admit && { admit }),
-    async identify(auth) {
-      const who = await identify(auth);
+    async identify(auth, _, connection) {
+      const who = await identify(auth, connection);
       return who.ok ? ownerOf(who.data) : undefined;
     },
     observer: {

@@ -86,8 +86,14 @@ const connectionMetrics = ({ counter, gauge }: Kinds) => ({
     namespace: open(),
     transport: open(),
   }),
-  clients: gauge('clients', 'Open connections, independent of namespaces'),
-  clientsMax: gauge('clients_max', 'Maximum number of open connections'),
+  clients: gauge('clients', 'Authenticated connections, independent of namespaces'),
+  clientsMax: gauge('clients_max', 'Maximum number of authenticated connections'),
+  strangers: gauge('strangers', 'Connections that have not authenticated yet'),
+  strangersClosed: counter(
+    'strangers_closed_total',
+    'Connections closed before they authenticated: too late, or the oldest of too many',
+    { reason: fixed(['timeout', 'evicted']) },
+  ),
   connects: counter('connects_total', 'Attempts to connect to a namespace', {
     result: fixed(['accepted', ...connectRefusalCodes, ...handshakeRefusalReasons]),
   }),

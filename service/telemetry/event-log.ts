@@ -26,6 +26,10 @@ export function withEventLog(metrics: Metrics, log: Log, tell: Tell): Metrics {
       metrics.recoveryEnded(result);
       if (result !== 'recovered') tell('info', `recovery ${result}`, { result }, 'recovery ended');
     },
+    strangerClosed(reason) {
+      metrics.strangerClosed(reason);
+      tell('info', `stranger ${reason}`, { reason }, 'unauthenticated connection closed');
+    },
     slowConsumerClosed() {
       metrics.slowConsumerClosed();
       tell('warn', 'slow', {}, 'slow consumer closed');

@@ -83,6 +83,8 @@ export function createMetrics() {
     deliveryDelayed: (seconds: number, _?: Delivery) => delaySeconds.observe(seconds),
     caughtUp: (messages: number) => metrics.catchUp.inc(messages),
     messageDelivered: deliveries.add,
+    /** It did not authenticate in time, or was the oldest of too many. */
+    strangerClosed: (reason: 'timeout' | 'evicted') => metrics.strangersClosed.inc({ reason }),
     slowConsumerClosed: () => metrics.slowConsumers.inc(),
     redisUp: (up: boolean) => metrics.redisUp.set(up ? 1 : 0),
     redisReconnected: () => metrics.redisReconnects.inc(),
@@ -130,7 +132,7 @@ function createStates(registry: Registry, metrics: ReturnType<typeof registerMet
     observe(
       config: Config,
       readiness: () => { ready: boolean; live: boolean },
-      connections: () => number,
+      connections: { authenticated(): number; waiting(): number },
     ) {
       const { podName: replica, release: revision, connectionsMax } = config;
       metrics.info.set({ replica, revision, version: manifest.version }, 1);
@@ -139,7 +141,8 @@ function createStates(registry: Registry, metrics: ReturnType<typeof registerMet
         const { ready, live } = readiness();
         metrics.ready.set(ready ? 1 : 0);
         metrics.live.set(live ? 1 : 0);
-        metrics.clients.set(connections());
+        metrics.clients.set(connections.authenticated());
+        metrics.strangers.set(connections.waiting());
       };
     },
     redisSays(stats: RedisStats) {

@@ -27,13 +27,13 @@ export const currentConnect = () => underWay.getStore();
  */
 export function hookConnect(
   namespace: Namespace,
-  identify: (auth: Auth) => Promise<string | undefined>,
+  identify: (auth: Auth, client: Client) => Promise<string | undefined>,
   created: (socket: Socket, connect: Connect) => boolean,
 ): void {
   wrapCreateSocket(namespace, (create) => async (client, auth) => {
     const connect: Connect = { client, auth, user: undefined };
     try {
-      connect.user = await identify(auth);
+      connect.user = await identify(auth, client);
     } catch {
       client.conn.close(); // a temporary failure: the client tries again
     }
