@@ -26,6 +26,10 @@ export function withEventLog(metrics: Metrics, log: Log, tell: Tell): Metrics {
       metrics.recoveryEnded(result);
       if (result !== 'recovered') tell('info', `recovery ${result}`, { result }, 'recovery ended');
     },
+    connectionClosed(cause) {
+      metrics.connectionClosed(cause);
+      tell('warn', `closed ${cause}`, { cause }, 'connection closed to protect this replica');
+    },
     slowConsumerClosed() {
       metrics.slowConsumerClosed();
       tell('warn', 'slow', {}, 'slow consumer closed');
