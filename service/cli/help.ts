@@ -25,6 +25,7 @@ const check = `  mooring check URL           test everything that clients rely o
       --second URL            a URL that reaches other pods of the service; repeatable
       --connect-to HOST       connect to this host if DNS cannot resolve the host of URL
       --pods N                fail if fewer pods are reached [1]
+      --origin ORIGIN         also check pages on that origin, such as https://app.example.com
       --websocket-only        skip polling, for an endpoint without sticky sessions
       --token-file FILE       use the token in FILE instead of JWT_SECRET; or --token TOKEN
       --room-prefix PREFIX    prefix of the rooms that the check joins [check-]

@@ -54,5 +54,5 @@ export const upstream = (name: string, urls: string[], more = '') =>
 
 /** What every server block that passes WebSockets on has. */
 export const upgradable =
-  'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; ' +
-  'proxy_set_header Connection upgrade;';
+  'proxy_http_version 1.1; proxy_set_header Host $http_host; ' +
+  'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;';
