@@ -24,6 +24,7 @@ import { annotatePod } from './fleet/kubernetes.ts';
 import { createLifecycle } from './fleet/lifecycle.ts';
 import { startSelfProbe } from './fleet/self-probe.ts';
 import { runCommands } from './sockets/commands.ts';
+import { connectionsForDescriptors, reserveDescriptors } from './sockets/descriptors.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { followTraces } from './sockets/traces.ts';
 import { podsOf } from './stores/fleet.ts';
@@ -46,7 +47,9 @@ interface Given {
   reread?: (() => Config) | undefined;
 }
 
-export async function createApp(config: Config, log: Log, given: Given = {}) {
+export async function createApp(settings: Config, log: Log, given: Given = {}) {
+  const connectionsMax = connectionsForDescriptors();
+  const config = withDescriptors(settings, connectionsMax, log);
   const { metrics, report, tracing } = observed(config, log, given.metrics);
   const secrets = followSecrets(config, given.reread, {
     changed: (names) => log.info({ names }, 'secrets changed'),
@@ -74,6 +77,7 @@ export async function createApp(config: Config, log: Log, given: Given = {}) {
   const { broadcast, history, presence, commands, traces } = stores;
   const ready = () => lifecycle.readiness().ready;
   const httpServer = createPublicServer(config, given.tokens, ready, report);
+  reserveDescriptors(httpServer, connectionsMax, () => metrics.connectionClosed('descriptors'));
   const open = {
     connections: () => sockets.connections(),
     count: () => sockets.strangers.authenticated(),
@@ -188,6 +192,14 @@ function createPublicServer(
   const pages = page === 'on' ? pageRoutes(podName, tokens ?? []) : {};
   const handler = createRoutes({ ...pages, ...probes(() => ({ ready: ready() })) });
   return createHttpServer(listenerOf(handler, (error) => report('page', error)));
+}
+
+/** Lowers CONNECTIONS_MAX if descriptors are short, so that handshakes get 503 before. */
+function withDescriptors(config: Config, descriptors: number, log: Log): Config {
+  const connectionsMax = Math.max(1, Math.floor(0.9 * descriptors)); // refusals need some, too
+  if (config.connectionsMax <= connectionsMax) return config;
+  log.warn({ connectionsMax }, 'too few file descriptors for CONNECTIONS_MAX: raise their limit');
+  return { ...config, connectionsMax };
 }
 
 async function load(path: string | undefined): Promise<Application> {

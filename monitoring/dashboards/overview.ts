@@ -182,7 +182,7 @@ const saturation: Panel[] = [
     title: 'Disconnects and slow clients',
     description:
       'By reason. transport_close: a network failure or a rollout; ping_timeout: a client that ' +
-      'vanished; slow: over 4 MiB unread.',
+      'vanished; slow: over 4 MiB unread; short of: closed to protect the replica.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -191,6 +191,10 @@ const saturation: Panel[] = [
         legend: '{{reason}}',
       },
       { expr: `sum(${perSecond('mooring_slow_consumers_total')})`, legend: 'slow' },
+      {
+        expr: `sum by (cause) (${perSecond('mooring_protective_closes_total')})`,
+        legend: 'short of {{cause}}',
+      },
     ],
     alert: 'MooringSlowConsumers',
   },

@@ -27,6 +27,7 @@ const check = `  mooring check URL           test everything that clients rely o
       --header "NAME: VALUE"  header to send with every request; repeatable
       --ingress NAMESPACE/NAME  also read this Ingress and its controller, with kubectl
       --pods N                fail if fewer pods are reached [1]
+      --origin ORIGIN         also check pages on that origin, such as https://app.example.com
       --websocket-only        skip polling, for an endpoint without sticky sessions
       --token-file FILE       use the token in FILE instead of JWT_SECRET; or --token TOKEN
       --room-prefix PREFIX    prefix of the rooms that the check joins [check-]

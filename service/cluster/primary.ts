@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { setupMaster } from '@socket.io/sticky';
 import { listen, problem } from '../api/router.ts';
 import type { Config } from '../config/schema.ts';
+import { connectionsForDescriptors, reserveDescriptors } from '../sockets/descriptors.ts';
 import { createProcessMetrics, sumMetrics, withoutGauges } from '../telemetry/aggregate.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Snapshot } from '../telemetry/metrics.ts';
@@ -23,6 +24,7 @@ export function startPrimary(config: Config, log: Log): Pod {
   // Without advanced serialization sticky's messages silently lose their binary data.
   cluster.setupPrimary({ serialization: 'advanced' });
   const httpServer = createServer().on('connection', closeAnswered);
+  reserveDescriptors(httpServer, connectionsForDescriptors(), () => {}); // workers count theirs
   setupMaster(httpServer, { loadBalancingMethod: 'least-connection' });
 
   const own = createProcessMetrics();

@@ -24,6 +24,10 @@ export type RecoveryResult = keyof typeof recoveryResults;
 export const unreadableKinds = [...adapterKinds, 'command'] as const;
 export type UnreadableKind = (typeof unreadableKinds)[number];
 
+/** Why a replica closes connections of clients that did nothing wrong. */
+export const protectiveCauses = ['descriptors', 'overload'] as const;
+export type ProtectiveCause = (typeof protectiveCauses)[number];
+
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const usualReasons = ['transport_close', 'ping_timeout', 'client_namespace_disconnect'];
 
@@ -119,6 +123,11 @@ const connectionMetrics = ({ counter, gauge }: Kinds) => ({
   slowConsumers: counter(
     'slow_consumers_total',
     'Connections closed because the client read too slowly',
+  ),
+  protectiveCloses: counter(
+    'protective_closes_total',
+    'Connections that this replica closed to protect itself, by what ran short',
+    { cause: fixed(protectiveCauses) },
   ),
   rooms: gauge('rooms', 'Rooms with at least one member on this replica'),
 });

@@ -30,6 +30,10 @@ export function withEventLog(metrics: Metrics, log: Log, tell: Tell): Metrics {
       metrics.strangerClosed(reason);
       tell('info', `stranger ${reason}`, { reason }, 'unauthenticated connection closed');
     },
+    connectionClosed(cause) {
+      metrics.connectionClosed(cause);
+      tell('warn', `closed ${cause}`, { cause }, 'connection closed to protect this replica');
+    },
     slowConsumerClosed() {
       metrics.slowConsumerClosed();
       tell('warn', 'slow', {}, 'slow consumer closed');

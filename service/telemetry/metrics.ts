@@ -5,7 +5,12 @@ import type { Limit } from '../adapter/options.ts';
 import type { TokenKeyName } from '../config/credentials.ts';
 import type { Config } from '../config/schema.ts';
 import type { EngineRefusal, HandshakeRefusal, RefusalCode } from '../protocol/refusals.ts';
-import { type RecoveryResult, registerMetrics, type UnreadableKind } from './definitions.ts';
+import {
+  type ProtectiveCause,
+  type RecoveryResult,
+  registerMetrics,
+  type UnreadableKind,
+} from './definitions.ts';
 
 export type { RecoveryResult };
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -85,6 +90,7 @@ export function createMetrics() {
     messageDelivered: deliveries.add,
     /** It did not authenticate in time, or was the oldest of too many. */
     strangerClosed: (reason: 'timeout' | 'evicted') => metrics.strangersClosed.inc({ reason }),
+    connectionClosed: (cause: ProtectiveCause) => metrics.protectiveCloses.inc({ cause }),
     slowConsumerClosed: () => metrics.slowConsumers.inc(),
     redisUp: (up: boolean) => metrics.redisUp.set(up ? 1 : 0),
     redisReconnected: () => metrics.redisReconnects.inc(),

@@ -8,6 +8,9 @@ describe('an affinity cookie', () => {
 
   it.each([
     ['m=1; Path=/; SameSite=None', 'cookie_not_secure'],
+    ['__Host-m=1; Path=/', 'cookie_prefix'],
+    ['__Host-m=1; Path=/socket.io; Secure', 'cookie_prefix'],
+    ['__Secure-m=1; Path=/', 'cookie_prefix'],
     ['m=1; Path=/api', 'cookie_path'],
     ['m=1; Path=/socket', 'cookie_path'],
     ['m=1; Path=/; Domain=example.org', 'cookie_domain'],

@@ -1,7 +1,7 @@
 // `mooring check` through real proxies: a correct one, and the usual mistakes.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { runCheck } from '../../service/cli/check/check.ts';
 import { parseCheck } from '../../service/cli/check/options.ts';
 import { startNginx, upgradable, upstream } from '../harness/nginx.ts';
@@ -79,7 +79,8 @@ it('reads an affinity cookie and follows it, and meets every pod without one', a
   for (const { app } of apps) Reflect.set(app.io.engine.opts, 'pingInterval', 300);
   const url = await startNginx(byCookie(urls, 'Path=/; HttpOnly; Max-Age=600; SameSite=Lax'));
   const report = await check(url, '--pods', '2');
-  expect(report.results.filter(({ state }) => state !== 'holds')).toEqual([]);
+  const other = report.results.filter(({ state }) => state !== 'holds');
+  expect(other.map(({ name }) => name)).toEqual(['cross-origin']);
   expect(report.pods).toEqual(['pod-0', 'pod-1']);
   expect(report.results).toContainEqual({
     name: 'cookie',
@@ -141,6 +142,46 @@ it('finds a read timeout that is shorter than the ping interval', async () => {
   });
   const idle = results.find(({ name }) => name === 'idle websocket');
   expect(idle?.detail).toMatch(/^closed after \d+\.\d s/);
+});
+
+it('finds a proxy that changes the host, which keeps pages out', async () => {
+  const { urls } = await replicas(1);
+  const proxy = (more: string) => `server { listen PORT; location / {
+    proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection upgrade; ${more} proxy_pass ${urls[0]}; } }`;
+  const changed = await check(await startNginx(proxy('')), '--quick');
+  expect(changed.ok).toBe(false);
+  expect(changed.states).toMatchObject({ websocket: 'holds', page: 'host_changed' });
+  const kept = await check(await startNginx(proxy('proxy_set_header Host $http_host;')), '--quick');
+  expect([kept.ok, kept.states.page]).toEqual([true, 'holds']);
+});
+
+describe('for a page on another origin, it', () => {
+  const page = 'https://app.example.com';
+  const through = async (more: string, CORS_ORIGINS = page) => {
+    const { urls } = await replicas(1, { CORS_ORIGINS });
+    const url = await startNginx(`server { listen PORT; location / {
+      ${upgradable} ${more} proxy_pass ${urls[0]}; } }`);
+    return (await check(url, '--quick', '--origin', page)).states['cross-origin'];
+  };
+
+  it.each([
+    ['holds', ''],
+    ['cors_twice', `add_header Access-Control-Allow-Origin ${page};`],
+    [
+      'cors_wildcard',
+      'proxy_hide_header Access-Control-Allow-Origin; add_header Access-Control-Allow-Origin *;',
+    ],
+    ['cors_missing', 'proxy_hide_header Access-Control-Allow-Credentials;'],
+    ['preflight_refused', 'if ($request_method = OPTIONS) { return 405; }'],
+    ['cookie_same_site', 'add_header Set-Cookie "m=1; Path=/; SameSite=Lax";'],
+  ])('finds %s behind "%s"', async (finding, more) => {
+    expect(await through(more)).toBe(finding);
+  });
+
+  it('finds that the service does not allow it', async () => {
+    expect(await through('', 'https://other.example.com')).toBe('origin_refused');
+  });
 });
 
 it('distinguishes no pod, no rule and a refusal by the proxy', async () => {

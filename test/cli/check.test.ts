@@ -28,6 +28,8 @@ describe('mooring check', () => {
       upgrade: 'holds',
       polling: 'holds',
       cookie: 'skipped',
+      page: 'holds',
+      'cross-origin': 'skipped',
       affinity: 'holds',
       message: 'skipped',
       recovery: 'holds',

@@ -152,11 +152,11 @@ describe('while replicas leave', () => {
   test('each is asked for its sessions, those that leave first, and the last one answers', () => {
     const asked = [...conf.matchAll(/location @ask-(\d) \{ (.*) \}/g)].map(([, ...rest]) => rest);
     expect(asked).toEqual([
-      ['1', 'proxy_pass http://127.0.0.1:3; error_page 400 502 = @ask-2;'],
-      ['2', 'proxy_pass http://127.0.0.1:4; error_page 400 502 = @ask-3;'],
-      ['3', 'proxy_pass http://127.0.0.1:5; error_page 400 502 = @ask-4;'],
-      ['4', 'proxy_pass http://127.0.0.1:6; error_page 400 502 = @ask-5;'],
-      ['5', 'proxy_pass http://127.0.0.1:7;'],
+      ['1', 'error_log stderr emerg; proxy_pass http://127.0.0.1:3; error_page 400 502 = @ask-2;'],
+      ['2', 'error_log stderr emerg; proxy_pass http://127.0.0.1:4; error_page 400 502 = @ask-3;'],
+      ['3', 'error_log stderr emerg; proxy_pass http://127.0.0.1:5; error_page 400 502 = @ask-4;'],
+      ['4', 'error_log stderr emerg; proxy_pass http://127.0.0.1:6; error_page 400 502 = @ask-5;'],
+      ['5', 'error_log stderr emerg; proxy_pass http://127.0.0.1:7;'],
     ]);
   });
 

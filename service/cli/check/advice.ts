@@ -2,6 +2,8 @@
 import {
   affinity,
   cookieAttributes,
+  crossOrigin,
+  hostHeader,
   idleTime,
   nextPod,
   type Settings,
@@ -141,6 +143,40 @@ const advice = {
   cookie_expired: {
     cause: 'browsers drop the cookie at once; check the clocks.',
     settings: cookieAttributes,
+  },
+  cookie_prefix: {
+    cause:
+      'browsers reject the cookie: __Host- needs Secure, Path=/ and no Domain, __Secure- Secure.',
+    settings: cookieAttributes,
+  },
+  cookie_same_site: {
+    cause: 'browsers do not send the cookie from a page on another site: no affinity there.',
+    settings: cookieAttributes,
+  },
+  // Pages.
+  host_changed: {
+    cause: 'the proxy passes another Host on, so pages of this origin are refused as foreign.',
+    settings: { ...hostHeader, ...mooring('or add the origin of the page to CORS_ORIGINS') },
+  },
+  origin_refused: {
+    cause: 'pages on that origin may not connect.',
+    settings: mooring('add the origin to CORS_ORIGINS'),
+  },
+  preflight_refused: {
+    cause: 'the proxy answers or blocks preflight requests (OPTIONS) instead of forwarding them.',
+    settings: crossOrigin,
+  },
+  cors_missing: {
+    cause: 'a proxy removes or replaces the CORS headers: browsers hide the answer from the page.',
+    settings: crossOrigin,
+  },
+  cors_wildcard: {
+    cause: 'a proxy allows every origin with *, which browsers reject for requests with cookies.',
+    settings: crossOrigin,
+  },
+  cors_twice: {
+    cause: 'a proxy adds CORS headers to those of Mooring: browsers reject two values.',
+    settings: crossOrigin,
   },
   // Mooring itself.
   token_refused: {

@@ -1,15 +1,17 @@
 // `mooring check`: tests from the outside everything that clients rely on.
 import { returnToPod } from './affinity.ts';
-import { judgeCookies } from './cookie.ts';
+import { judgeCookies, keptCookies } from './cookie.ts';
 import { fails, holds, type Result, skipped } from './finding.ts';
-import { cookieHeader, type Handshake, shakeHands } from './handshake.ts';
+import { type Handshake, shakeHands } from './handshake.ts';
 import { stayIdle } from './idle.ts';
 import { checkIngress } from './ingress.ts';
 import { exchange } from './message.ts';
 import type { CheckOptions } from './options.ts';
+import { tryCrossOrigin, tryPage } from './origin.ts';
 import { openPair } from './pair.ts';
 import { cutAndRecover } from './recovery.ts';
 import { tryInvalidTokens } from './refusal.ts';
+import { cookieHeader } from './request.ts';
 import type { CheckTarget } from './target.ts';
 import { type Mode, transportsOf, tryTransport } from './transports.ts';
 
@@ -57,6 +59,8 @@ async function checkUrl(options: CheckOptions): Promise<Report> {
     if (finding === 'token_refused' || finding === 'not_mooring') return report(target, results);
   }
   results.push(judgeCookies(handshake.setCookies, target));
+  results.push(await tryPage(target));
+  results.push(await tryCrossOrigin(target, options.origin, handshake.setCookies));
   const working = modes.filter((mode) =>
     results.some((r) => r.name === mode && r.state === 'holds'),
   );
@@ -82,7 +86,7 @@ async function checkSessions(
         .filter((mode) => mode !== 'upgrade')
         .map((mode) => stayIdle(target, mode, first, pingIntervalMs));
   return [
-    await returnToPod(target, transports, first, cookieHeader(setCookies)),
+    await returnToPod(target, transports, first, cookieHeader(keptCookies(setCookies, target))),
     ...(await checkMessages(options, best, pods)),
     await tryInvalidTokens(target, transports, tokens),
     ...(await Promise.all(idle)), // started first, so that the other checks run meanwhile
@@ -125,6 +129,8 @@ const names = [
   'handshake',
   ...modes,
   'cookie',
+  'page',
+  'cross-origin',
   'affinity',
   'message',
   'recovery',

@@ -46,6 +46,17 @@ export function parseCookie(setCookie: string): Cookie {
   };
 }
 
+/** Those that a browser keeps and sends back. */
+export const keptCookies = (setCookies: string[], target: CheckTarget): string[] =>
+  setCookies.filter((setCookie) => !problemOf(parseCookie(setCookie), target));
+
+/** The site of an origin, as far as it shows without the public suffix list. */
+export function clientSite(origin: string): string {
+  const { protocol, hostname } = new URL(origin);
+  const isAddress = /^[\d.]+$|:/.test(hostname);
+  return `${protocol}//${isAddress ? hostname : hostname.split('.').slice(-2).join('.')}`;
+}
+
 function problemOf(
   cookie: Cookie,
   target: CheckTarget,
@@ -58,6 +69,11 @@ function problemOf(
   }
   if (secure && protocol === 'http:' && !loopback) {
     return { finding: 'cookie_needs_tls', detail: `${name}: Secure, but the URL is http` };
+  }
+  const prefix = /^__(Host|Secure)-/i.exec(name)?.[1]?.toLowerCase();
+  const isHostOnly = path === '/' && !domain;
+  if (prefix && (!secure || (prefix === 'host' && !isHostOnly))) {
+    return { finding: 'cookie_prefix', detail: `${name}: its prefix requires other attributes` };
   }
   if (path?.startsWith('/') && !covers(path, target.path)) {
     return {

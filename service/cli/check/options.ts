@@ -20,6 +20,8 @@ export interface CheckOptions {
   websocketOnly: boolean;
   /** Reaching fewer pods than this is a failure. */
   podsMin: number;
+  /** The origin of a page on another origin that shall connect. */
+  origin: string | undefined;
   /** Prefix of the rooms that the check joins. */
   roomPrefix: string;
   tokens: Tokens;
@@ -53,6 +55,7 @@ export function parseCheck(args: string[], key: () => MintKey): CheckOptions {
       podsMin: wholeNumber('--pods', values.pods, 10_000),
       quick: values.quick,
       websocketOnly: values['websocket-only'],
+      origin: values.origin && parseTarget(values.origin).origin,
       roomPrefix: values['room-prefix'],
       tokens: readTokens(values, key),
       json: values.json,
@@ -76,6 +79,7 @@ const readArguments = (args: string[]) =>
       header: { type: 'string', multiple: true, default: [] },
       ingress: { type: 'string' },
       'websocket-only': { type: 'boolean', default: false },
+      origin: { type: 'string' },
       'room-prefix': { type: 'string', default: 'check-' },
       token: { type: 'string' },
       'token-file': { type: 'string' },

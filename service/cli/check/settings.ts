@@ -103,3 +103,24 @@ export const cookieAttributes: Settings = {
   'Envoy Gateway': ['HTTPRoute: sessionPersistence.cookieConfig.lifetimeType, .absoluteTimeout'],
   nginx: ['upstream: sticky cookie mooring path=/ secure samesite=lax httponly;'],
 };
+
+/** Forwards the Host header, which the service compares with the origin of a page. */
+export const hostHeader: Settings = {
+  'ingress-nginx': [`remove ${nginxIngress('upstream-vhost')}`],
+  Traefik: ['on the Service: traefik.ingress.kubernetes.io/service.passhostheader: "true"'],
+  'HAProxy (haproxytech)': ['remove haproxy.org/set-host'],
+  'HAProxy Ingress (jcmoraisjr)': [`remove ${haproxyIngress('headers')} that set Host`],
+  'Envoy Gateway': ['HTTPRoute: remove URLRewrite filters with a hostname'],
+  nginx: ['proxy_set_header Host $http_host;'],
+};
+
+/** Leaves CORS to the service. */
+export const crossOrigin: Settings = {
+  'ingress-nginx': [`remove ${nginxIngress('enable-cors')}`],
+  Traefik: ['remove accessControl* headers from the middlewares of this route'],
+  'HAProxy (haproxytech)': ['remove haproxy.org/cors-enable'],
+  'HAProxy Ingress (jcmoraisjr)': [`remove ${haproxyIngress('cors-enable')}`],
+  'Envoy Gateway': ['SecurityPolicy: remove spec.cors'],
+  nginx: ['remove add_header Access-Control-* and the handling of OPTIONS'],
+  Mooring: ['CORS_ORIGINS: the service sends the headers itself, with credentials'],
+};
