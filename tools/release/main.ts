@@ -1,7 +1,7 @@
-// `make release`: builds everything that a release publishes, and publishes it. DRY=1 does so into a
-// registry on loopback and stops short of npm and GitHub.
+// `make release`: builds everything that a release publishes, and publishes it. DRY=1 publishes to
+// a registry on loopback, and neither to npm nor to GitHub.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Problem } from '../problem.ts';
 import { packAdapter, packageChart } from './artifacts.ts';
@@ -83,6 +83,9 @@ function publish(version: string, registry: string, notes: string) {
   const files = [chart, adapter, checksums];
   if (!dry) run('gh', ['release', 'create', `v${version}`, ...files, '--notes-file', notesFile]);
   console.log(sums.join('\n'));
+  if (env.GITHUB_OUTPUT) {
+    appendFileSync(env.GITHUB_OUTPUT, `image=${image}\ndigest=${imageDigest}\n`);
+  }
 }
 
 const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
