@@ -9,7 +9,7 @@ KEY = $$(head -c 32 /dev/urandom | base64)
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start dev test check generate chaos scale bench up roll down format image install e2e k8s dashboards
+.PHONY: help start dev test check generate chaos scale bench up roll down format version release image install e2e k8s dashboards
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -58,6 +58,12 @@ dashboards: node_modules/.package-lock.json ## Draw the dashboards from a live P
 
 format: node_modules/.package-lock.json ## Format the code
 	@npm run --silent format
+
+version: node_modules/.package-lock.json ## Write the version NEW=0.2.0 wherever it appears
+	@exec $(NODE) tools/release/version.ts '$(NEW)'
+
+release: node_modules/.package-lock.json ## Build and publish the image, chart and packages to REGISTRY; DRY=1: to a registry on loopback
+	@exec $(NODE) tools/release/main.ts
 
 image: ## Build the image IMAGE=mooring:VERSION with docker, podman or buildah
 	@test -n "$(ENGINE)" || { echo 'docker, podman or buildah is needed' >&2; exit 1; }
