@@ -131,6 +131,7 @@ async function attempt(
   const received = parseOffset(offset);
   if (!received || received.id > highWatermark) return 'future';
   if (stream.stock.mayMiss(received.id)) return 'trimmed';
+  if (state.heldAfter && received.id > state.heldAfter) received.id = state.heldAfter;
   const position = received.id > claim.received ? received.id : claim.received;
   const unread = unconfirmed ? unreadOf(unconfirmed, received) : [];
   if (!unread) {
