@@ -60,7 +60,8 @@ type BaseClient = ConstructorParameters<typeof RedisAdapter>[1];
  * (`fetchSockets`, `serverSideEmit`, acknowledgements, ...).
  */
 export class RecoveringAdapter extends RedisAdapter {
-  readonly sessions = new Map<string, Session>();
+  readonly sessions = new Map<string, Session>(); // by socket id
+  readonly #byPid = new Map<string, Session>();
   readonly stream: Stream;
   readonly channels: Channels;
   readonly store: SessionStore;
@@ -112,7 +113,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (!session) {
       session = createSession(sid);
       this.channels.start(session);
-      this.sessions.set(sid, session);
+      this.own(session);
     }
     const fresh = [...rooms].filter((room) => !this.sids.get(sid)?.has(room));
     super.addAll(sid, rooms);
@@ -162,6 +163,7 @@ export class RecoveringAdapter extends RedisAdapter {
     if (!session) return;
     const [client, user] = [clientOf(socket), this.#users.get(socket) ?? ''];
     connected(session, { socket, client, user, data: socket.data, pid: privateIdOf(socket) });
+    this.own(session);
     if (!socket.recovered) this.#tell('opened', session);
     const { packets = [] } = this.stream.confirmations.take(session) ?? {};
     const writeAgain = (packet: DirectPacket) => this.#direct.writeAgain(session, socket, packet);
@@ -183,10 +185,16 @@ export class RecoveringAdapter extends RedisAdapter {
     return restore(this, pid, offset, connect) as Promise<unknown> as Promise<never>;
   }
 
+  /** From now on this process has the session, and may be asked to yield it. */
+  own(session: Session): void {
+    this.sessions.set(session.sid, session);
+    if (session.pid !== undefined) this.#byPid.set(session.pid, session);
+  }
+
   /** Yields a session to another connection. Returns what its client may not have read. */
   yieldSession(pid: string, epoch: number): string | undefined {
-    for (const session of this.sessions.values()) {
-      if (session.pid !== pid || session.epoch >= epoch) continue;
+    const session = this.#byPid.get(pid);
+    if (session && session.epoch < epoch) {
       const { unconfirmed = waiting([]) } = session;
       this.retire(session);
       return JSON.stringify(toStored(unconfirmed));
@@ -222,7 +230,9 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   #ended(session: Session): void {
-    this.sessions.delete(session.sid);
+    const { sid, pid = '' } = session;
+    this.sessions.delete(sid);
+    if (this.#byPid.get(pid) === session) this.#byPid.delete(pid);
     if (isOver(session)) return;
     // Never connected: a restored socket whose transport closed or that a middleware refused.
     const unconnected = session.socket !== undefined && !session.socket.connected;

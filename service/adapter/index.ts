@@ -188,7 +188,7 @@ function share(source: EngineSource, prefix: string, options: AdapterOptions): S
     },
     claimed: ({ namespace, pid }, epoch) => adapters.get(namespace)?.yieldSession(pid, epoch),
   });
-  const publisher = createPublisher(stream.engine, stream.format, options);
+  const publisher = createPublisher(stream, stream.format, options);
   return { stream, publisher, loopback: createLoopback(stream, publisher.publish), adapters };
 }
 

@@ -55,9 +55,14 @@ export async function openRelay(target: number) {
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
-    /** Nothing that is sent to the server arrives there, until `cut`. */
+    /** Nothing that is sent to the server arrives there, until `pass` or `cut`. */
     hold() {
       held = [];
+    },
+    pass() {
+      const sending = held ?? [];
+      held = undefined;
+      for (const send of sending) send();
     },
     /** Resolves when the server sends the text; neither it nor what follows it arrives. */
     stopAt: (text: string) =>

@@ -42,8 +42,8 @@ export interface Outcome {
 
 export interface Subscription {
   /**
-   * The current or last attempt to subscribe. Resolves once messages arrive, to the newest id at
-   * that time. Every later message of the channel arrives or is in a log.
+   * The current or last attempt to subscribe. Resolves once messages arrive, to an id: every later
+   * message of the channel arrives or, after an outage, is in a log.
    */
   readonly ready: Promise<Id>;
   close(): void;
@@ -132,8 +132,10 @@ export interface Engine {
   /**
    * Calls `receive` with each message of a channel, in the order of publishing.
    * @param log the log of the channel, if it has its own
+   * @param after the subscription is ready from this id on if the log has no later message by then.
+   * Otherwise it is ready from the newest id on.
    */
-  subscribe(channel: string, log: string | undefined, receive: Receive): Subscription;
+  subscribe(channel: string, log: string | undefined, receive: Receive, after?: Id): Subscription;
   /**
    * The newest id, raised to the clock. When it resolves, earlier messages have arrived on the
    * subscribed channels or, after an outage, are in the logs.
@@ -177,8 +179,9 @@ export interface EngineEvents {
    * The engine replied.
    * @param microseconds its clock, from which ids are made
    * @param position the newest id. Earlier messages have arrived on the subscribed channels.
+   * @param askedAt when it was asked, by `performance.now()`
    */
-  alive(microseconds: number, position: Id): void;
+  alive(microseconds: number, position: Id, askedAt: number): void;
   /**
    * Called with every heartbeat: everything up to the returned id has arrived at the clients of all
    * sockets that this process has confirmed.

@@ -5,7 +5,7 @@ import type { Envelope } from '../delivery/envelope.ts';
 import { type Batch, createBatch, type SocketWriter } from '../delivery/socket-writer.ts';
 import type { AdapterOptions, Trail } from '../options.ts';
 import { decode, notifyOutgoing } from '../socketio-internals.ts';
-import type { Session } from './session.ts';
+import { isOver, release, type Session } from './session.ts';
 import type { DirectPacket } from './unconfirmed.ts';
 
 const replayedAtOnce = 64; // messages per write
@@ -40,7 +40,7 @@ function deliver(
     const session = members.sessions.get(sid);
     if (!session || session.phase === 'lost') continue;
     if (session.held) {
-      hold(session, session.held, envelopes, options);
+      keep(session, session.held, envelopes, options);
       continue;
     }
     const written = write(members, session, batch, writer);
@@ -56,7 +56,7 @@ function deliver(
 
 const publishedMs = ({ id }: Envelope) => Number(id) / 1000;
 
-function hold(
+function keep(
   session: Session,
   held: Envelope[],
   envelopes: Envelope[],
@@ -86,10 +86,8 @@ export function goLive(
   writeAgain: (packet: DirectPacket) => void,
   parts: Parts,
 ): void {
-  const { held = [] } = session;
   let { replay } = session;
   session.replay = [];
-  session.held = undefined;
   for (const packet of direct) {
     const following = replay.findIndex(({ id }) => id > packet.after);
     const preceding = following < 0 ? replay : replay.slice(0, following);
@@ -99,8 +97,21 @@ export function goLive(
   }
   writeAll(members, session, replay, parts, true);
   if (session.replayedUpTo > session.cursor) session.cursor = session.replayedUpTo;
-  writeAll(members, session, held, parts, false);
+  writeHeld(members, session, parts);
+}
+
+/** Ends a reason to hold messages. Writes them, in order, if it was the last one. */
+export function writeHeld(members: Members, session: Session, parts: Parts): void {
+  if (isOver(session)) return;
+  const held = new Map(release(session).map((envelope) => [envelope.id, envelope]));
+  const sorted = [...held.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  writeAll(members, session, sorted, parts, false);
   parts.writer.end();
+}
+
+/** Adds messages to those that are held. */
+export function keepMissed(session: Session, missed: Envelope[], { options }: Parts): void {
+  if (session.held) keep(session, session.held, missed, options);
 }
 
 function writeAll(

@@ -1,5 +1,5 @@
 // Stores the sessions of live sockets in the engine, so that any process can take them over.
-
+import type { Id } from '../delivery/envelope.ts';
 import type { Format } from '../delivery/formats.ts';
 import type { ClaimOutcome, Engine, SessionKey, SessionWrite } from '../engine/engine.ts';
 import { type Clock, correctPositions } from './clock.ts';
@@ -11,6 +11,8 @@ interface State {
   data: unknown;
   /** Only of a session whose socket is gone: a live one hands it over. */
   unconfirmed?: StoredUnconfirmed;
+  /** Of a session whose socket is gone: nothing later was written, whatever the offset says. */
+  heldAfter?: Id;
 }
 
 export type Claim =
@@ -33,7 +35,11 @@ export function createSessionStore({ engine, isUp, clock, format }: Parts, names
     if (pid === undefined) return true;
     await Promise.all(session.pending.splice(0));
     const unconfirmed = gone && session.unconfirmed && toStored(session.unconfirmed);
-    const others = { sid, ...(unconfirmed && { unconfirmed }) } satisfies Omit<State, 'data'>;
+    const others = {
+      sid,
+      ...(unconfirmed && { unconfirmed }),
+      ...(gone && session.heldAfter && { heldAfter: session.heldAfter }),
+    } satisfies Omit<State, 'data'>;
     const data = dataOf(session);
     const state = `${JSON.stringify(others).slice(0, -1)},"data":${data}}`;
     const goneMs = gone ? performance.now() - session.closedAt : undefined;

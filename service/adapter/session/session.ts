@@ -39,9 +39,13 @@ export interface Session {
   estimates: Map<string, Estimate> | undefined;
   /** The id of the last written message. It only rises. */
   cursor: Id;
-  /** Messages held until the socket is connected. `undefined` once messages are written at once. */
+  /** Why messages are held: the socket is not connected yet, or a join is not complete. */
+  holds: number;
+  /** The held messages. `undefined` while messages are written at once. */
   held: Envelope[] | undefined;
   heldBytes: number;
+  /** No later message was written: while messages are held, the client's offset may be later. */
+  heldAfter: Id | undefined;
   /** Missed messages, written once the socket is connected. */
   replay: Envelope[];
   /** `replay` is complete up to this position. */
@@ -66,6 +70,8 @@ export interface Estimate {
   atMs: number;
   /** The newest message that the process had received: a safe position, but possibly an old one. */
   seen: Id;
+  /** The position at which another process has requested the join. */
+  requestedAt?: Id | undefined;
 }
 
 export function createSession(sid: string): Session {
@@ -84,8 +90,10 @@ export function createSession(sid: string): Session {
     unsaved: undefined,
     estimates: undefined,
     cursor: unknown,
+    holds: 1,
     held: [],
     heldBytes: 0,
+    heldAfter: undefined,
     replay: [],
     replayedUpTo: unknown,
     unconfirmed: undefined,
@@ -146,6 +154,25 @@ export function connected(
   assert(session.held, 'a session connects once');
   Object.assign(session, { ...fields, pid: fields.pid ?? session.pid });
   enter(session, 'open');
+}
+
+/** Holds messages until `release`. @param after the last message that was written */
+export function hold(session: Session, after: Id): void {
+  session.holds += 1;
+  session.held ??= [];
+  session.heldAfter ??= after;
+}
+
+/** Returns the held messages if nothing else holds them. From now on messages are written. */
+export function release(session: Session): Envelope[] {
+  assert(session.held && session.holds > 0, 'messages are held');
+  session.holds -= 1;
+  if (session.holds > 0) return [];
+  const { held } = session;
+  session.held = undefined;
+  session.heldBytes = 0;
+  session.heldAfter = undefined;
+  return held;
 }
 
 /** The connection is gone. The client may reconnect. */

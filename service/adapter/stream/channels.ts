@@ -5,8 +5,9 @@ import type { Subscription } from '../engine/engine.ts';
 import { everyone, isDirect, type Names } from '../engine/names.ts';
 import { correctPositions, estimatePosition } from '../session/clock.ts';
 import { type Members, targetOf } from '../session/delivery.ts';
-import { type Estimate, raisePosition, type Session, setPosition } from '../session/session.ts';
+import { type Estimate, type Session, setPosition } from '../session/session.ts';
 import type { CatchUpSource } from './catch-up.ts';
+import { createJoins } from './joins.ts';
 import type { Stream } from './stream.ts';
 
 const notSubscribed: Id = '9999999999999999'; // larger than every id
@@ -26,12 +27,15 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
   const sidsOf = (room: string): Iterable<string> =>
     (room === everyone ? members.sids.keys() : members.rooms.get(room)) ?? [];
   const receive = createReceiver(stream, members, sidsOf);
+  const complete = createJoins(stream, members, names);
+  let requestedAt: Id | undefined;
 
   const listen = (channel: string, room?: string): Listening => {
     const known = listenings.get(channel);
     if (known) return known;
     const log = room === undefined ? room : logOf(room);
-    const subscription = stream.subscribe(channel, log, receive(room));
+    const after = stream.isLive() ? (requestedAt ?? stream.least()) : undefined;
+    const subscription = stream.subscribe(channel, log, receive(room), after);
     const listening = { subscription, since: notSubscribed };
     listenings.set(channel, listening);
     const position = subscription.ready.then((id) => listensSince(stream, listening, id));
@@ -43,12 +47,12 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
   const always = [listenTo(everyone), listen(direct)];
 
   const start = (session: Session, room: string, listening: Listening): void => {
-    const made = { atMs: performance.now(), seen: stream.delivered() };
+    const made: Estimate = { atMs: performance.now(), seen: stream.delivered(), requestedAt };
     setPosition(session, room, made.seen);
     session.estimates?.delete(room); // of an earlier join
     const known = listening.since <= made.seen;
     if (!stream.isLive()) estimatePosition(session, room, made, stream.clock);
-    else if (!known) session.pending.push(whenListening(stream, session, room, made, listening));
+    else if (!known) session.pending.push(complete(session, room, made, listening.subscription));
     if (!known) session.pending.push(listening.subscription.ready);
   };
 
@@ -64,6 +68,18 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
       if (session.phase !== 'restoring') start(session, room, listening);
       else if (listening.since === notSubscribed)
         session.pending.push(listening.subscription.ready);
+    },
+    /**
+     * Runs a request to join rooms from another process.
+     * @param position a lower bound of the newest id when it was made
+     */
+    joinAt(position: Id, join: () => unknown): unknown {
+      requestedAt = position;
+      try {
+        return join();
+      } finally {
+        requestedAt = undefined;
+      }
     },
     /** Unsubscribes after a delay if the last local member has left. */
     left(room: string): void {
@@ -153,21 +169,6 @@ function createReceiver(
 function listensSince(stream: Stream, listening: Listening, id: Id): void {
   stream.seen(id); // otherwise a catch-up would replay old messages
   if (id < listening.since) listening.since = id;
-}
-
-/** Raises the position of a join to the start of the subscription. */
-async function whenListening(
-  stream: Stream,
-  session: Session,
-  room: string,
-  made: Estimate,
-  { subscription }: Listening,
-): Promise<void> {
-  try {
-    raisePosition(session, room, await subscription.ready);
-  } catch {
-    estimatePosition(session, room, made, stream.clock);
-  }
 }
 
 /** Closes connections. The clients reconnect, and are recovered or told that they cannot be. */

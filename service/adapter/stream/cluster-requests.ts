@@ -2,20 +2,23 @@
 // The base drops the promises of its commands, so errors are caught here. Subscriptions survive
 // reconnects.
 import type { RedisAdapter } from '@socket.io/redis-adapter';
+import { type Id, idLength, isId } from '../delivery/envelope.ts';
 import type { BusListener } from '../engine/engine.ts';
 import { stockKeyOf } from '../options.ts';
 import { ackRequestsOf, wrapRequests, wrapServerSideEmitWithAck } from '../socketio-internals.ts';
 import { isBridged } from './bridge.ts';
+import type { Channels } from './channels.ts';
 import type { Stream } from './stream.ts';
 
 /** @param flushPublishes sends the messages that were emitted before the request */
-export function createRequestClient({ bus, options }: Stream, flushPublishes: () => void): object {
+export function createRequestClient(stream: Stream, flushPublishes: () => void): object {
+  const { bus, options } = stream;
   const failed = (error: unknown) => options.observer.failed('request', error);
   const pattern = `${stockKeyOf(options)}#*`; // shared by all namespaces, which filter it
   return {
     publish(channel: string, message: string | Buffer): void {
       flushPublishes();
-      bus.publish(channel, message).catch(failed);
+      bus.publish(channel, withPosition(message, stream.least())).catch(failed);
     },
     subscribe(channels: string[], listener: BusListener): void {
       for (const channel of channels) bus.listen(channel, listener, false);
@@ -47,10 +50,30 @@ export function rememberOwnRequests(adapter: RedisAdapter): void {
   };
 }
 
+const positionKey = ',"position":"';
+const endLength = positionKey.length + idLength + '"}'.length;
+
+/** Adds to a request when it was made. Stock servers ignore it. Other messages are not JSON. */
+function withPosition(message: string | Buffer, position: Id): string | Buffer {
+  const isRequest = typeof message === 'string' && message.endsWith('}') && position !== '';
+  return isRequest ? `${message.slice(0, -1)}${positionKey}${position}"}` : message;
+}
+
+function positionOf(request: unknown): Id | undefined {
+  if (!Buffer.isBuffer(request)) return undefined;
+  const end = request.toString('latin1', request.length - endLength);
+  if (!end.startsWith(positionKey)) return undefined;
+  const position = end.slice(positionKey.length, -'"}'.length);
+  return isId(position) ? position : undefined;
+}
+
 const messageArguments = 3; // requests have two: without the pattern
 
 /** Delivers earlier messages before a request from another process runs. */
-export function beforeRequests(adapter: RedisAdapter, stream: Stream): void {
+export function beforeRequests(
+  adapter: RedisAdapter & { readonly channels: Pick<Channels, 'joinAt'> },
+  stream: Stream,
+): void {
   const { arrivals, stock, options } = stream;
   const { failed } = options.observer;
   wrapRequests(adapter, (receive) => async (...request) => {
@@ -58,7 +81,9 @@ export function beforeRequests(adapter: RedisAdapter, stream: Stream): void {
       if (isBridged(request.at(-1))) return;
       if (request.length === messageArguments) stock.arrived(request.at(-1), stream.arrived());
       arrivals.flush();
-      await receive(...request);
+      const position = positionOf(request.at(-1));
+      const run = () => receive(...request);
+      await (position === undefined ? run() : adapter.channels.joinAt(position, run));
     } catch (error) {
       failed('request', error); // malformed, or its handler threw
     }

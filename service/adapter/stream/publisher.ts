@@ -118,7 +118,9 @@ export function createPublisher(
     return true;
   };
   const sendAll = inOrder(send, batchMessagesMax);
+  let flushing: NodeJS.Immediate | undefined;
   const flush = () => {
+    clearImmediate(flushing);
     const waiting = queue;
     queue = [];
     sendAll(waiting);
@@ -131,7 +133,7 @@ export function createPublisher(
     }
     messages += 1;
     bytes += waiting.bytes;
-    if (queue.length === 0) setImmediate(flush);
+    if (queue.length === 0) flushing = setImmediate(flush);
     queue.push(waiting);
   };
 

@@ -28,6 +28,8 @@ export interface RestoreHost {
   readonly writer: Pick<SessionWriter, 'released'>;
   readonly sessions: Map<string, Session>;
   readonly channels: Channels;
+  /** Registers a claimed session. */
+  own(session: Session): void;
   addAll(sid: string, rooms: Set<string>): Promise<void>;
   /** Closes a connection that lost its session to a newer one. */
   retire(session: Session): void;
@@ -126,11 +128,12 @@ async function attempt(
 
   const session = createClaimedSession(sid, { pid, user, epoch, data, client, joined });
   connect.session = session;
-  sessions.set(sid, session);
+  host.own(session);
   session.unconfirmed = unconfirmed; // for the next connection, if this one fails
   const received = parseOffset(offset);
   if (!received || received.id > highWatermark) return 'future';
   if (stream.stock.mayMiss(received.id)) return 'trimmed';
+  if (state.heldAfter && received.id > state.heldAfter) received.id = state.heldAfter;
   const position = received.id > claim.received ? received.id : claim.received;
   const unread = unconfirmed ? unreadOf(unconfirmed, received) : [];
   if (!unread) {

@@ -3,9 +3,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createArrivals } from '../delivery/arrivals.ts';
 import { type Id, noId, unbundle, unknown } from '../delivery/envelope.ts';
+import type { Format } from '../delivery/formats.ts';
 import { createNumbers, offsetOf } from '../delivery/offset.ts';
 import { createSocketWriter } from '../delivery/socket-writer.ts';
-import type { EngineEvents, EngineSource, Subscription } from '../engine/engine.ts';
+import type {
+  EngineEvents,
+  EngineSource,
+  Outcome,
+  Publication,
+  Receive,
+  Subscription,
+} from '../engine/engine.ts';
 import type { AdapterOptions } from '../options.ts';
 import { createClock } from '../session/clock.ts';
 import { createLimiter } from '../session/limiter.ts';
@@ -80,8 +88,8 @@ export function createStream(
       buffer.clear();
       ahead = unknown;
     },
-    alive(microseconds, position) {
-      clock.measure(microseconds);
+    alive(microseconds, position, askedAt) {
+      clock.measure(microseconds, askedAt);
       arrived(position);
     },
     received() {
@@ -146,7 +154,12 @@ export function createStream(
     /** Bounds how many of them read logs: more would only wait for each other's time limits. */
     reads: createLimiter(readsAtOnceMax),
     /** Calls `receive` with each message of a channel, after those missed in an outage. */
-    subscribe(channel: string, log: string | undefined, receive: StreamReceive): Subscription {
+    subscribe(
+      channel: string,
+      log: string | undefined,
+      receive: StreamReceive,
+      after?: Id,
+    ): Subscription {
       const deliver = (id: Id, payload: Buffer, rooms: string[] | undefined, heldAt?: number) => {
         try {
           if (id !== noId) seen(id);
@@ -155,7 +168,7 @@ export function createStream(
           failed('message', error); // malformed
         }
       };
-      return engine.subscribe(channel, log, (id, payload, rooms) => {
+      const arrive: Receive = (id, payload, rooms) => {
         if (buffer.isOpen()) {
           deliver(id, payload, rooms);
           return;
@@ -163,12 +176,24 @@ export function createStream(
         const now = performance.now();
         const later = () => deliver(id, payload, rooms, now);
         buffer.hold({ id, bytes: payload.length, deliver: later });
-      });
+      };
+      return engine.subscribe(channel, log, arrive, after);
+    },
+    /** Publishes. By the time that it resolves, everything before has arrived here. */
+    async publish(publications: Publication[], format: Format): Promise<Outcome[]> {
+      const outcomes = await engine.publish(publications, format);
+      for (const { id } of outcomes) if (id !== noId) arrived(id);
+      return outcomes;
     },
     /** The newest id of the engine. While live, everything up to it has arrived. */
     async position(): Promise<Id> {
       const id = await engine.position();
       return buffer.isOpen() ? seen(id) : id;
+    },
+    /** An id that is smaller than any published from now on, but larger than what has arrived. */
+    least(): Id {
+      const least = clock.before(performance.now());
+      return least > lastSeen ? least : lastSeen;
     },
     /** Advances the position: everything up to the id has arrived. */
     seen: arrived,

@@ -1,4 +1,4 @@
-// The bound of the engine's clock, for a clock that is set during an outage.
+// The bound of the engine's clock, for a clock that is set during an outage, and its estimate.
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createClock } from '../session/clock.ts';
 
@@ -23,14 +23,30 @@ function engine() {
     measure(replyMs: number) {
       const microseconds = (nowMs + aheadMs) * 1000;
       nowMs += replyMs;
-      clock.measure(microseconds);
+      clock.measure(microseconds, nowMs - 2 * replyMs);
     },
   };
 }
 
-describe('the position of a join during an outage', () => {
-  afterEach(() => void vi.restoreAllMocks());
+afterEach(() => void vi.restoreAllMocks());
 
+describe('the position of a join', () => {
+  it('is between what was published before and after it, by half of a round trip', () => {
+    const { clock, now, pass, publish, measure } = engine();
+    measure(20);
+    measure(1); // a quick answer tells more
+    pass(2_000);
+    measure(50); // and a slow one does not change that
+    const before = publish();
+    pass(1);
+    const joinedAt = now();
+    pass(1);
+    const position = clock.around(joinedAt);
+    expect([before < position, position < publish()]).toEqual([true, true]);
+  });
+});
+
+describe('the position of a join during an outage', () => {
   it.each([-10_000, -30, -3, 0, 3, 30, 10_000])(
     'is before what is published next, although the clock is set by %i ms',
     (ms) => {

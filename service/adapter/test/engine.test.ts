@@ -171,6 +171,16 @@ describe.each(kinds)('the engine of %s', (_, open) => {
     expect(new Set([position, after?.id]).size).toBe(2);
   });
 
+  it('subscribes from an id on if nothing was published since', async () => {
+    const { engine, other } = await twoEngines();
+    const after = await engine.position();
+    const startOf = (channel: string, log: string) =>
+      engine.subscribe(channel, log, () => {}, after).ready;
+    expect((await startOf('channel', 'log')) >= after).toBe(true);
+    const [published] = await other.engine.publish([message('published', { logs: ['busy'] })]);
+    expect((await startOf('second', 'busy')) >= (published?.id ?? '')).toBe(true);
+  });
+
   it('tells positions that rise, and gives larger ids to later messages', async () => {
     const { engine, other } = await twoEngines();
     const positions = [await engine.position()];

@@ -58,13 +58,14 @@ export function memorySource(
           part.sweep();
         }
       }, sweepMs).unref();
+      const answer = () => events.alive(nowMicroseconds(), positionOf(store), performance.now());
       const heartbeat = setInterval(() => {
         events.received();
-        events.alive(nowMicroseconds(), positionOf(store));
+        answer();
       }, heartbeatMs).unref();
       queueMicrotask(events.up);
       return {
-        engine: createMemoryEngine(store, holder, options.observer),
+        engine: createMemoryEngine(store, holder, answer, options.observer),
         bus: store.bus,
         connection: {
           opened: Promise.resolve(),
@@ -93,12 +94,16 @@ function positionOf(store: MemoryStore): Id {
 function createMemoryEngine(
   store: MemoryStore,
   holder: string,
+  answer: () => void,
   { limitReached }: AdapterOptions['observer'],
 ): Engine {
   return {
-    publish: async (publications) =>
-      publications.map((publication) => publishOne(store, publication, limitReached)),
+    async publish(publications) {
+      store.bus.flush();
+      return publications.map((publication) => publishOne(store, publication, limitReached));
+    },
     subscribe(channel, _log, receive) {
+      answer(); // so that a join starts exactly here
       const receivers = store.channels.get(channel) ?? new Set();
       store.channels.set(channel, receivers.add(receive));
       return {

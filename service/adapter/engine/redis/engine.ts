@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type Id, noId } from '../../delivery/envelope.ts';
 import { type Format, formats, Unreadable } from '../../delivery/formats.ts';
 import { type AdapterOptions, keepMsOf } from '../../options.ts';
-import type { EngineEvents, EngineSource, OpenedEngine } from '../engine.ts';
+import type { EngineEvents, EngineSource, LogPosition, OpenedEngine } from '../engine.ts';
 import { createBus } from './bus.ts';
 import { decodeMessage } from './channel-message.ts';
 import type { Client } from './client.ts';
@@ -53,15 +53,18 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
     down: events.down,
   });
   /** Each answer measures the clock, too, which tightens the bound that is derived from it. */
-  const alive = (id: Id, microseconds: string): Id => {
+  const alive = (id: Id, microseconds: string, askedAt: number): void => {
     witness.read(id);
-    events.alive(Number(microseconds), id);
-    return id;
+    events.alive(Number(microseconds), id, askedAt);
   };
-  const readPosition = async (client: Client): Promise<Id> => {
-    const answer = evaluate(client, scripts.readPosition.lua, positionKeys(keys), []);
-    const [id, microseconds] = (await answer) as unknown as [Id, string];
-    return alive(id, microseconds);
+  const readPosition = async (client: Client, positions: LogPosition[]) => {
+    const askedAt = performance.now();
+    const names = [...positionKeys(keys), ...positions.map(({ log }) => log)];
+    const after = positions.map(({ after }) => after);
+    const answer = evaluate(client, scripts.readPosition.lua, names, after);
+    const [id, microseconds, ...behind] = (await answer) as unknown as [Id, string, ...number[]];
+    alive(id, microseconds, askedAt);
+    return { position: id, behind: behind.map((index) => positions[index] as LogPosition) };
   };
   const subscriptions = createSubscriptions(connections, {
     position: readPosition,
@@ -135,7 +138,10 @@ function openRedisEngine({ locator, prefix, options, events }: Parts): OpenedEng
           });
         }),
       subscribe: subscriptions.subscribe,
-      position: () => connections.use(readPosition),
+      position: async () => {
+        const { position } = await connections.use((client) => readPosition(client, []));
+        return position;
+      },
       async readLogs(positions, limits) {
         const context = { read: connections.read, keys, keepMs: keepMsOf(options) };
         const parts = await readLogs(context, positions, limits);

@@ -17,8 +17,8 @@ const aliveMsMin = 1_000;
 interface Events {
   /** Everything up to this id has arrived at all clients of this process. */
   received(): Id;
-  /** Redis answered, with the newest id and its clock. */
-  alive(id: Id, microseconds: string): void;
+  /** Redis answered, with the newest id and its clock, to a question of the given time. */
+  alive(id: Id, microseconds: string, askedAt: number): void;
   /** The key of this process was gone. */
   forgot(): void;
   /** The format to write. */
@@ -49,9 +49,10 @@ export function startHeartbeat(
   const aliveMs = Math.max(aliveMsMin, recoveryMsMax);
   const args = [aliveMs, processId, formats.oldest, formats.newest].map(String);
   const beat = async () => {
+    const askedAt = performance.now();
     const answer = (await run(script, names, [...args, received()])) as Answer;
     const [id, microseconds, before, format, oldest, newest] = answer;
-    alive(id, microseconds);
+    alive(id, microseconds, askedAt);
     if (format === 0) {
       const unfit = new RedisUnfit(incompatible(oldest, newest));
       refused.reject(unfit);

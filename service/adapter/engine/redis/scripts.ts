@@ -2,19 +2,29 @@
 import { advance, position, type Script } from './position-script.ts';
 
 /**
- * KEYS: sequence, clock, low watermark.
- * Returns the newest id, raised to the clock, and the time in microseconds.
+ * KEYS: sequence, clock, low watermark, logs. ARGV: an id for each log.
+ * Returns the newest id, raised to the clock, the time in microseconds, and the indexes, from 0, of
+ * the logs that have something after their id.
  */
-export const readPosition: Script = { lua: `${advance}return {text(last), text(now)}` };
+export const readPosition: Script = {
+  lua: `${advance}
+local out = {text(last), text(now)}
+for i, after in ipairs(ARGV) do
+  if #redis.call('XRANGE', KEYS[3 + i], '(' .. after .. '-0', '+', 'COUNT', 1) > 0 then
+    out[#out + 1] = i - 1
+  end
+end
+return out`,
+};
 
 /**
  * Renews the key of a process and the formats that it reads, and agrees on the format that all
  * processes write: the newest that each of them reads.
  * KEYS: sequence, clock, low watermark, process, formats. ARGV: TTL in ms, id of the process,
  * oldest and newest format, the id up to which all clients of the process have received everything.
- * Returns the same as `readPosition`, the previous value of the key, the agreed format, and the
- * formats that all others read. If they have none in common with this process, renews nothing and
- * returns 0 as the agreed format.
+ * Returns the newest id, raised to the clock, the time in microseconds, the previous value of the
+ * key, the agreed format, and the formats that all others read. If they have none in common with
+ * this process, renews nothing and returns 0 as the agreed format.
  */
 export const heartbeat: Script = {
   lua: `${advance}

@@ -1,22 +1,30 @@
 // The channels that this process is subscribed to. They are renewed on every new connection, many
 // per command, because a process may have a hundred thousand rooms.
 import type { Id } from '../../delivery/envelope.ts';
-import type { BusListener, Receive, Subscription } from '../engine.ts';
+import type { BusListener, LogPosition, Receive, Subscription } from '../engine.ts';
 import type { Client } from './client.ts';
 import type { Connections } from './connections.ts';
 
 const channelsAtOnce = 500; // in one SUBSCRIBE
+const retryMs = 200;
 
 interface Known {
   channel: string;
   receive: Receive;
   log: string | undefined;
+  after: Id | undefined;
   ready: Promise<Id>;
 }
 
+/** A position after SUBSCRIBE, and the logs that had something after the id that was given. */
+interface Start {
+  position: Id;
+  behind: Set<string>;
+}
+
 interface Parts {
-  /** Reads the newest id. */
-  position(client: Client): Promise<Id>;
+  /** Reads the newest id, and which logs have something after an id. */
+  position(client: Client, logs: LogPosition[]): Promise<{ position: Id; behind: LogPosition[] }>;
   /** Handles a raw message from a channel. */
   arrived(known: Pick<Known, 'channel' | 'receive' | 'log'>, message: Buffer): void;
   failed(error: unknown): void;
@@ -30,17 +38,20 @@ export function createSubscriptions({ main, use, opened }: Connections, parts: P
     const subscription = known.get(String(channel));
     if (subscription) parts.arrived(subscription, message);
   };
-  const attach = (channels: string[]): Promise<Id> =>
-    use(async (client) => {
-      // Subscribes first, so that every message after the position arrives.
-      const subscribed = client.subscribe(channels, listener, true);
-      const [position] = await Promise.all([parts.position(client), subscribed]);
-      return position;
+  const { attach, add, flush } = createAttaching(use, known, listener, parts);
+  /** Repeats a failed attempt, unless the next connection does. */
+  const start = (subscription: Known) => {
+    const { channel } = subscription;
+    const attempt = main() ? add(channel) : opened.then(() => add(channel));
+    const ready = begin(subscription, attempt);
+    const repeat = () => {
+      const isLast = known.get(channel) === subscription && subscription.ready === ready;
+      if (isLast && main()) start(subscription);
+    };
+    ready.catch((error) => {
+      parts.failed(error);
+      setTimeout(repeat, retryMs).unref();
     });
-  const attaching = coalesce(attach);
-  const begin = (subscription: Known, attempt: Promise<Id>) => {
-    subscription.ready = attempt;
-    attempt.catch(() => {}); // callers that wait for it handle the error
   };
   const detach = () => {
     const channels = [...leaving].filter((channel) => !known.has(channel));
@@ -53,28 +64,28 @@ export function createSubscriptions({ main, use, opened }: Connections, parts: P
   };
 
   return {
-    subscribe(channel: string, log: string | undefined, receive: Receive): Subscription {
-      const subscription: Known = { channel, receive, log, ready: Promise.resolve('') };
+    subscribe(channel: string, log: string | undefined, receive: Receive, after?: Id) {
+      const subscription: Known = { channel, receive, log, after, ready: Promise.resolve('') };
       known.set(channel, subscription);
-      const attempt = main() ? attaching.add(channel) : opened.then(() => attaching.add(channel));
-      begin(subscription, attempt);
-      attempt.catch(parts.failed);
+      start(subscription);
+      const close = () => {
+        if (known.get(channel) !== subscription) return;
+        known.delete(channel);
+        if (leaving.size === 0) setImmediate(detach);
+        leaving.add(channel);
+      };
       return {
         get ready() {
           return subscription.ready;
         },
-        close() {
-          if (known.get(channel) !== subscription) return;
-          known.delete(channel);
-          if (leaving.size === 0) setImmediate(detach);
-          leaving.add(channel);
-        },
-      };
+        close,
+      } satisfies Subscription;
     },
     /** Sends the pending subscriptions now, before an operation that must follow them. */
-    flush: attaching.flush,
+    flush,
     /** Resolves once all subscriptions are active on a new connection. */
     async renew(): Promise<void> {
+      for (const subscription of known.values()) subscription.after = undefined; // logs are read
       for (const some of chunks([...known.keys()])) {
         const attempt = attach(some);
         for (const channel of some) {
@@ -87,25 +98,58 @@ export function createSubscriptions({ main, use, opened }: Connections, parts: P
   };
 }
 
+/** Makes this the current attempt of a subscription. */
+function begin(subscription: Known, attempt: Promise<Start>): Promise<Id> {
+  const { log, after } = subscription;
+  const ready = attempt.then(({ position, behind }) =>
+    log === undefined || after === undefined || behind.has(log) ? position : after,
+  );
+  subscription.ready = ready;
+  ready.catch(() => {}); // callers that wait for it handle the error
+  return ready;
+}
+
+/** Subscribes to channels, and reads from where on their messages arrive. */
+function createAttaching(
+  use: Connections['use'],
+  known: Map<string, Known>,
+  listener: BusListener,
+  { position }: Pick<Parts, 'position'>,
+) {
+  const attach = (channels: string[]): Promise<Start> =>
+    use(async (client) => {
+      // Subscribes first, so that every message after the position arrives.
+      const subscribed = client.subscribe(channels, listener, true);
+      const logs = channels.flatMap((channel) => {
+        const { log, after } = known.get(channel) ?? {};
+        return log !== undefined && after !== undefined ? [{ log, after }] : [];
+      });
+      const [read] = await Promise.all([position(client, logs), subscribed]);
+      return { ...read, behind: new Set(read.behind.map(({ log }) => log)) };
+    });
+  const attachAll = async (channels: string[]): Promise<Start> => {
+    const starts = await Promise.all(chunks(channels).map(attach));
+    const behind = new Set(starts.flatMap((start) => [...start.behind]));
+    return { position: starts.at(-1)?.position as Id, behind }; // by then all are subscribed
+  };
+  return { attach, ...coalesce(attachAll) };
+}
+
 export const chunks = <T>(items: T[]): T[][] =>
   Array.from({ length: Math.ceil(items.length / channelsAtOnce) }, (_, i) =>
     items.slice(i * channelsAtOnce, (i + 1) * channelsAtOnce),
   );
 
 /** Combines the calls of one step into one. */
-function coalesce(act: (channels: string[]) => Promise<Id>) {
-  let waiting: { channels: string[]; result: PromiseWithResolvers<Id> } | undefined;
+function coalesce<T>(act: (channels: string[]) => Promise<T>) {
+  let waiting: { channels: string[]; result: PromiseWithResolvers<T> } | undefined;
   const flush = () => {
     if (!waiting) return;
     const { channels, result } = waiting;
     waiting = undefined;
-    Promise.all(chunks(channels).map(act)).then(
-      // The newest: by then all chunks are subscribed.
-      (positions) => result.resolve(positions.at(-1) as Id),
-      result.reject,
-    );
+    act(channels).then(result.resolve, result.reject);
   };
-  const add = (channel: string): Promise<Id> => {
+  const add = (channel: string): Promise<T> => {
     if (!waiting) {
       waiting = { channels: [], result: Promise.withResolvers() };
       queueMicrotask(flush);
