@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { formats } from '../../service/adapter/delivery/formats.ts';
 
 /** A folder with the service, and the packages of this one. */
 export interface Build {
@@ -17,7 +18,7 @@ const usePackages = (folder: string) =>
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
 
 /** A copy of this version's sources, in which `edits` replaces texts. */
-export function changedBuild(edits: Record<string, [before: string, after: string][]>): Build {
+function changedBuild(edits: Record<string, [before: string, after: string][]>): Build {
   const folder = mkdtempSync(join(tmpdir(), 'mooring-build-'));
   for (const path of ['package.json', 'service', 'test/chaos/application.ts']) {
     cpSync(path, join(folder, path), {
@@ -36,6 +37,20 @@ export function changedBuild(edits: Record<string, [before: string, after: strin
   usePackages(folder);
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
+
+const { newest } = formats;
+const writes = '  payload.writeUInt16LE(long ? longHeader : jsonBytes, formatBytes);';
+const reads = '  const bytes = payload.readUInt16LE(formatBytes);';
+
+/** This version with one more format: an integer of its messages has the other byte order. */
+export const nextBuild = () =>
+  changedBuild({
+    'service/adapter/delivery/formats.ts': [[`  newest: ${newest},`, `  newest: ${newest + 1},`]],
+    'service/adapter/delivery/envelope.ts': [
+      [writes, `if (format > ${newest}) ${writes.replace('LE', 'BE')} else ${writes}`],
+      [reads, `${reads} if (payload[0] > ${newest}) return [3, 3 + payload.readUInt16BE(1)];`],
+    ],
+  });
 
 /** The service at a commit. */
 export function buildOf(commit: string): Build {

@@ -7,7 +7,7 @@ const lines: string[] = [];
 const print = (line: string) => void lines.push(line);
 
 it('clients receive exactly what the model allows under random faults', async () => {
-  const { failed, received, recovered } = await runSeeds({
+  const { failed, received, recovered, reads, told } = await runSeeds({
     seeds: [2, 3, 4, 5],
     seconds: 6,
     parallel: 2,
@@ -16,6 +16,8 @@ it('clients receive exactly what the model allows under random faults', async ()
   expect(failed, lines.join('\n')).toEqual([]);
   expect(received).toBeGreaterThan(300);
   expect(recovered).toBeGreaterThan(10);
+  expect(reads).toBeGreaterThan(10);
+  expect(told).toBeGreaterThan(30);
 }, 180_000);
 
 it('all clients of a replica recover from every cause in turn', async () => {

@@ -4,7 +4,7 @@ import { until } from '../harness/processes.ts';
 import type { Cause } from './causes.ts';
 import { type ChaosClient, openClient, type Surroundings } from './client.ts';
 import type { Fleet } from './fleet.ts';
-import { type ClientRecord, type History, hasReceived } from './history.ts';
+import { type ClientRecord, type Ending, type History, hasReceived } from './history.ts';
 import { rooms } from './plan.ts';
 import type { Pod } from './pod.ts';
 import { createPublishing, type Publishing } from './publishing.ts';
@@ -61,14 +61,15 @@ export async function gather(fleet: Fleet, history: History, count: number, now:
 
 /** Publishers stay on their replica; `route` places clients. */
 async function connectAll(
-  { clients: records }: History,
+  { clients: records, endings }: History,
   count: number,
   now: () => number,
   route: { clients: Surroundings['route']; publishers: Surroundings['route'] },
 ) {
   let requests = 0;
   const recorded = (record: ClientRecord) => records.push(record);
-  const common = { now, recorded, users: createUsers(), nextRequest: () => ++requests };
+  const ending = (one: Ending) => void endings.push(one);
+  const common = { now, recorded, ending, users: createUsers(), nextRequest: () => ++requests };
   const transportsOf = (i: number) => (i % 2 === 0 ? ['polling', 'websocket'] : ['websocket']);
   const publishers = await Promise.all(
     [0, 1, 2].map((pod) => {

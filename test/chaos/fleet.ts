@@ -8,7 +8,7 @@ import { type Broken, createQueue, type Pod, startPod } from './pod.ts';
 
 export type Fleet = Awaited<ReturnType<typeof startFleet>>;
 
-const readyMsMax = 60_000; // for a busy machine
+const readyMsMax = 120_000; // for a busy machine
 /** A step of Redis's clock beyond this makes it forget sessions that wait, and leases. */
 const expiresMs = 60_000;
 

@@ -16,7 +16,8 @@ export interface Publish {
   acknowledged?: number;
 }
 
-export type ClientEvent = { at: number } & (
+export type ClientEvent = { at: number } /** The transport is open, and asks for the session. */ & (
+  | { type: 'opened' }
   | { type: 'connected'; recovered: boolean; sid: string }
   | { type: 'disconnected'; reason: string }
   | { type: 'called'; request: number; action: 'join' | 'leave'; room: string }
@@ -26,6 +27,15 @@ export type ClientEvent = { at: number } & (
   | { type: 'sets' | 'set'; n: number }
   /** The number in `socket.data` after a recovery. */
   | { type: 'data'; n: number }
+  /** A user entered a room with a first session, or left it with the last one. */
+  | {
+      type: 'presence';
+      id: string;
+      change: 'joined' | 'left';
+      room: string;
+      user: string;
+      offset: string;
+    }
   /** Any other packet that carries an offset. */
   | { type: 'shown'; event: string; offset: string }
   | { type: 'note'; text: string }
@@ -33,11 +43,42 @@ export type ClientEvent = { at: number } & (
 
 export interface ClientRecord {
   name: string;
-  /** `old`: a newer connection took over its session; `intruder`: tried another user's session. */
-  role: 'client' | 'old' | 'intruder';
+  user: string;
+  /**
+   * `old`: a newer connection took over its session; `intruder`: tried another user's session;
+   * `gone`: does not come back. Its last event is when it was lost.
+   */
+  role: 'client' | 'old' | 'intruder' | 'gone';
   /** Earlier events are judged with its successor, which shares the past of an `old` client. */
   judgedFrom: number;
   events: ClientEvent[];
+}
+
+/** What ends sessions: of a user, or one. */
+export interface Ending {
+  what: string;
+  user?: string;
+  sid?: string;
+  called: number;
+  /** They certainly end from then on. Never, if the command may not arrive. */
+  acknowledged?: number;
+}
+
+/** User ids, as read from a room's presence. */
+export interface PresenceRead {
+  room: string;
+  members: string[];
+  called: number;
+  answered: number;
+}
+
+/** The state at the end, after everything has been mended. */
+export interface Final {
+  at: number;
+  /** The rooms of each socket, by socket id. */
+  rooms: Map<string, string[]>;
+  /** User ids by room. */
+  members: Map<string, string[]>;
 }
 
 export interface Disturbance {
@@ -55,7 +96,18 @@ export interface History {
   clients: ClientRecord[];
   publishes: Map<number, Publish>;
   disturbances: Disturbance[];
+  endings: Ending[];
+  reads: PresenceRead[];
+  final?: Final;
 }
+
+export const emptyHistory = (disturbances: Disturbance[] = []): History => ({
+  clients: [],
+  publishes: new Map(),
+  disturbances,
+  endings: [],
+  reads: [],
+});
 
 export function nameOf(publish: Publish | undefined, n: number): string {
   if (!publish) return `#${n}`;

@@ -18,6 +18,9 @@ export interface Life {
   to: number;
   /** A request was granted: the session is in Redis and must be recovered from then on. */
   durable: boolean;
+  /** From when something may have ended it, and by when something certainly has. */
+  mayEnd: number;
+  mustEnd: number;
   rooms: Map<string, Segment[]>;
   /** The latest request for each room, answered or not. */
   latest: Map<string, Request>;
@@ -25,7 +28,7 @@ export interface Life {
 
 /** @param unanswered requests of the previous session, which may take effect in this one */
 export function beginLife(sid: string, from: number, unanswered: Iterable<Request>): Life {
-  const start = { sid, from, to: Infinity, durable: false };
+  const start = { sid, from, to: Infinity, durable: false, mayEnd: Infinity, mustEnd: Infinity };
   const life: Life = { ...start, rooms: new Map(), latest: new Map() };
   for (const request of unanswered) asked(life, { ...request, at: from });
   return life;
@@ -79,4 +82,12 @@ export function possiblyBetween(
     const end = segments[i + 1]?.from ?? Infinity;
     return state !== 'no' && lagged(start) <= to && end >= from;
   });
+}
+
+/** Whether it may have been a member in between; a session may outlive its client. */
+export function mayBeIn(life: Life, room: string, from: number, to: number): boolean {
+  if (life.from > to) return false;
+  if (stateAt(life, room, from) !== 'no') return true;
+  const inside = (life.rooms.get(room) ?? []).filter((at) => at.from > from && at.from <= to);
+  return inside.some(({ state }) => state !== 'no');
 }

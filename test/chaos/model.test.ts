@@ -1,6 +1,12 @@
 // The model of the chaos harness reports each kind of violation, and nothing that is allowed.
 import { describe, expect, it } from 'vitest';
-import type { ClientEvent, ClientRecord, History, Publish } from './history.ts';
+import {
+  type ClientEvent,
+  type ClientRecord,
+  emptyHistory,
+  type History,
+  type Publish,
+} from './history.ts';
 import { judge } from './model.ts';
 
 type Untimed = ClientEvent extends infer E ? (E extends unknown ? Omit<E, 'at'> : never) : never;
@@ -24,7 +30,7 @@ function client(events: (Untimed | [number, Untimed])[], role: ClientRecord['rol
   const timed = events.map((event, i) =>
     Array.isArray(event) ? { at: event[0], ...event[1] } : { at: i * 1000, ...event },
   );
-  return { name: 'alice', role, judgedFrom: 0, events: timed as ClientEvent[] };
+  return { name: 'alice', user: 'alice', role, judgedFrom: 0, events: timed as ClientEvent[] };
 }
 
 /** A publish to r1, called and acknowledged around a point in time. */
@@ -40,7 +46,7 @@ const message = (n: number, at: number, more: Partial<Publish> = {}): Publish =>
 
 function found(clients: ClientRecord[], publishes: Publish[], more: Partial<History> = {}) {
   const byNumber = new Map(publishes.map((publish) => [publish.n, publish]));
-  const history: History = { clients, publishes: byNumber, disturbances: [], ...more };
+  const history: History = { ...emptyHistory(), clients, publishes: byNumber, ...more };
   return judge(history).map(({ kind }) => kind);
 }
 

@@ -22,12 +22,14 @@
 //               shortly before a join, or from an outage before it, may arrive too.
 // replayed      A question (with an acknowledgement) from before the connection was made.
 // stale data    `socket.data` of a recovered session lacks an acknowledged change.
-// recovered     Wrongly: the first connect, another user's session, or with another socket id.
-//               Wrongly not: a session with a granted join. Before its first one it may have been
-//               lost with its pod; and Redis forgets who is disconnected if its clock steps forward
-//               by more than the recovery window.
+// recovered     Wrongly: the first connect, another user's session, with another socket id, or a
+//               session that a backend or the client itself had ended (see endings.ts).
+//               Wrongly not: a session with a granted join that nothing ended. Before its first
+//               one it may have been lost with its pod; and Redis forgets who is disconnected if
+//               its clock steps forward by more than the recovery window.
 // stuck         A client that is not connected although all pods are healthy; an old connection
-//               that is still open although its session was taken over.
+//               that is still open although its session was taken over, or ended by a backend.
+// presence      Who is in a room, and what is told about it; see presence.ts.
 //
 // Volatile messages, questions and unacknowledged publishes are received at most once.
 
@@ -42,29 +44,39 @@ import {
   whenOf,
 } from './history.ts';
 import { readLives, type Told } from './lives.ts';
-import { possiblyBetween, stateAt, throughout } from './membership.ts';
+import { type Life, possiblyBetween, stateAt, throughout } from './membership.ts';
 import { disagreements, type Order, readOrder } from './order.ts';
 import { lostMessages } from './owed.ts';
+import { judgePresence } from './presence.ts';
 import type { Violation } from './violation.ts';
 
 export function judge(history: History): Violation[] {
   const { order, violations } = readOrder(history);
   violations.push(...disagreements(history, order));
+  const lives = new Map<ClientRecord, Life[]>();
   for (const record of history.clients) {
-    const found = judgeClient(history, record, order);
+    const found = judgeClient(history, record, order, lives);
     violations.push(...found.filter(({ at }) => at >= record.judgedFrom));
   }
+  violations.push(...judgePresence(history, lives));
   return violations.sort((a, b) => a.at - b.at);
 }
 
 type Report = (kind: Violation['kind'], at: number, text: string) => void;
 
-function judgeClient(history: History, record: ClientRecord, order: Order): Violation[] {
+/** @param known receives the lives of the client */
+function judgeClient(
+  history: History,
+  record: ClientRecord,
+  order: Order,
+  known: Map<ClientRecord, Life[]>,
+): Violation[] {
   const violations: Violation[] = [];
   const report: Report = (kind, at, text) =>
     violations.push({ kind, client: record.name, at, text });
   const lagged = lagOf(history);
   const { lives, told } = readLives(history, record, report);
+  known.set(record, lives);
   const life = (at: number) => lives.find(({ from, to }) => from <= at && at < to);
   for (const one of lives) {
     judgeSequence(
@@ -82,7 +94,7 @@ function judgeClient(history: History, record: ClientRecord, order: Order): Viol
       report('replayed', event.at, nameOf(publish, event.n));
     }
   }
-  if (record.role === 'client') {
+  if (record.role === 'client' || record.role === 'gone') {
     judgeData(history, record, (at, text) => report('stale data', at, text));
     const connects = record.events.flatMap(({ type, at }) => (type === 'connected' ? at : []));
     for (const { publish, at } of lostMessages(history, order, lives, told, connects)) {
@@ -90,7 +102,7 @@ function judgeClient(history: History, record: ClientRecord, order: Order): Viol
       report('lost', at, `${nameOf(publish, publish.n)} (${whenOf(publish)}; ${id})`);
     }
   }
-  judgeEnd(record, report);
+  judgeEnd(record, lives.at(-1), report);
   return violations;
 }
 
@@ -123,7 +135,7 @@ function judgeSequence(told: Told[], { publishes }: History, report: Report): vo
 function leakOf(
   publish: Publish | undefined,
   at: number,
-  life: ReturnType<typeof readLives>['lives'][0] | undefined,
+  life: Life | undefined,
   lagged: (at: number) => number,
 ): string | undefined {
   if (!publish) return 'nobody published it';
@@ -149,11 +161,12 @@ function isReplay(
   return connected !== undefined && lagged(connected.at) > acknowledged;
 }
 
-function judgeEnd({ role, events }: ClientRecord, report: Report): void {
+function judgeEnd({ role, events }: ClientRecord, life: Life | undefined, report: Report): void {
   const isTurn = ({ type }: ClientEvent) => type === 'connected' || type === 'disconnected';
   const last = events.findLast(isTurn);
   const at = events.at(-1)?.at ?? 0;
   if (role === 'client' && last?.type !== 'connected') report('stuck', at, 'it did not reconnect');
+  if (role === 'client' && life && life.mustEnd < at) report('stuck', at, 'it was not closed');
   if (role === 'old' && last?.type === 'connected') report('stuck', at, 'it was not closed');
 }
 

@@ -41,7 +41,7 @@ export function lostMessages(
 
 /** Whether the client was a recipient from the call until `by`. */
 function isOwed(life: Life, { kind, rooms, except, target, called }: Publish, by: number): boolean {
-  if (called < life.from || by > life.to) return false;
+  if (called < life.from || by > life.to || by > life.mayEnd) return false;
   if (life.to !== Infinity && by === life.to) return false; // ended without one
   if (kind === 'direct') return target === life.sid;
   if (except.some((room) => !throughout(life, room, called, by, 'no'))) return false;

@@ -5,6 +5,11 @@ import { type Random, seeded } from './random.ts';
 export const podCount = 3;
 export const publisherCount = 3;
 export const rooms = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8', 'r9'];
+/** Presence counts who is in these; see application.ts. */
+export const countedRooms = rooms.slice(0, 7);
+
+const kicks = ['user', 'socket', 'revoke', 'disconnectSockets'] as const;
+export type Kick = (typeof kicks)[number];
 
 interface Publish {
   kind: 'publish';
@@ -15,10 +20,28 @@ interface Publish {
   volatile: boolean;
 }
 
+/** A client that connects while the others are under way. */
+export interface Arrival {
+  kind: 'arrive';
+  user: string;
+  pod: number;
+  transports: string[];
+  rooms: string[];
+  /** How and when it leaves for good, if it does. */
+  leaves: 'on purpose' | 'unnoticed' | undefined;
+  staysMs: number;
+}
+
 export type Operation =
   | { kind: 'join' | 'leave'; client: number; room: string }
   | { kind: 'rejoin'; client: number; room: string; pauseMs: number }
   | Publish
+  | Arrival
+  | { kind: 'quit'; client: number; awayMs: number }
+  | { kind: 'kick'; client: number; pod: number; how: Kick }
+  | { kind: 'look'; pod: number; room: string }
+  | { kind: 'hop'; client: number; away: number; action: 'join' | 'leave'; room: string }
+  | { kind: 'roll'; pod: number }
   | { kind: 'direct'; publisher: number; client: number }
   | { kind: 'ask'; publisher: number; room: string }
   | { kind: 'cut' | 'expire' | 'intrude' | 'set'; client: number }
@@ -41,7 +64,7 @@ export type Planned = Operation & { atMs: number };
 
 export interface Plan {
   seed: number;
-  clients: { transports: string[]; pod: number; rooms: string[] }[];
+  clients: { user: string; transports: string[]; pod: number; rooms: string[] }[];
   operations: Planned[];
 }
 
@@ -50,10 +73,14 @@ const disturbances = {
   cut: 26,
   slow: 14,
   takeover: 8,
+  hop: 14,
+  quit: 8,
+  kick: 10,
   expire: 6,
   intrude: 3,
   kill: 10,
-  stop: 6,
+  stop: 4,
+  roll: 4,
   freeze: 7,
   partition: 12,
   redis: 8,
@@ -71,6 +98,11 @@ const disturbMs = 450;
 const directMs = 120;
 const setMs = 200;
 const loseMs = 500;
+const lookMs = 150;
+const arriveMs = 2_500;
+/** During these somebody may connect and join. */
+const outages = new Set(['kill', 'freeze', 'partition', 'redis', 'redis-freeze', 'redis-slow']);
+const usersOfTabs = 4; // the others have one
 const hourMs = 3_600_000;
 const stepsMs = [-hourMs, -2_000, 2_000, hourMs];
 const webSocketOnly = ['websocket'];
@@ -79,6 +111,7 @@ const allTransports = ['polling', 'websocket'];
 export function drawPlan(seed: number, seconds: number, clientCount: number): Plan {
   const random = seeded(seed);
   const clients = Array.from({ length: clientCount }, (_, i) => ({
+    user: userOf(i),
     transports: i % 2 === 0 ? allTransports : webSocketOnly,
     pod: random.below(podCount),
     rooms: random.some(rooms, random.between(1, 4)),
@@ -90,10 +123,21 @@ export function drawPlan(seed: number, seconds: number, clientCount: number): Pl
     ...drawn(endMs, disturbMs, random, () => drawDisturbance(random, clientCount)),
     ...drawn(endMs, directMs, random, () => drawDirect(random, clientCount)),
     ...drawn(endMs, setMs, random, () => ({ kind: 'set', client: random.below(clientCount) })),
+    ...drawn(endMs, arriveMs, random, () => drawArrival(random, random.below(podCount))),
+    ...drawn(endMs, lookMs, random, () => {
+      return { kind: 'look', pod: random.below(podCount), room: random.pick(countedRooms) };
+    }),
     ...drawn(endMs, loseMs, random, () => {
       return { kind: 'lose', client: random.below(clientCount), count: random.between(1, 5) };
     }),
   ];
+  for (const operation of [...operations]) {
+    const atMs = operation.atMs + random.between(0, 600);
+    if (outages.has(operation.kind) && random.below(2) === 0) {
+      const pod = 'pod' in operation ? operation.pod : random.below(podCount);
+      operations.push({ ...drawArrival(random, pod), atMs });
+    }
+  }
   operations.sort((a, b) => a.atMs - b.atMs);
   return { seed, clients, operations };
 }
@@ -131,6 +175,22 @@ function drawPublish(random: Random, clientCount: number): Operation {
   };
 }
 
+/** Some users have several clients, as with several tabs of a browser. */
+const userOf = (client: number) =>
+  `user-${client < 2 * usersOfTabs ? client % usersOfTabs : client}`;
+
+function drawArrival(random: Random, pod: number): Arrival {
+  return {
+    kind: 'arrive',
+    user: random.pick(['user-0', `user-${usersOfTabs}`, `guest-${random.below(100)}`]),
+    pod,
+    transports: random.pick([allTransports, webSocketOnly]),
+    rooms: random.some(rooms, random.between(1, 3)),
+    leaves: random.pick(['on purpose', 'unnoticed', undefined]),
+    staysMs: random.between(200, 4000),
+  };
+}
+
 function drawDirect(random: Random, clientCount: number): Operation {
   const publisher = random.below(publisherCount);
   return { kind: 'direct', publisher, client: random.below(clientCount) };
@@ -153,6 +213,13 @@ function drawDisturbance(random: Random, clientCount: number): Operation {
   const downMs = random.between(0, 1200);
   if (kind === 'slow') return { kind, client, middlewareMs: random.between(50, 900) };
   if (kind === 'takeover') return { kind, client, pod };
+  if (kind === 'hop') {
+    const action = random.pick(['join', 'leave'] as const);
+    return { kind, client, away: pod, action, room };
+  }
+  if (kind === 'quit') return { kind, client, awayMs: downMs };
+  if (kind === 'kick') return { kind, client, pod, how: random.pick(kicks) };
+  if (kind === 'roll') return { kind, pod };
   if (kind === 'kill' || kind === 'stop') return { kind, pod, downMs };
   if (kind === 'freeze') return { kind, pod, frozenMs: random.between(500, 3500) };
   if (kind === 'partition') return { kind, pod, how: random.pick(linkFaults), ms: 3 * downMs };

@@ -53,6 +53,7 @@ export async function startPod({ name, redisPort, build, clock, start, broken }:
     operationsUrl: service.operationsUrl,
     kill: (downMs: number) => restart('SIGKILL', downMs),
     terminate: (downMs: number) => restart('SIGTERM', downMs),
+    build: () => folder,
     /** Ends it as in a rollout, and starts another build. */
     replace(build: string) {
       folder = build;

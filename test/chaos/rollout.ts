@@ -6,7 +6,7 @@ import { until } from '../harness/processes.ts';
 import { type Cause, causes, leaving } from './causes.ts';
 import { gather } from './crowd.ts';
 import { type Fleet, startFleet } from './fleet.ts';
-import { createClock, disturbing, type History } from './history.ts';
+import { createClock, disturbing, emptyHistory, type History } from './history.ts';
 import { judge } from './model.ts';
 import { type RoundStats, statsOf } from './stats.ts';
 import { timelineOf } from './timeline.ts';
@@ -36,7 +36,7 @@ const agreedMsMax = 150_000; // a process that was killed counts until its lease
 export async function rollBothWays({ from, to, clients, formats }: Options): Promise<Rollout> {
   const now = createClock();
   const disturbances: History['disturbances'] = [];
-  const history: History = { clients: [], publishes: new Map(), disturbances };
+  const history = emptyHistory(disturbances);
   const fleet = await startFleet(
     disturbing(disturbances, now),
     { REBALANCE: 'off' },

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { causes } from './causes.ts';
 import { gather } from './crowd.ts';
 import { type Fleet, startFleet } from './fleet.ts';
-import { createClock, disturbing, type History } from './history.ts';
+import { createClock, disturbing, emptyHistory, type History } from './history.ts';
 import { judge } from './model.ts';
 import { added, headLine, lineOf, type RoundStats, statsOf } from './stats.ts';
 import { timelineOf } from './timeline.ts';
@@ -31,7 +31,7 @@ export async function runRounds(options: Options): Promise<Map<string, RoundStat
   try {
     print(headLine);
     for (const name of options.only ?? causes.keys()) {
-      const history: History = { clients: [], publishes: new Map(), disturbances };
+      const history = emptyHistory(disturbances);
       sums.set(name, await repeat(name, fleet, { ...options, history, now }));
     }
   } finally {

@@ -1,4 +1,5 @@
 // Runs many seeds, several in parallel: prints a line for each, timelines of failures, and totals.
+import { nextBuild } from './builds.ts';
 import type { ClientRecord } from './history.ts';
 import { drawPlan } from './plan.ts';
 import { timelineOf } from './timeline.ts';
@@ -16,12 +17,12 @@ interface Options {
 
 export async function runSeeds({ seeds, seconds, parallel, print }: Options): Promise<Totals> {
   const totals = emptyTotals();
+  const next = nextBuild();
   const waiting = [...seeds];
   const worker = async () => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
-      const outcome = await run(drawPlan(seed, seconds, clientCount)).catch(
-        (error: Error) => error,
-      );
+      const plan = drawPlan(seed, seconds, clientCount);
+      const outcome = await run(plan, next.folder).catch((error: Error) => error);
       if (outcome instanceof Error) {
         totals.failed.push(`seed ${seed}`);
         print(`seed ${seed} could not be run: ${outcome.stack}`);
@@ -35,12 +36,13 @@ export async function runSeeds({ seeds, seconds, parallel, print }: Options): Pr
       print(`again: make chaos ROUNDS=0 SEEDS=${seed} SECONDS=${seconds}`);
     }
   };
-  await Promise.all(Array.from({ length: parallel }, worker));
+  await Promise.all(Array.from({ length: parallel }, worker)).finally(next.remove);
   return totals;
 }
 
 /** Adds a run to the totals and prints its result. */
 function tell({ history, violations }: Outcome, totals: Totals): string {
+  const told = sum(history.clients, (event) => event.type === 'presence');
   const publishes = [...history.publishes.values()];
   const acknowledged = publishes.filter((publish) => publish.acknowledged !== undefined).length;
   const own = history.clients.filter(({ role }) => role === 'client');
@@ -52,11 +54,14 @@ function tell({ history, violations }: Outcome, totals: Totals): string {
   totals.reconnects += connects;
   totals.recovered += recovered;
   totals.received += received;
+  totals.told += told;
+  totals.reads += history.reads.length;
   for (const { kind } of violations) totals.violations[kind] += 1;
   return [
     `${acknowledged} of ${publishes.length} publishes acknowledged`,
     `${received} received`,
     `recovered ${recovered} of ${connects}`,
+    `presence read ${history.reads.length} and told ${told} times`,
     violations.length === 0 ? 'ok' : `${violations.length} VIOLATIONS`,
   ].join(' · ');
 }

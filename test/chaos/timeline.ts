@@ -19,6 +19,12 @@ export function timelineOf(history: History, violations: Violation[]): string {
       [from, `--- ${what}`],
       [to, `--- ${what}: over`],
     ]),
+    ...history.endings.flatMap(({ what, user, sid, called, acknowledged }): [number, string][] => [
+      [called, `--- ${what} of ${user ?? sid} is called`],
+      ...(acknowledged
+        ? [[acknowledged, `--- ${what} of ${user ?? sid} is accepted`] as [number, string]]
+        : []),
+    ]),
     ...(record?.events ?? []).map(
       (event) => [event.at, textOf(event, history)] as [number, string],
     ),
@@ -30,6 +36,10 @@ export function timelineOf(history: History, violations: Violation[]): string {
 
 function textOf(event: ClientEvent, { publishes }: History): string {
   switch (event.type) {
+    case 'opened':
+      return 'its transport is open';
+    case 'presence':
+      return `is told that ${event.user} ${event.change} ${event.room}, at ${event.offset}`;
     case 'connected':
       return `connected as ${event.sid}, ${event.recovered ? 'recovered' : 'not recovered'}`;
     case 'disconnected':

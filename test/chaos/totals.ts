@@ -8,6 +8,9 @@ export interface Totals {
   received: number;
   reconnects: number;
   recovered: number;
+  /** How often presence was read, and changes of it were received. */
+  reads: number;
+  told: number;
   violations: Record<Violation['kind'], number>;
   /** Names of the runs with a violation. */
   failed: string[];
@@ -16,7 +19,16 @@ export interface Totals {
 export function emptyTotals(): Totals {
   const none = violationKinds.map((kind) => [kind, 0]);
   const violations = Object.fromEntries(none) as Totals['violations'];
-  return { runs: 0, clients: 0, received: 0, reconnects: 0, recovered: 0, violations, failed: [] };
+  const nothing = {
+    runs: 0,
+    clients: 0,
+    received: 0,
+    reconnects: 0,
+    recovered: 0,
+    reads: 0,
+    told: 0,
+  };
+  return { ...nothing, violations, failed: [] };
 }
 
 export function summary({ clients, reconnects, recovered, received, ...rest }: Totals): string {
@@ -26,6 +38,7 @@ export function summary({ clients, reconnects, recovered, received, ...rest }: T
     `reconnects per client ${(reconnects / Math.max(1, clients)).toFixed(1)}`,
     `recovered ${recovered} of ${reconnects}`,
     `received ${received}`,
+    `presence read ${rest.reads} and told ${rest.told} times`,
     `runs ${runs}, failed ${failed.length}`,
   ].join(' · ');
 }

@@ -10,6 +10,9 @@ export const violationKinds = [
   'wrongly recovered',
   'wrongly not recovered',
   'stuck',
+  'wrong rooms',
+  'wrong presence',
+  'wrongly told',
 ] as const;
 
 export interface Violation {

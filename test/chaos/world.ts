@@ -1,18 +1,23 @@
 // One run: executes a plan against three pods and Redis, and checks the result with the model.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../harness/processes.ts';
+import { type Backend, createBackend } from './backend.ts';
 import { type ChaosClient, openClient, type Surroundings } from './client.ts';
-import { type Fleet, startFleet } from './fleet.ts';
+import { startFleet } from './fleet.ts';
 import {
   type ClientRecord,
   createClock,
   disturbing,
+  emptyHistory,
+  type Final,
   type History,
   hasReceived,
 } from './history.ts';
 import { judge } from './model.ts';
-import { type Operation, type Plan, publisherCount, rooms } from './plan.ts';
-import { createPublishing, type Publishing } from './publishing.ts';
+import { performer, type Stage } from './perform.ts';
+import { countedRooms, type Operation, type Plan, publisherCount, rooms } from './plan.ts';
+import type { Pod } from './pod.ts';
+import { createPublishing } from './publishing.ts';
 import { createUsers } from './users.ts';
 import type { Violation } from './violation.ts';
 
@@ -25,23 +30,25 @@ export interface Outcome {
 }
 
 const backMsMax = 60_000;
-const markerMsMax = 10_000;
+const quietMsMax = 10_000;
 
-export async function run(plan: Plan): Promise<Outcome> {
+/** @param otherBuild the folder of another build, to which pods roll and back */
+export async function run(plan: Plan, otherBuild?: string): Promise<Outcome> {
   const now = createClock();
-  const history: History = { clients: [], publishes: new Map(), disturbances: [] };
+  const history = emptyHistory();
   const fleet = await startFleet(disturbing(history.disturbances, now));
   let world: World | undefined;
   try {
-    world = await populate(plan, fleet, history, now);
+    world = await populate(plan, { fleet, history, now, otherBuild });
     const startedAt = now();
     for (const operation of plan.operations) {
       await sleep(Math.max(0, startedAt + operation.atMs - now()));
       world.begin(operation);
     }
     await world.settle();
+    const violations = await world.conclude();
     const output = fleet.pods.map((pod) => pod.output()).join('');
-    return { plan, history, violations: judge(history), output };
+    return { plan, history, violations, output };
   } finally {
     world?.close();
     fleet.stop();
@@ -50,13 +57,21 @@ export async function run(plan: Plan): Promise<Outcome> {
 
 type World = Awaited<ReturnType<typeof populate>>;
 
-async function populate(plan: Plan, fleet: Fleet, history: History, now: () => number) {
+type Ground = Pick<Stage, 'fleet' | 'history' | 'now' | 'otherBuild'>;
+
+async function populate(plan: Plan, ground: Ground) {
+  const { fleet, history, now } = ground;
   let requests = 0;
   const ports = fleet.pods.map(({ port }) => port);
-  const recorded = (record: ClientRecord) => history.clients.push(record);
-  const route = (pod: number, attempt: number) => ports[(pod + attempt) % ports.length] as number;
   const users = createUsers();
-  const around: Surroundings = { now, route, recorded, users, nextRequest: () => ++requests };
+  const around: Surroundings = {
+    now,
+    users,
+    route: (pod, attempt) => ports[(pod + attempt) % ports.length] as number,
+    recorded: (record) => history.clients.push(record),
+    ending: (ending) => history.endings.push(ending),
+    nextRequest: () => ++requests,
+  };
   const publishers = await Promise.all(
     Array.from({ length: publisherCount }, (_, pod) =>
       openClient(around, `publisher-${pod}`, { transports: ['websocket'], pod }),
@@ -66,19 +81,31 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
     plan.clients.map((options, i) => openClient(around, `client-${i}`, options)),
   );
   const all = [...publishers, ...clients];
-  const areBack = () =>
-    until('all are connected', () => all.every((c) => c.isConnected()), backMsMax);
-  await areBack();
-  await Promise.all(
-    clients.flatMap((client, i) =>
-      (plan.clients[i]?.rooms ?? []).map((room) => client.member('join', room)),
-    ),
-  );
+  const staying = () => all.filter(({ record }) => record.role === 'client');
+  const areBack = () => staying().every((one) => one.isConnected());
+  const untilBack = () => until('all are connected', areBack, backMsMax);
+  await untilBack();
+  await Promise.all(publishers.map((one) => one.member('join', 'watch')));
+  const joinAll = (one: ChaosClient, rooms: string[]) =>
+    Promise.all(rooms.map((room) => one.member('join', room)));
+  await Promise.all(clients.map((one, i) => joinAll(one, plan.clients[i]?.rooms ?? [])));
   const underWay = new Set<Promise<unknown>>();
   const publishing = createPublishing(history, now);
-  const publisher = (i: number) => publishers[i % publishers.length] as ChaosClient;
-  const client = (i: number) => clients[i % clients.length] as ChaosClient;
-  const perform = performer({ fleet, publishing, publishers, publisher, client });
+  const backend = createBackend(history, users, now);
+  const perform = performer({
+    ...ground,
+    publishing,
+    backend,
+    publishers,
+    publisher: (i) => publishers[i % publishers.length] as ChaosClient,
+    client: (i) => clients[i % clients.length] as ChaosClient,
+    async arrive({ user, pod, transports, rooms }) {
+      const one = await openClient(around, `client-${all.length}`, { user, pod, transports });
+      all.push(one);
+      void joinAll(one, rooms);
+      return one;
+    },
+  });
 
   return {
     begin(operation: Operation): void {
@@ -89,15 +116,26 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
     async settle(): Promise<void> {
       await Promise.all(underWay);
       await fleet.settled();
-      await areBack();
-      for (const room of rooms) await publishing.certainly(publisher(0), [room]);
-      const last = await publishing.certainly(publisher(0), []);
+      await untilBack();
+      const through = publishers[0] as ChaosClient;
+      for (const room of rooms) await publishing.certainly(through, [room]);
+      const last = await publishing.certainly(through, []);
       const isClosed = ({ events }: ClientRecord) =>
         events.findLast(({ type }) => /connected$/.test(type))?.type !== 'connected';
       const isDone = (record: ClientRecord) =>
-        record.role === 'old' ? isClosed(record) : hasReceived(record, last);
-      const all = () => history.clients.every(isDone);
-      await until('the last message arrives', all, markerMsMax).catch(() => {});
+        record.role === 'client' ? hasReceived(record, last) : isClosed(record);
+      const arrived = () => history.clients.every(isDone);
+      await until('the last message arrives', arrived, quietMsMax).catch(() => {});
+    },
+    /** Reads the state of every client and room, until it is right or no longer changes. */
+    async conclude(): Promise<Violation[]> {
+      const isRight = async () => {
+        if (!areBack()) return false;
+        await conclude(history, staying(), backend, fleet.pods[0] as Pod, now);
+        return judge(history).length === 0;
+      };
+      await until('everything is right', isRight, quietMsMax).catch(() => {});
+      return judge(history);
     },
     close() {
       for (const one of all) one.close();
@@ -105,86 +143,23 @@ async function populate(plan: Plan, fleet: Fleet, history: History, now: () => n
   };
 }
 
-interface Stage {
-  fleet: Fleet;
-  publishing: Publishing;
-  publishers: ChaosClient[];
-  publisher: (i: number) => ChaosClient;
-  client: (i: number) => ChaosClient;
-}
-
-function performer({ fleet, publishing, publishers, publisher, client }: Stage) {
-  const podOf = (one: ChaosClient) => fleet.pods.find(({ port }) => port === one.port());
-  return async (operation: Operation): Promise<unknown> => {
-    switch (operation.kind) {
-      case 'join':
-      case 'leave':
-        return client(operation.client).member(operation.kind, operation.room);
-      case 'rejoin': {
-        await client(operation.client).member('leave', operation.room);
-        await sleep(operation.pauseMs);
-        return client(operation.client).member('join', operation.room);
-      }
-      case 'join-and-kill':
-      case 'leave-and-kill': {
-        const one = client(operation.client);
-        const action = operation.kind === 'join-and-kill' ? 'join' : 'leave';
-        const ok = await one.member(action, operation.room);
-        return ok && podOf(one)?.kill(operation.downMs);
-      }
-      case 'publish': {
-        const { rooms, except } = operation;
-        const kind = operation.volatile ? 'volatile' : 'message';
-        return publishing.publish(publisher(operation.publisher), { kind, rooms, except });
-      }
-      case 'direct': {
-        const target = client(operation.client).sid();
-        if (target === undefined) return;
-        const form = { kind: 'direct', rooms: [], target } as const;
-        return publishing.publish(publisher(operation.publisher), form);
-      }
-      case 'lose': {
-        const one = client(operation.client);
-        const target = one.sid();
-        const near = publishers.find((other) => other.isConnected() && other.port() === one.port());
-        if (!near || target === undefined || !one.isConnected()) return;
-        one.cut(false);
-        const form = { kind: 'direct', rooms: [], target } as const;
-        const numbers = Array.from({ length: operation.count });
-        return Promise.all(numbers.map(() => publishing.publish(near, form)));
-      }
-      case 'ask': {
-        const form = { kind: 'question', rooms: [operation.room] } as const;
-        return publishing.publish(publisher(operation.publisher), form);
-      }
-      case 'cut':
-        return client(operation.client).cut(operation.client % 2 === 0);
-      case 'set':
-      case 'expire':
-      case 'intrude':
-        return client(operation.client)[operation.kind]();
-      case 'slow':
-        return client(operation.client).slow(operation.middlewareMs);
-      case 'takeover':
-        return client(operation.client).takeOver(operation.pod);
-      case 'kill':
-        return fleet.pods[operation.pod]?.kill(operation.downMs);
-      case 'stop':
-        return fleet.pods[operation.pod]?.terminate(operation.downMs);
-      case 'freeze':
-        return fleet.pods[operation.pod]?.freeze(() => sleep(operation.frozenMs));
-      case 'partition':
-        return fleet.pods[operation.pod]?.partition(operation.how, operation.ms);
-      case 'pod-clock':
-        return fleet.pods[operation.pod]?.stepClock(operation.stepMs);
-      case 'redis':
-        return fleet.killRedis(operation.downMs);
-      case 'redis-freeze':
-        return fleet.freezeRedis(operation.frozenMs);
-      case 'redis-slow':
-        return fleet.slowRedis(operation.delayMs, operation.ms);
-      case 'redis-clock':
-        return fleet.stepRedisClock(operation.stepMs);
-    }
-  };
+async function conclude(
+  history: History,
+  clients: ChaosClient[],
+  backend: Backend,
+  pod: Pod,
+  now: () => number,
+): Promise<void> {
+  const final: Final = { at: now(), rooms: new Map(), members: new Map() };
+  const ofClient = clients.map(async (one) => {
+    const sid = one.sid();
+    const { rooms } = await one.request('rooms', null);
+    if (sid !== undefined && Array.isArray(rooms)) final.rooms.set(sid, rooms);
+  });
+  const ofRoom = countedRooms.map(async (room) => {
+    const members = await backend.members(pod, room);
+    if (members) final.members.set(room, members);
+  });
+  await Promise.all([...ofClient, ...ofRoom]);
+  history.final = final;
 }
