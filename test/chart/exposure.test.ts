@@ -12,6 +12,12 @@ const nginx = (values: Values = {}): Record<string, string> => {
   );
 };
 
+/** A scenario with another channel of the Gateway API. */
+function gatewayOf(name: string, channel: string): Values {
+  const { exposure, ...rest } = scenario(name) as { exposure: { gateway: object } };
+  return { ...rest, exposure: { ...exposure, gateway: { ...exposure.gateway, channel } } };
+}
+
 describe('exposure through ingress-nginx', () => {
   it('keeps a client on its pod, also when pods are added', () => {
     expect(nginx()).toMatchObject({
@@ -217,6 +223,55 @@ describe('exposure through other controllers', () => {
       requestPath: '/readyz',
       portSpecification: 'USE_SERVING_PORT',
     });
+  });
+
+  it('gateway: kgateway hashes the cookie, and retries on a pod that it has not tried', () => {
+    const manifests = render(scenario('gateway-kgateway'));
+    const { targetRefs, retry } = only(manifests, 'TrafficPolicy').spec;
+    expect(targetRefs[0]).toMatchObject({ kind: 'HTTPRoute', name: 'mooring' });
+    expect(retry).toMatchObject({ statusCodes: [503], retryHostPredicates: ['PreviousHosts'] });
+    const { targetRefs: backends, loadBalancer } = only(manifests, 'BackendConfigPolicy').spec;
+    expect(backends[0]).toMatchObject({ kind: 'Service', name: 'mooring' });
+    const [{ cookie }] = loadBalancer.ringHash.hashPolicies;
+    expect(cookie).toMatchObject({ name: 'mooring-pod', path: '/', secure: true });
+
+    const experimental = render(gatewayOf('gateway-kgateway', 'experimental'));
+    expect(all(experimental, 'BackendConfigPolicy')).toEqual([]);
+    expect(only(experimental, 'TrafficPolicy').spec.retry.retryHostPredicates).toBeUndefined();
+  });
+
+  it('gateway: kgateway keeps workers apart', () => {
+    const workers = { config: { WORKERS: 2 }, resources: { limits: { cpu: 3 } } };
+    const { spec } = only(
+      render({ ...gatewayOf('gateway-kgateway', 'experimental'), ...workers }),
+      'BackendConfigPolicy',
+    );
+    expect(spec.commonHttpProtocolOptions).toEqual({ maxRequestsPerConnection: 1 });
+    expect(spec.loadBalancer).toBeUndefined();
+  });
+
+  it('gateway: NGINX Gateway Fabric hashes the address, or has cookies with NGINX Plus', () => {
+    const policyOf = (channel: string) =>
+      only(render(gatewayOf('gateway-nginx', channel)), 'UpstreamSettingsPolicy').spec;
+    expect(policyOf('standard')).toMatchObject({
+      targetRefs: [{ kind: 'Service', name: 'mooring' }],
+      loadBalancingMethod: 'ip_hash',
+      keepAlive: { connections: 0 },
+    });
+    expect(policyOf('experimental').loadBalancingMethod).toBeUndefined();
+    const [rule] = only(render(scenario('gateway-nginx')), 'HTTPRoute').spec.rules;
+    expect(rule.timeouts).toBeUndefined();
+  });
+
+  it.each([
+    ['cilium', 'cilium', 'experimental', true],
+    ['istio', 'gateway-istio', 'experimental', true],
+    ['istio', 'gateway-istio', 'standard', false],
+  ])('gateway: %s retries through the route (%s, %s)', (_preset, name, channel, retries) => {
+    const [rule] = only(render(gatewayOf(name, channel)), 'HTTPRoute').spec.rules;
+    const retry = { codes: [503], attempts: 20, backoff: '10ms' };
+    expect(rule.retry).toEqual(retries ? retry : undefined);
+    expect(rule.sessionPersistence !== undefined).toBe(channel === 'experimental');
   });
 
   it('gateway: passes another sessionPersistence through', () => {

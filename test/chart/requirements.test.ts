@@ -52,6 +52,13 @@ const invalidCombinations: [string, Values][] = [
     { ...off, exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }] } } },
   ],
   [
+    'has affinity only through sessionPersistence',
+    {
+      ...off,
+      exposure: { mode: 'gateway', gateway: { parentRefs: [{ name: 'g' }], preset: 'cilium' } },
+    },
+  ],
+  [
     'has its own affinity',
     {
       ...off,

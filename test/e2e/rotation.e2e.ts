@@ -84,8 +84,8 @@ describe.runIf(await hasGateway())('rotating under load', () => {
     await touch(namespace);
     await eventually(120, async () =>
       expect(await refusalsOf(url, [oldToken, oldToken])).toEqual([
-        'invalid_token',
-        'invalid_token',
+        'Invalid token',
+        'Invalid token',
       ]),
     );
     expect(await refusalsOf(url, [newToken, newToken])).toEqual([]);

@@ -144,6 +144,12 @@ cookieConfig: { lifetimeType: Session }
 {{- end -}}
 {{- end -}}
 
+{{/* Whether the route itself retries, for implementations without a policy for it. */}}
+{{- define "mooring.routeRetries" -}}
+{{- $gateway := .Values.exposure.gateway -}}
+{{- if and (eq $gateway.channel "experimental") (has $gateway.preset (list "istio" "cilium")) }}yes{{ end -}}
+{{- end -}}
+
 {{/* Hosts that clients may use; none: all hosts. */}}
 {{- define "mooring.hosts" -}}
 {{- concat (list .Values.exposure.host) .Values.exposure.extraHosts | compact | uniq | toYaml -}}

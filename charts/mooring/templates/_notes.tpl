@@ -55,10 +55,10 @@ through the ingress class {{ include "mooring.ingressClass" . | default "(defaul
   and take seconds to reconnect: docs/operations/exposure.md lists the settings.
 {{- end }}
 {{- if and (eq $exposure.mode "gateway") (not (include "mooring.sessionPersistence" .)) }}
-- The proxy hashes the affinity cookie. A client that starts with polling on a draining pod has to start
+- The affinity of this proxy is a hash, which does not follow a client. A client that starts with polling on a draining pod has to start
   again; with exposure.gateway.channel=experimental it does not, if the Gateway supports that.
 {{- end }}
-{{- if and (eq $exposure.mode "gateway") (ne $exposure.gateway.preset "envoy-gateway") }}
+{{- if and (eq $exposure.mode "gateway") (not (has $exposure.gateway.preset (list "envoy-gateway" "kgateway"))) (not (include "mooring.routeRetries" .)) }}
 - The proxy does not retry handshakes that a draining pod refuses, so during a rollout clients see a 503
   and take seconds to reconnect: docs/operations/exposure.md lists the settings.
 {{- end }}

@@ -54,6 +54,8 @@ exposure.mode=gateway needs exposure.gateway.parentRefs, the Gateways to attach 
 exposure.gateway is set while exposure.mode={{ $exposure.mode }}: set exposure.mode=gateway.
 {{- else if and (eq $exposure.mode "gateway") (eq $exposure.gateway.preset "none") (not (include "mooring.sessionPersistence" .)) -}}
 exposure.mode=gateway has no affinity: set exposure.gateway.preset, or exposure.gateway.channel=experimental where the CRDs have sessionPersistence.
+{{- else if and (eq $exposure.gateway.preset "cilium") (not (include "mooring.sessionPersistence" .)) -}}
+exposure.gateway.preset=cilium has affinity only through sessionPersistence: set exposure.gateway.channel=experimental.
 {{- else if and (eq $exposure.gateway.preset "gke") (include "mooring.sessionPersistence" .) -}}
 exposure.gateway.preset=gke has its own affinity, and refuses sessionPersistence: set exposure.gateway.channel=standard.
 {{- else if and (ne $exposure.mode "ingress") (ne $exposure.ingress.preset "none") -}}
