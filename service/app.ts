@@ -55,13 +55,14 @@ export async function createApp(settings: Config, log: Log, given: Given = {}) {
     changed: (names) => log.info({ names }, 'secrets changed'),
     failed: (error) => report('secrets', error),
   });
+  const now = () => stores.now();
   const verify = refuseRevoked(
-    createTokenVerifier(secrets.current, metrics.tokenVerified),
+    createTokenVerifier(secrets.current, metrics.tokenVerified, now),
     (user) => commands.cutoffsOf(user),
     config.jwtClockToleranceMs,
+    now,
   );
   const verifyAuth = verifyOnce(verify);
-  const now = () => stores.now();
   const trail = createTrail({ log, debug: config.logLevel === 'debug', pod: config.podName, now });
   const access = createAccess(config, report);
   const roomReview = createRoomReview({ ...access, verifyAuth, report });
@@ -93,6 +94,7 @@ export async function createApp(settings: Config, log: Log, given: Given = {}) {
     verify,
     verifyAuth,
     roomReview,
+    now,
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;

@@ -12,6 +12,7 @@ const packages = {
   'redis-server': { debian: 'redis-server', brew: 'redis' },
   'redis-cli': { debian: 'redis-tools', brew: 'redis' },
   openssl: { debian: 'openssl', brew: 'openssl' },
+  faketime: { debian: 'faketime', brew: 'libfaketime' },
   nginx: { debian: 'nginx-light', brew: 'nginx' },
   chromium: { debian: 'chromium', brew: 'chromium' },
   prometheus: { debian: 'prometheus', brew: 'prometheus' },

@@ -8,6 +8,7 @@ const programs = [
   ...fleetPrograms,
   'redis-cli',
   'openssl',
+  'faketime',
   'chromium',
   'prometheus',
   'promtool',

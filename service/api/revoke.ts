@@ -21,11 +21,11 @@ export const revokeEndpoint = {
   answer: z.object({ userId: z.string(), before: z.int() }),
 } as const satisfies Endpoint;
 
-export const revokeRoute = ({ issueCommand }: CommandParts) =>
+export const revokeRoute = ({ issueCommand, now }: CommandParts & { now(): number }) =>
   routeOf(
     revokeEndpoint,
     async ({ body }) => {
-      const before = Math.min(body.before ?? Number.POSITIVE_INFINITY, Date.now());
+      const before = Math.min(body.before ?? Number.POSITIVE_INFINITY, Math.floor(now()));
       await issueCommand({ type: 'revoke', userId: body.userId, before });
       return { userId: body.userId, before };
     },

@@ -6,10 +6,11 @@ const sweepMs = 1_000;
 /**
  * Closes the transport of sockets whose token has expired. The client reconnects by itself: with a
  * fresh token if its `auth` is a function, otherwise it is refused with `token_expired`.
+ * @param clock epoch milliseconds by a clock that does not step
  */
-export function closeExpired(io: MooringServer): { close(): void } {
+export function closeExpired(io: MooringServer, clock: () => number): { close(): void } {
   const timer = setInterval(() => {
-    const now = Date.now();
+    const now = clock();
     const isExpired = (socket: MooringSocket) => socket.data.expiresAt <= now;
     const sockets = () => io._nsps.values().flatMap(({ sockets }) => sockets.values());
     const expired = [...sockets().filter(isExpired)];

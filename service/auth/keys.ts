@@ -41,20 +41,26 @@ const secretKey = (secret: string) => createSecretKey(Buffer.from(secret));
 function createKeySet(url: string): FindKeys {
   const keySet = createRemoteJWKSet(new URL(url), {
     timeoutDuration: fetchMsMax,
-    cacheMaxAge: cacheMsMax,
+    cacheMaxAge: Number.POSITIVE_INFINITY, // by the wall clock; refreshed below
     cooldownDuration: Number.MAX_SAFE_INTEGER, // refetched below, where bursts are bounded
   });
+  let fetchedAtMs = Number.NEGATIVE_INFINITY;
+  const fetchKeys = async () => {
+    await keySet.reload();
+    fetchedAtMs = performance.now();
+  };
   const mayRefetch = createRateLimit(refetchesMax, refetchMs);
   const isUnknown = ({ kid }: ProtectedHeaderParameters) =>
     kid !== undefined && !keySet.jwks()?.keys.some((key) => key.kid === kid);
   return async (header) => {
     try {
+      if (performance.now() - fetchedAtMs > cacheMsMax) await fetchKeys();
       const keys = await matching(keySet, header);
       if (keys.length > 0 || !isUnknown(header)) return keys;
       if (!mayRefetch()) {
         throw new Error('too many tokens with an unknown kid; not refetching the key set yet');
       }
-      await keySet.reload();
+      await fetchKeys();
       return await matching(keySet, header);
     } catch (error) {
       throw new Unavailable('Cannot fetch the JSON Web Key Set (JWT_JWKS_URL)', { cause: error });
@@ -81,9 +87,9 @@ async function matching(
 /** A rate limit: `max` at once, one more every `refillMs`. */
 function createRateLimit(max: number, refillMs: number): () => boolean {
   let left = max;
-  let refilledAt = Date.now();
+  let refilledAt = performance.now();
   return () => {
-    const refills = Math.floor((Date.now() - refilledAt) / refillMs);
+    const refills = Math.floor((performance.now() - refilledAt) / refillMs);
     left = Math.min(max, left + refills);
     refilledAt += refills * refillMs;
     if (left === 0) return false;

@@ -11,6 +11,7 @@ export function refuseRevoked(
   verify: Verify,
   cutoffsOf: (userId: string) => Promise<Cutoffs>,
   toleranceMs: number,
+  now: () => number,
 ): Verify {
   return async (token) => {
     const verdict = await verify(token);
@@ -19,7 +20,7 @@ export function refuseRevoked(
     const { issuedAt } = verdict.data;
     if (issuedAt < revokedBefore) {
       // A new token, of an issuer whose clock is slow? If so, one will soon be accepted.
-      const mayBeNew = Date.now() - issuedAt <= toleranceMs;
+      const mayBeNew = now() - issuedAt <= toleranceMs;
       return {
         ok: false,
         code: 'invalid_token',

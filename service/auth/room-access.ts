@@ -104,7 +104,7 @@ function cache(ask: Ask): { cached: Ask; fresh: Ask } {
       const known = answers.get(key);
       if (known && isUsable(known)) return known.answer;
       const answer = ask(user, roomId);
-      const asked = { until: Date.now() + cacheTtlMs, answer, isPending: true };
+      const asked = { until: performance.now() + cacheTtlMs, answer, isPending: true };
       answers.delete(key);
       answers.set(key, asked);
       const forget = () => answers.get(key) === asked && answers.delete(key);
@@ -118,7 +118,7 @@ function cache(ask: Ask): { cached: Ask; fresh: Ask } {
       return answer;
     };
   return {
-    cached: askBy(({ until }) => until > Date.now()),
+    cached: askBy(({ until }) => until > performance.now()),
     fresh: askBy(({ isPending }) => isPending),
   };
 }

@@ -4,6 +4,7 @@ import jwt from 'jsonwebtoken';
 import { z } from 'zod';
 import type { TokenKeyName } from '../config/credentials.ts';
 import type { Config } from '../config/schema.ts';
+import { wallClockMs } from '../lib/wall-clock.ts';
 import { type SocketData, userIdSchema } from '../protocol/identity.ts';
 import { type Refusal, type RefusalCode, refusal } from '../protocol/refusals.ts';
 import { createKeySource, type KeySettings, type NamedKey } from './keys.ts';
@@ -49,10 +50,12 @@ const claimsSchema = z.object({
  * key set cannot be fetched.
  * @param current the settings, whose secrets may change
  * @param verified called with the name of the key that verified a token
+ * @param now epoch milliseconds by a clock that does not step
  */
 export function createTokenVerifier(
   current: () => TokenSettings,
   verified: (key: TokenKeyName) => void = () => {},
+  now: () => number = wallClockMs,
 ): Verify {
   let settings = current();
   let keysOf = createKeySource(settings);
@@ -75,7 +78,7 @@ export function createTokenVerifier(
     const signed = await findSigned(token, alg, await keysOf(header));
     if (!signed) return invalid('no key verifies its signature');
     verified(signed.name);
-    return verdictOf(signed.payload, settings);
+    return verdictOf(signed.payload, settings, now());
   };
 }
 
@@ -91,7 +94,7 @@ async function findSigned(token: string, algorithm: string, keys: NamedKey[]) {
 }
 
 /** Checks the claims of an authentic token. */
-function verdictOf(payload: unknown, settings: TokenSettings): Verdict {
+function verdictOf(payload: unknown, settings: TokenSettings, now: number): Verdict {
   const { jwtClockToleranceMs: toleranceMs, jwtLifetimeMsMax: lifetimeMsMax } = settings;
   const { jwtIssuer, jwtAudience } = settings;
   const claims = claimsSchema.safeParse(payload);
@@ -104,7 +107,7 @@ function verdictOf(payload: unknown, settings: TokenSettings): Verdict {
   if (jwtAudience && ![aud].flat().includes(jwtAudience)) {
     return invalid('aud does not contain JWT_AUDIENCE', 'aud');
   }
-  const [expiresAt, issuedAt, now] = [exp * 1000, iat * 1000, Date.now()];
+  const [expiresAt, issuedAt] = [exp * 1000, iat * 1000];
   if (expiresAt <= now) return expired; // without tolerance: a socket closes at this time, too
   if (expiresAt > now + lifetimeMsMax) {
     return invalid(`exp is more than ${lifetimeMsMax} ms ahead (JWT_LIFETIME_MS_MAX)`, 'exp');

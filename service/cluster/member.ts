@@ -29,7 +29,7 @@ export function startMember(log: Log, onExit: (last: Snapshot) => void) {
   let bornAt: number;
 
   const start = () => {
-    bornAt = Date.now();
+    bornAt = performance.now();
     worker = forkWorker();
     call = callWorker(worker);
     worker.once('exit', replace);
@@ -50,7 +50,8 @@ export function startMember(log: Log, onExit: (last: Snapshot) => void) {
     onExit(last);
     last = [];
     if (closing) return;
-    backoffMs = Date.now() - bornAt < shortLifeMs ? Math.min(backoffMsMax, 2 * backoffMs + 100) : 0;
+    backoffMs =
+      performance.now() - bornAt < shortLifeMs ? Math.min(backoffMsMax, 2 * backoffMs + 100) : 0;
     log.error({ worker: worker.id, code, signal, backoffMs }, 'worker exited; starting a new one');
     setTimeout(() => closing || start(), backoffMs);
   };

@@ -16,7 +16,7 @@ const answerMsMax = 1_000;
 interface Parts {
   /** Whether this process receives messages. */
   isLive(): boolean;
-  /** The other processes as last known, and when they were read: epoch milliseconds. */
+  /** The other processes as last known, and when they were read, by `performance.now()`. */
   peers(): { at: number; others: Replica[] } | undefined;
   behindMsMax: number;
   /** Called when it begins and when it is over. */
@@ -31,7 +31,7 @@ export function watchBehind({ isLive, peers, behindMsMax, changed }: Parts) {
   const peersAreLive = async (): Promise<boolean> => {
     const read = peers();
     if (read) known = read.others;
-    const isFresh = read !== undefined && Date.now() - read.at < freshMsMax;
+    const isFresh = read !== undefined && performance.now() - read.at < freshMsMax;
     const answers = isFresh ? known.map(({ live }) => live !== false) : await askPeers(known);
     const live = answers.filter(Boolean).length;
     return behind ? live > 0 : canTakeOver(live, answers.length);

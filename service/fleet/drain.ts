@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Connection {
   readyState: string;
   transport: { name: string };
-  /** Epoch milliseconds. */
+  /** By `performance.now()`. */
   openedAt: number;
   close(): void;
 }
@@ -41,8 +41,8 @@ export async function drain(parts: Drain): Promise<void> {
   parts.onClosing?.();
   const open = connections();
   await closePaced(open, Math.min(drainMsMax, open.length * closeMsMax), wanted);
-  const end = Date.now() + sweepMsMax;
-  while (connections().length > 0 && Date.now() < end && wanted()) {
+  const end = performance.now() + sweepMsMax;
+  while (connections().length > 0 && performance.now() < end && wanted()) {
     for (const connection of connections()) connection.close(); // opened during the drain
     await sleep(sweepStepMs);
   }
@@ -54,10 +54,10 @@ export async function closePaced(
   ms: number,
   wanted: () => boolean = always,
 ): Promise<void> {
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   const slice = ms / connections.length;
   for (const [position, connection] of shuffled(connections).entries()) {
-    const wait = startedAt + slice * (position + Math.random()) - Date.now();
+    const wait = startedAt + slice * (position + Math.random()) - performance.now();
     if (wait > 1) await sleep(wait);
     if (!wanted()) return;
     if (connection.readyState === 'open') connection.close();

@@ -41,7 +41,7 @@ export function createLifecycle(parts: Parts) {
   const { config, fleet, connections, count, isLive, log, report } = parts;
   let phase: Situation['phase'] = 'starting';
   let closing = false;
-  let runningSince = Date.now();
+  let runningSince = performance.now();
   const own = identityOf(config);
   const full = () => count() >= config.connectionsMax;
   const readiness = (): Readiness => {
@@ -56,7 +56,7 @@ export function createLifecycle(parts: Parts) {
     heartbeat: () => ({
       ...own,
       ready: readiness().ready,
-      readyMs: phase === 'running' ? Date.now() - runningSince : 0,
+      readyMs: phase === 'running' ? Math.floor(performance.now() - runningSince) : 0,
       draining: phase === 'draining',
       live: isLive(),
       connections: phase === 'starting' ? 0 : count(),
@@ -67,7 +67,7 @@ export function createLifecycle(parts: Parts) {
   });
   const changed = (isBehind: boolean) => {
     if (isBehind) void moveAway(parts, () => behind.isBehind() && phase === 'running');
-    else runningSince = Date.now(); // proxies have to notice that it is ready again
+    else runningSince = performance.now(); // proxies have to notice that it is ready again
   };
   const behind = watchBehind({ ...config, isLive, peers: membership.peers, changed });
   const storm = createStorm(config.handshakesPerSecondMax, () => void membership.exchange());
@@ -78,7 +78,7 @@ export function createLifecycle(parts: Parts) {
     running() {
       if (phase !== 'starting') return;
       phase = 'running';
-      runningSince = Date.now();
+      runningSince = performance.now();
     },
     /** The reason to refuse a handshake now, or `undefined` to accept it. */
     refuse(): HandshakeRefusal | undefined {
@@ -116,11 +116,14 @@ function unreadyReason(phase: Situation['phase'], behind: boolean, full: boolean
 
 async function drainAll(parts: Parts, onClosing: () => void) {
   const { config, connections, count, metrics, log } = parts;
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   metrics.draining(true);
   log.info({ connections: count() }, 'draining');
   await drain({ ...config, connections, onClosing });
-  log.info({ connections: count(), durationMs: Date.now() - startedAt }, 'drained');
+  log.info(
+    { connections: count(), durationMs: Math.round(performance.now() - startedAt) },
+    'drained',
+  );
 }
 
 /** Closes all connections of a process that is behind: a peer recovers their clients. */
@@ -151,7 +154,7 @@ function createMover(
     yields = refuse === 'yielding';
     if (!running() || close === 0 || leaving) return;
     if (close < Infinity) {
-      const old = connections().filter(({ openedAt }) => Date.now() - openedAt > movedMsMin);
+      const old = connections().filter(({ openedAt }) => performance.now() - openedAt > movedMsMin);
       void closePaced(old.slice(0, close), 1_000);
     } else if (connections().length > 0) {
       log.info({ connections: connections().length }, 'yielding to a newer release');

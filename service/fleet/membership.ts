@@ -23,7 +23,7 @@ interface Parts {
 }
 
 interface Peers {
-  /** Epoch milliseconds. */
+  /** When they were read, by `performance.now()`. */
   at: number;
   self: Replica;
   others: Replica[];
@@ -44,7 +44,7 @@ export function joinFleet({ fleet, heartbeat, settings, apply, onError }: Parts)
       const others = all.filter(({ id }) => id !== own.id);
       const self = all.find(({ id }) => id === own.id) ?? { ...own, generation: 0 };
       const eligible = eligiblePeersOf(self, others, settings.settleMs);
-      peers = { at: Date.now(), self, others, eligible };
+      peers = { at: performance.now(), self, others, eligible };
       return true;
     } catch (error) {
       onError(error);
@@ -53,7 +53,7 @@ export function joinFleet({ fleet, heartbeat, settings, apply, onError }: Parts)
   };
   const tick = async () => {
     const isCurrent = await exchange();
-    if (peers && Date.now() - peers.at > staleMsMax) {
+    if (peers && performance.now() - peers.at > staleMsMax) {
       peers = undefined;
       decision = { close: 0 };
     }

@@ -22,7 +22,7 @@ export function exceedsLimit(
   return excess > 0 && excess <= capacity / senders;
 }
 
-/** The eligible peers, and when they were read: epoch milliseconds. */
+/** The eligible peers, and when they were read, by `performance.now()`. */
 interface Peers {
   at: number;
   eligible: Replica[];
@@ -33,12 +33,12 @@ interface Peers {
  * @param refreshPeers called when the limit is passed: heartbeats read earlier predate the storm
  */
 export function createStorm(handshakesMax: number, refreshPeers: () => void) {
-  let limitPassedAt = 0;
+  let limitPassedAt = Number.NEGATIVE_INFINITY;
   let second = 0;
   let current = 0;
   let previous = 0;
   const advance = () => {
-    const now = Math.floor(Date.now() / secondMs);
+    const now = Math.floor(performance.now() / secondMs);
     if (now === second) return;
     previous = now === second + 1 ? current : 0;
     current = 0;
@@ -50,7 +50,7 @@ export function createStorm(handshakesMax: number, refreshPeers: () => void) {
       advance();
       current += 1;
       if (current === handshakesMax + 1) {
-        limitPassedAt = Date.now();
+        limitPassedAt = performance.now();
         refreshPeers();
       }
       const eligible = peers && peers.at >= limitPassedAt ? peers.eligible : [];

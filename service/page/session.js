@@ -142,7 +142,7 @@ function handlers(session) {
 
 // There is no event for the end of typing: the indicator lasts longer than the sender's interval.
 function showTyping(session, room, userId) {
-  const until = Date.now() + typingMsMax;
+  const until = performance.now() + typingMsMax;
   room.typing.set(userId, until);
   setTimeout(() => {
     if (room.typing.get(userId) !== until) return;

@@ -6,13 +6,13 @@ const typingMsMin = 2000;
 export function createComposerView({ send, typing }) {
   const form = byId('composer');
   const message = byId('message');
-  let typedAt = 0;
+  let typedAt = Number.NEGATIVE_INFINITY;
   form.addEventListener('submit', (submit) => {
     submit.preventDefault();
     const text = message.value.trim();
     if (text !== '') send(text);
     message.value = '';
-    typedAt = 0;
+    typedAt = Number.NEGATIVE_INFINITY;
     message.focus();
   });
   message.addEventListener('keydown', (key) => {
@@ -21,8 +21,8 @@ export function createComposerView({ send, typing }) {
     form.requestSubmit();
   });
   message.addEventListener('input', () => {
-    if (message.value.trim() === '' || Date.now() - typedAt < typingMsMin) return;
-    typedAt = Date.now();
+    if (message.value.trim() === '' || performance.now() - typedAt < typingMsMin) return;
+    typedAt = performance.now();
     typing();
   });
 }

@@ -17,10 +17,11 @@ export function runCommands(io: MooringServer, { issue, poll }: Commands, report
     const commands = await poll();
     started.resolve();
     for (const command of commands) {
-      if (command.type === 'revoke') repeated.push({ command, until: Date.now() + repeatMs });
+      if (command.type === 'revoke')
+        repeated.push({ command, until: performance.now() + repeatMs });
       else close(io, command);
     }
-    repeated = repeated.filter(({ until }) => until > Date.now());
+    repeated = repeated.filter(({ until }) => until > performance.now());
     for (const { command } of repeated) close(io, command);
   };
   let running: Promise<void> | undefined;

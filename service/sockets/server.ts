@@ -41,6 +41,8 @@ interface Parts {
   refuseHandshake: () => HandshakeRefusal | undefined;
   metrics: Metrics;
   trail: Trail;
+  /** Epoch milliseconds by the clock of the stores. */
+  now: () => number;
   report: (stage: string, error: unknown, details?: object) => void;
 }
 
@@ -82,12 +84,12 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   io.on('new_namespace', prepare);
   guardDynamicNamespaces(io, report);
   io.engine.on('connection', (connection) => {
-    Object.assign(connection, { openedAt: Date.now() });
+    Object.assign(connection, { openedAt: performance.now() });
   });
   observeEngine(io.engine, metrics);
   closeSlowConsumers(io, metrics);
   interposeAdmission(httpServer, parts.refuseHandshake, metrics.connectRefused);
-  const expiry = closeExpired(io);
+  const expiry = closeExpired(io, parts.now);
   const { roomAccess, roomAccessMsMax: grantMsMax } = config;
   const grants = roomAccess === 'webhook' && renewGrants(io, { ...roomReview, grantMsMax, report });
   const cut = cutter(httpServer);

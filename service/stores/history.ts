@@ -47,10 +47,17 @@ const keyOf = (roomId: string) => `history:${roomId}`;
 export function createHistory(
   { publish, recorded }: Pick<Broadcast, 'publish' | 'recorded'>,
   { messagesMax, msMax }: HistoryLimits,
+  now: () => number,
 ): History {
   return {
     async publish(target, event, { roomId, userId, text, id }) {
-      const message: Message = { id: id ?? randomUUID(), roomId, userId, text, at: Date.now() };
+      const message: Message = {
+        id: id ?? randomUUID(),
+        roomId,
+        userId,
+        text,
+        at: Math.floor(now()),
+      };
       const value = JSON.stringify(message);
       const outcome = await publish(target, event, [message], {
         record: { key: keyOf(roomId), value, entriesMax: messagesMax, ms: msMax },
@@ -62,7 +69,7 @@ export function createHistory(
     async read(roomId, { before, limit }) {
       const page: Message[] = []; // newest first
       let letters = 0;
-      for await (const message of older(recorded(keyOf(roomId)), before, Date.now() - msMax)) {
+      for await (const message of older(recorded(keyOf(roomId)), before, now() - msMax)) {
         letters += message.text.length;
         const full = page.length >= limit || (page.length > 0 && letters > pageLettersMax);
         if (full) return { messages: page.reverse(), more: true };

@@ -1,6 +1,7 @@
 // Opens the stores: in Redis, or in memory if there is no Redis.
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
+import { wallClockMs } from '../lib/wall-clock.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
 import { type Admit, type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
@@ -59,7 +60,7 @@ export function openStores(parts: Parts): Stores {
 function openMemoryStores({ config, ...common }: Parts): Stores {
   const { recoveryMsMax } = config;
   common.metrics.redisUp(true); // there is no Redis that could be down
-  const clock = { now: Date.now };
+  const clock = { now: wallClockMs }; // a suspended host must not forget that tokens expire
   const changed = () => {};
   const memberships = createMemoryMemberships(recoveryMsMax);
   const presence = createPresence(memberships, recoveryMsMax, (...args) => publish(...args));
@@ -67,7 +68,7 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
   const broadcast = createBroadcast({ ...common, recoveryMsMax, clock, sessions, changed });
   const { publish } = broadcast;
   return {
-    history: createHistory(broadcast, limitsOf(config)),
+    history: createHistory(broadcast, limitsOf(config), clock.now),
     presence,
     commands: createMemoryCommands(memberships, end, config.jwtLifetimeMsMax),
     broadcast,
@@ -116,7 +117,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
     report('unreadable', new Error(`Ignored a command in the format ${format} of another version`));
   };
   return {
-    history: createHistory(broadcast, limitsOf(config)),
+    history: createHistory(broadcast, limitsOf(config), clock.now),
     presence,
     commands: createRedisCommands(redis, end, unreadable, config.jwtLifetimeMsMax),
     broadcast,

@@ -1,5 +1,6 @@
 // JSON lines on standard output. Never a token, a secret or the text of a message.
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { isoOf, wallClockMs } from '../lib/wall-clock.ts';
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -11,7 +12,7 @@ export function createLog(level: string, pod: string, destination?: DestinationS
   const options = {
     level,
     base: { pod },
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: () => `,"time":"${isoOf(wallClockMs())}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: describeError },
   };
@@ -40,7 +41,7 @@ export function createLimitedLog(log: Log) {
   const kinds = new Map<string, { at: number; omitted: number }>();
   return (level: keyof Log, kind: string, details: object, msg: string): void => {
     const known = kinds.get(kind);
-    const now = Date.now();
+    const now = performance.now();
     if (known && now - known.at < repeatMs) {
       known.omitted += 1;
       return;

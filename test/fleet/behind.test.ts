@@ -109,7 +109,7 @@ it('a process whose catch-up does not end is behind, by the heartbeats of its pe
   let peersAreLive = true;
   const watch = watchBehind({
     isLive: () => live,
-    peers: () => ({ at: Date.now(), others: [replica({ live: peersAreLive }), replica()] }),
+    peers: () => ({ at: performance.now(), others: [replica({ live: peersAreLive }), replica()] }),
     behindMsMax: 1,
     changed: (behind) => states.push(behind),
   });

@@ -29,7 +29,8 @@ export function parseOffset(text: string): Offset | undefined {
   return isId(digits) && number < microseconds() + aheadMax ? { id, number } : undefined;
 }
 
-const microseconds = () => Date.now() * 1000;
+/** A step of the wall clock must not change the order. */
+const microseconds = () => Math.floor((performance.timeOrigin + performance.now()) * 1000);
 
 export type Numbers = ReturnType<typeof createNumbers>;
 

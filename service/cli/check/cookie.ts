@@ -1,4 +1,5 @@
 // Judges the affinity cookie as a browser would: clients in Node ignore its attributes.
+import { epochMsOf, wallClockMs } from '../../lib/wall-clock.ts';
 import type { Finding } from './advice.ts';
 import { fails, holds, type Result, skipped } from './finding.ts';
 import type { CheckTarget } from './target.ts';
@@ -102,7 +103,7 @@ const isWithin = (host: string, domain: string) =>
 
 function isOver({ maxAge, expires }: Cookie): boolean {
   if (maxAge !== undefined) return Number(maxAge) <= 0;
-  return expires !== undefined && Date.parse(expires) <= Date.now();
+  return expires !== undefined && epochMsOf(expires) <= wallClockMs();
 }
 
 function describe({ name, secure, httpOnly, sameSite, path, maxAge, expires }: Cookie): string {

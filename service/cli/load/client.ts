@@ -36,12 +36,12 @@ export function createSocket(visitor: Visitor, refused: (kind: string) => void):
 export function createClient(number: number, room: string, visitor: Visitor): LoadClient {
   const record = createRecord(number, visitor.transports);
   const socket = createSocket(visitor, (kind) => {
-    record.httpErrors.push({ at: Date.now(), kind });
+    record.httpErrors.push({ at: performance.now(), kind });
   });
   let disconnectedAt: number | undefined;
   socket.on('connect', () => {
     if (disconnectedAt === undefined) return;
-    const at = Date.now();
+    const at = performance.now();
     record.returns.push({ at, reconnectMs: at - disconnectedAt, recovered: socket.recovered });
     disconnectedAt = undefined;
   });
@@ -53,12 +53,12 @@ export function createClient(number: number, room: string, visitor: Visitor): Lo
     if (roomId === room) record.numbers.push(Number(text));
   });
   socket.on('disconnect', (reason) => {
-    disconnectedAt = Date.now();
+    disconnectedAt = performance.now();
     record.pod = undefined;
     record.disconnects.push({ at: disconnectedAt, reason });
   });
   socket.on('connect_error', (error) => {
-    record.connectErrors.push({ at: Date.now(), kind: kindOf(error) });
+    record.connectErrors.push({ at: performance.now(), kind: kindOf(error) });
   });
   return {
     record,

@@ -83,7 +83,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   const records = clients.map(({ record }) => record);
   const roomOf = ({ client }: ClientRecord) => client % options.rooms;
   let firsts = states.map(() => 1);
-  let markedAt = Date.now();
+  let markedAt = performance.now();
   const isBack = (record: ClientRecord, lasts: number[]) =>
     record.pod !== undefined && (record.numbers.at(-1) ?? 0) >= (lasts[roomOf(record)] as number);
 
@@ -91,17 +91,17 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     mark() {
       firsts = publishers.map((publisher) => publisher.reset());
       for (const record of records) resetRecord(record, firsts[roomOf(record)] as number);
-      markedAt = Date.now();
+      markedAt = performance.now();
       delay.reset();
     },
     async report({ graceMs = graceMsDefault, pods } = {}) {
-      const seconds = (Date.now() - markedAt) / 1_000;
+      const seconds = (performance.now() - markedAt) / 1_000;
       const publishing = summed(states);
       const late = (ns: number) => Math.max(0, Math.round(ns / 1e6) - delayResolutionMs);
       const lateMs = { p99: late(delay.percentile(99)), max: late(delay.max) };
       const lasts = states.map(({ acknowledged }) => acknowledged);
-      const end = Date.now() + graceMs;
-      while (Date.now() < end && !records.every((record) => isBack(record, lasts))) {
+      const end = performance.now() + graceMs;
+      while (performance.now() < end && !records.every((record) => isBack(record, lasts))) {
         await sleep(pollMs);
       }
       const rangeOf = (record: ClientRecord): Range => ({

@@ -42,15 +42,15 @@ export function createPublisher(
   };
   const publish = async () => {
     const intervalMs = 1_000 / ratePerSecond;
-    let due = Date.now();
+    let due = performance.now();
     let last = due;
     while (running) {
-      await sleep(Math.max(0, due - Date.now()));
+      await sleep(Math.max(0, due - performance.now()));
       await send(state.acknowledged + 1);
       if (!running) return;
       state.acknowledged += 1;
-      state.stallMsMax = Math.max(state.stallMsMax, Date.now() - last);
-      last = Date.now();
+      state.stallMsMax = Math.max(state.stallMsMax, performance.now() - last);
+      last = performance.now();
       due = Math.max(last, due + intervalMs); // delayed messages are not sent in a burst
     }
   };

@@ -46,12 +46,13 @@ export async function persist<T>(
   request: () => Promise<T>,
   { msMax, signal, waiting }: { msMax: number; signal: AbortSignal; waiting(why: string): void },
 ): Promise<T> {
-  const until = Date.now() + msMax;
+  const until = performance.now() + msMax;
   for (let first = true; ; first = false) {
     try {
       return await request();
     } catch (error) {
-      if (!(error instanceof Unreachable) || Date.now() > until || signal.aborted) throw error;
+      if (!(error instanceof Unreachable) || performance.now() > until || signal.aborted)
+        throw error;
       if (first) waiting(error.message);
     }
     await sleep(500, undefined, { signal }).catch(() => {});

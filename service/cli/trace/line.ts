@@ -1,4 +1,5 @@
 // Events of a trail as lines for people.
+import { isoOf } from '../../lib/wall-clock.ts';
 import type { TrailEvent } from '../../telemetry/trail/event.ts';
 
 const podWidth = 12;
@@ -20,7 +21,7 @@ export function createLines() {
 }
 
 function lineOf(event: TrailEvent): string {
-  const time = new Date(event.at).toISOString().slice(11);
+  const time = isoOf(event.at).slice(11);
   const words = [...details[event.type](event), ...about(event)].filter(Boolean);
   return [time, event.pod.padEnd(podWidth), event.type.padEnd(typeWidth), ...words].join('  ');
 }

@@ -1,5 +1,6 @@
 // Follows one user on the whole fleet, through the operations port of one replica.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isoOf } from '../../lib/wall-clock.ts';
 import type { TrailEvent } from '../../telemetry/trail/event.ts';
 import { createTraceClient, persist, type TraceClient } from './client.ts';
 import { createLines } from './line.ts';
@@ -25,7 +26,7 @@ interface Output {
 export async function runTrace(options: TraceOptions, output: Output, signal: AbortSignal) {
   const client = createTraceClient(options);
   const { id, endsAt } = await client.start(options.userId);
-  const until = new Date(endsAt).toISOString().slice(11, 19);
+  const until = isoOf(endsAt).slice(11, 19);
   output.note(`Following ${options.userId} until ${until}Z; press Ctrl-C to stop.`);
   try {
     await follow(client, { ...options, id }, output, signal);

@@ -25,7 +25,7 @@ export function createMemoryCommands(
       const { userId } = command;
       const before = Math.max(command.before, revoked.get(userId)?.before ?? 0);
       revoked.delete(userId); // keeps the map in write order
-      revoked.set(userId, { before, until: Date.now() + revokedMsMax });
+      revoked.set(userId, { before, until: performance.now() + revokedMsMax });
       const [oldest] = revoked.keys();
       if (revoked.size > knownMax && oldest !== undefined) revoked.delete(oldest);
     },
@@ -36,7 +36,7 @@ export function createMemoryCommands(
     },
     async cutoffsOf(userId) {
       const entry = revoked.get(userId);
-      const revokedBefore = entry && entry.until > Date.now() ? entry.before : 0;
+      const revokedBefore = entry && entry.until > performance.now() ? entry.before : 0;
       return { revokedBefore, sessionsEndedAt: endedAt(userId) };
     },
   };

@@ -1,4 +1,5 @@
 // Memberships of a single process, in its memory. No reply can be lost, so nothing stays untold.
+import { wallClockMs } from '../../lib/wall-clock.ts';
 import {
   type Change,
   type EndedAt,
@@ -79,7 +80,7 @@ export function createMemoryMemberships(recoveryMs: number): MemoryMemberships {
     async end(userIds, sids) {
       const endedAt: EndedAt = {};
       for (const userId of userIds) {
-        endedAt[userId] = Math.max(Date.now(), (endedUsers.get(userId) ?? 0) + 1);
+        endedAt[userId] = Math.max(wallClockMs(), (endedUsers.get(userId) ?? 0) + 1);
         remember(endedUsers, userId, endedAt[userId]);
       }
       for (const sid of sids) remember(endedSids, sid, 1);

@@ -1,5 +1,6 @@
 // Traces in one process.
 import { randomUUID } from 'node:crypto';
+import { wallClockMs } from '../../lib/wall-clock.ts';
 import { type TraceEvents, type Traces, traceLimits } from '../traces.ts';
 
 interface Kept {
@@ -8,17 +9,20 @@ interface Kept {
   events: string[];
   /** How many events were ever appended. */
   count: number;
+  /** Epoch milliseconds. */
   endsAt: number;
-  idleAt: number;
+  /** By `performance.now()`, as the next. */
+  endsAtMs: number;
+  idleAtMs: number;
 }
 
 export function createMemoryTraces(limits = traceLimits): Traces {
   const { tracesMax, traceMsMax, idleMsMax, eventsMax, readEventsMax, placesMax } = limits;
   const traces = new Map<string, Kept>();
   const live = () => {
-    const now = Date.now();
-    for (const [id, { endsAt, idleAt }] of traces) {
-      if (Math.min(endsAt, idleAt) <= now) traces.delete(id);
+    const now = performance.now();
+    for (const [id, { endsAtMs, idleAtMs }] of traces) {
+      if (Math.min(endsAtMs, idleAtMs) <= now) traces.delete(id);
     }
     return traces;
   };
@@ -26,10 +30,11 @@ export function createMemoryTraces(limits = traceLimits): Traces {
     async start(userId) {
       if (live().size >= tracesMax) return undefined;
       const id = randomUUID();
-      const now = Date.now();
-      const times = { endsAt: now + traceMsMax, idleAt: now + idleMsMax };
+      const now = performance.now();
+      const endsAt = wallClockMs() + traceMsMax;
+      const times = { endsAt, endsAtMs: now + traceMsMax, idleAtMs: now + idleMsMax };
       traces.set(id, { userId, places: new Set(), events: [], count: 0, ...times });
-      return { id, endsAt: times.endsAt };
+      return { id, endsAt };
     },
     running: async () =>
       [...live()].map(([id, { userId, places }]) => ({ id, userId, places: [...places] })),
@@ -43,7 +48,7 @@ export function createMemoryTraces(limits = traceLimits): Traces {
     async read(id, after): Promise<TraceEvents | undefined> {
       const trace = live().get(id);
       if (!trace) return undefined;
-      trace.idleAt = Date.now() + idleMsMax;
+      trace.idleAtMs = performance.now() + idleMsMax;
       const { userId, count, endsAt } = trace;
       const kept = count - trace.events.length; // number of dropped events
       const from = Math.min(Math.max(after, kept), count);

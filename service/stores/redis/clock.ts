@@ -1,13 +1,15 @@
 // Estimates Redis's clock, from which message ids are made. Clocks of hosts differ by more than a
 // delivery takes.
 
+import { wallClockMs } from '../../lib/wall-clock.ts';
+
 const readingsMax = 12;
 
 export type Clock = ReturnType<typeof createClock>;
 
 export function createClock() {
   const readings: { offset: number; tookMs: number }[] = [];
-  let offset = Date.now() - performance.now();
+  let offset = wallClockMs() - performance.now();
   return {
     /** Epoch milliseconds by Redis's clock, or by this host's until the first reading. */
     now: () => performance.now() + offset,

@@ -2,6 +2,7 @@
 // that has receiving clients. Off without a collector.
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../../config/schema.ts';
+import { wallClockMs } from '../../lib/wall-clock.ts';
 import type { Report } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { collectorAt } from './collector.ts';
@@ -51,7 +52,7 @@ function tracedBy(exporter: Exporter, share: number): Traced {
     if (!(parent?.sampled ?? Math.random() < share)) return publish();
     const traceId = parent?.traceId ?? randomBytes(16).toString('hex');
     const context = { traceId, spanId: newSpanId(), sampled: true };
-    const startMs = Date.now();
+    const startMs = wallClockMs();
     const startedAt = performance.now();
     const ended = (failure: { error?: string } = {}) =>
       exporter.add(context.spanId, {
@@ -80,7 +81,7 @@ function addDelivery(
   delayMs: number,
   { context, sockets }: { context: string; sockets: number },
 ): void {
-  const endMs = Date.now();
+  const endMs = wallClockMs();
   const known = exporter.waiting(context);
   if (known) {
     known.endMs = endMs;
