@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ApiKey } from '../config/credentials.ts';
 import { type CommandParts, disconnectRoute } from './disconnect.ts';
+import { limitPerKey } from './endpoint.ts';
 import { type PodsParts, podsRoute } from './pods.ts';
 import { type PublishParts, publishRoute } from './publish.ts';
 import { revokeRoute } from './revoke.ts';
@@ -13,11 +14,12 @@ import { userRoute } from './users.ts';
 interface Parts extends PublishParts, CommandParts, RoomParts, PodsParts, TraceParts {
   /** The keys that are accepted now. */
   apiKeys(): readonly ApiKey[];
+  publishesPerSecondMax: number;
 }
 
 export function createApi({ apiKeys, ...parts }: Parts): Handler {
   const routes = createRoutes({
-    ...publishRoute(parts),
+    ...limitPerKey(publishRoute(parts), parts.publishesPerSecondMax),
     ...disconnectRoute(parts),
     ...revokeRoute(parts),
     ...presenceRoute(parts),

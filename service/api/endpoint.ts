@@ -1,6 +1,7 @@
 // A route of the backend API as data: the same schemas validate requests and generate OpenAPI.
 import type { z } from 'zod';
 import type { Scope } from '../config/credentials.ts';
+import { fullBucket, type TokenBucket, takeToken } from '../lib/token-bucket.ts';
 import { Unavailable } from '../protocol/refusals.ts';
 import {
   type HttpRequest,
@@ -89,6 +90,35 @@ export function routeOf<E extends Endpoint>(
     return lacksScope(endpoint.scope, caller?.name ?? '');
   };
   return { [endpoint.name]: route };
+}
+
+/** Refuses what a key asks beyond `perSecondMax`, on average; bursts hold five seconds' worth. */
+export function limitPerKey(
+  routes: Record<string, Route>,
+  perSecondMax: number,
+): Record<string, Route> {
+  const buckets = new Map<string, TokenBucket>();
+  const allows = (key: string) => {
+    const nowMs = performance.now();
+    const bucket = buckets.get(key) ?? fullBucket(perSecondMax, nowMs);
+    buckets.set(key, bucket);
+    return takeToken(bucket, perSecondMax, nowMs);
+  };
+  const limited = Object.entries(routes).map(([name, route]) => {
+    const run: Route = (request, params) =>
+      allows(request.caller?.name ?? '') ? route(request, params) : tooMany(perSecondMax);
+    return [name, run];
+  });
+  return Object.fromEntries(limited);
+}
+
+function tooMany(perSecondMax: number): HttpResponse {
+  const detail = `The API key may ask this ${perSecondMax} times per second on each process`;
+  const answer = problem(429, 'Too many requests', detail, {
+    code: 'rate_limited',
+    retryable: true,
+  });
+  return { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } };
 }
 
 function lacksScope(scope: Scope, name: string): HttpResponse {

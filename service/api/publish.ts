@@ -45,6 +45,7 @@ export const publishEndpoint = {
   body: publishSchema,
   status: 202,
   answer: z.object({ id: z.string() }),
+  refusals: { 429: 'The API key exceeded PUBLISHES_PER_SECOND_MAX; see Retry-After' },
 } as const satisfies Endpoint;
 
 export interface PublishParts {

@@ -29,11 +29,12 @@ type Next = (error?: Error) => void;
 export function createAuthentication(parts: {
   verifyAuth: VerifyAuth;
   strangers: Strangers;
+  connectionsPerUserMax: number;
   metrics: Metrics;
   report: Report;
   accepted: (socket: MooringSocket) => void;
 }) {
-  const { verifyAuth, strangers, metrics, report, accepted } = parts;
+  const { verifyAuth, strangers, connectionsPerUserMax, metrics, report, accepted } = parts;
   const connected = new WeakMap<object, Set<string>>();
   function disconnected(this: MooringSocket) {
     const namespaces = connected.get(this.conn);
@@ -71,6 +72,8 @@ export function createAuthentication(parts: {
     if (!verdict.ok) return refuse(refuseToken(verdict), verdict.reason);
     const code = adminOnly(nsp.name, verdict.data.user);
     if (code) return refuse(refusal(code));
+    if (othersOf(verdict.data.user.id, socket) >= connectionsPerUserMax)
+      return refuse(refusal('too_many_connections'));
     if (!strangers.admit(conn)) return next(new Error('over capacity'));
     Object.assign(socket.data, verdict.data);
     await socket.join(userRoom(verdict.data.user.id));
@@ -78,6 +81,12 @@ export function createAuthentication(parts: {
     accepted(socket);
     next();
   };
+}
+
+/** How many other sockets the user has on this namespace, in this process. */
+function othersOf(userId: string, { id, nsp }: MooringSocket): number {
+  const sockets = nsp.adapter.rooms.get(userRoom(userId));
+  return sockets ? sockets.size - (sockets.has(id) ? 1 : 0) : 0; // a restored one is in it
 }
 
 /**

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { apiKey, apiKeys, hmacSecret } from './credentials.ts';
 import { crossCheck } from './cross-checks.ts';
 import { isOriginPattern } from './origins.ts';
+import { isNetwork, usualProxies } from './proxies.ts';
 import { choice, count, headers, isPublicKey, list, port, share, url, urls } from './types.ts';
 import { type ReadFile, readText, readVariables } from './variables.ts';
 
@@ -163,6 +164,27 @@ export const settings = z.object({
     'how long a connection may have no verified token before it is closed, in ms',
     10_000,
     100,
+  ),
+  CONNECTIONS_PER_USER_MAX: count('connections of a user to a namespace, per process', 100),
+  TRUSTED_PROXIES: list(
+    'addresses and networks of proxies whose X-Forwarded-For tells the address of the client; ' +
+      'limits per address do not apply to the proxies themselves',
+    usualProxies,
+  ).refine(
+    (networks) => networks.every(isNetwork),
+    'must be addresses or networks such as 10.0.0.0/8, separated by commas',
+  ),
+  CONNECTIONS_PER_ADDRESS_MAX: count(
+    'connections of a client address (IPv6: a /64) and process; beyond that, handshakes get 429',
+    1_000,
+  ),
+  HANDSHAKES_PER_SECOND_PER_ADDRESS_MAX: count(
+    "handshakes per second of a client address and process; a burst holds five seconds' worth",
+    100,
+  ),
+  PUBLISHES_PER_SECOND_MAX: count(
+    "publishes per second of an API key and process; a burst holds five seconds' worth",
+    1_000,
   ),
   MESSAGE_BYTES_MAX: count('maximum size of a message from a client, in bytes', 131_072, 1_024),
   ROOMS_PER_SOCKET_MAX: count('maximum number of rooms per socket', 100),

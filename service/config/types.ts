@@ -38,10 +38,10 @@ export const urls = (text: string, protocols: string[]) =>
     )
     .optional()
     .describe(text);
-export const list = (text: string) =>
+export const list = (text: string, fallback: string[] = []) =>
   z
     .string()
-    .default('')
+    .default(fallback.join(','))
     .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
     .describe(text);
 export const share = (text: string, fallback: number) =>

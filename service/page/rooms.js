@@ -29,6 +29,14 @@ export function addMessage(room, message) {
   return true;
 }
 
+// The server has taken this tab out of the room: opening it again asks to join.
+export function endAccess(room, code) {
+  room.joined = false;
+  room.refusal = code === 'unavailable' ? 'Access could not be checked' : 'Access ended';
+  room.members.clear();
+  room.typing.clear();
+}
+
 // Messages that arrive during a join may be newer than the history in its answer.
 export function beginJoin(room) {
   room.arrivedFrom = room.messages.length;

@@ -2,7 +2,7 @@
 import { openConnection } from './connection.js';
 import { compose, deliver, discard } from './delivery.js';
 import { earlier, join, leave, restoreRooms } from './membership.js';
-import { addMessage, createRoom, markDisconnect } from './rooms.js';
+import { addMessage, createRoom, endAccess, markDisconnect } from './rooms.js';
 
 const typingMsMax = 4000;
 const eventsMax = 50;
@@ -128,6 +128,10 @@ function handlers(session) {
     user_left: inRoom((room, { userId }) => {
       room.members.delete(userId);
       room.typing.delete(userId);
+    }),
+    access_ended: inRoom((room, { code }) => {
+      endAccess(room, code);
+      notice(session, `You left ${room.id}`, room.refusal);
     }),
     user_typing: inRoom((room, { userId }) => showTyping(session, room, userId)),
     announcement: (message) => {

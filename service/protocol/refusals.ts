@@ -52,6 +52,13 @@ export const refusals = {
     description: 'Connect with a new token: make `auth` a function that returns a fresh one.',
     alert: 'connects',
   },
+  too_many_connections: {
+    message: 'Too many connections: close one first',
+    retryable: true,
+    refuses: 'connects',
+    description: 'The user has `CONNECTIONS_PER_USER_MAX` connections to the namespace here.',
+    alert: 'connects',
+  },
   admin_only: {
     message: 'Admin only',
     retryable: false,
@@ -148,26 +155,44 @@ export function refusal(code: RefusalCode, detail?: string): Refusal {
 
 interface RefusalReason {
   description: string;
+  /** 503 is retried by proxies on another replica, 429 is not. */
+  status: 503 | 429;
   /** Whether it is normal during a rollout. */
   rollout: boolean;
 }
 
-/** Reasons to answer a handshake with 503, which proxies retry on another replica. */
+/** Reasons to refuse a handshake. */
 export const handshakeRefusals = {
-  starting: { description: 'The replica is not ready yet.', rollout: false },
-  draining: { description: 'The replica is shutting down.', rollout: true },
-  over_capacity: { description: 'The replica has `CONNECTIONS_MAX` connections.', rollout: false },
+  starting: { description: 'The replica is not ready yet.', status: 503, rollout: false },
+  draining: { description: 'The replica is shutting down.', status: 503, rollout: true },
+  over_capacity: {
+    description: 'The replica has `CONNECTIONS_MAX` connections.',
+    status: 503,
+    rollout: false,
+  },
   storm: {
     description:
       'More handshakes arrive than `HANDSHAKES_PER_SECOND_MAX`, and other replicas have room.',
+    status: 503,
     rollout: false,
   },
   behind: {
     description: 'The replica receives no messages from Redis, and other replicas do.',
+    status: 503,
     rollout: false,
   },
-  yielding: { description: 'A newer `RELEASE` is ready.', rollout: true },
-  shedding: { description: 'Other replicas have fewer connections.', rollout: true },
+  yielding: { description: 'A newer `RELEASE` is ready.', status: 503, rollout: true },
+  address_connections: {
+    description: 'The client address has `CONNECTIONS_PER_ADDRESS_MAX` connections here.',
+    status: 429,
+    rollout: false,
+  },
+  address_handshakes: {
+    description: 'The client address exceeded `HANDSHAKES_PER_SECOND_PER_ADDRESS_MAX`.',
+    status: 429,
+    rollout: false,
+  },
+  shedding: { description: 'Other replicas have fewer connections.', status: 503, rollout: true },
 } as const satisfies Record<string, RefusalReason>;
 
 export type HandshakeRefusal = keyof typeof handshakeRefusals;

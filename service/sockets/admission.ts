@@ -1,36 +1,41 @@
-// Refuses handshakes with 503 before Engine.IO sees them. Engine.IO could only answer 400 or 403,
+// Refuses handshakes before Engine.IO sees them. Engine.IO could only answer 400 or 403,
 // which proxies do not retry; they retry a 503 on another replica.
-import type { IncomingMessage, Server } from 'node:http';
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { HandshakeRefusal } from '../protocol/refusals.ts';
+import { type HandshakeRefusal, handshakeRefusals } from '../protocol/refusals.ts';
 
 const retryAfterSeconds = 1;
 
 /**
- * Answers 503 to handshakes while `refuse` returns a reason. Requests with a `sid` belong to an
+ * Refuses handshakes for which `refuse` returns a reason. Requests with a `sid` belong to an
  * open connection and always pass. Call it after attaching Engine.IO to the server.
  */
 export function interposeAdmission(
   server: Server,
-  refuse: () => HandshakeRefusal | undefined,
+  refuse: (request: IncomingMessage) => HandshakeRefusal | undefined,
   refused: (reason: HandshakeRefusal) => void,
 ): void {
   const turnAway = (request: IncomingMessage) => {
-    if (!isHandshake(request.url ?? '')) return false;
-    const reason = refuse();
-    if (reason) refused(reason);
-    return reason !== undefined;
+    const reason = isHandshake(request.url ?? '') ? refuse(request) : undefined;
+    if (!reason) return undefined;
+    refused(reason);
+    return handshakeRefusals[reason].status;
   };
   interpose(server, 'request', (request, response) => {
-    if (!turnAway(request)) return false;
-    response.writeHead(503, { 'Retry-After': retryAfterSeconds, Connection: 'close' });
+    const status = turnAway(request);
+    if (!status) return false;
+    response.writeHead(status, { 'Retry-After': retryAfterSeconds, Connection: 'close' });
     response.end();
     return true;
   });
   interpose(server, 'upgrade', (request, socket: Duplex) => {
-    if (!turnAway(request)) return false;
+    const status = turnAway(request);
+    if (!status) return false;
     socket.on('error', () => socket.destroy());
-    const head = ['HTTP/1.1 503 Service Unavailable', `Retry-After: ${retryAfterSeconds}`];
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      `Retry-After: ${retryAfterSeconds}`,
+    ];
     socket.end([...head, 'Connection: close', 'Content-Length: 0', '', ''].join('\r\n'));
     return true;
   });

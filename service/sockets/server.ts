@@ -17,6 +17,7 @@ import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol
 import type { HandshakeRefusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
+import { createAddressLimits } from './addresses.ts';
 import { interposeAdmission } from './admission.ts';
 import { createDispatch } from './dispatch.ts';
 import { guardDynamicNamespaces, guardNamespace } from './handlers.ts';
@@ -55,6 +56,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   const authenticate = createAuthentication({
     verifyAuth: parts.verifyAuth,
     strangers,
+    connectionsPerUserMax: config.connectionsPerUserMax,
     metrics,
     report,
     accepted: createDispatch({ ...config, events, metrics, report }),
@@ -88,7 +90,10 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   });
   observeEngine(io.engine, metrics);
   closeSlowConsumers(io, metrics);
-  interposeAdmission(httpServer, parts.refuseHandshake, metrics.connectRefused);
+  const addresses = createAddressLimits(config);
+  addresses.observe(io);
+  const refuse = (request: IncomingMessage) => addresses.refuse(request) ?? parts.refuseHandshake();
+  interposeAdmission(httpServer, refuse, metrics.connectRefused);
   const expiry = closeExpired(io, parts.now);
   const { roomAccess, roomAccessMsMax: grantMsMax } = config;
   const grants = roomAccess === 'webhook' && renewGrants(io, { ...roomReview, grantMsMax, report });

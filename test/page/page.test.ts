@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { freePort } from '../harness/processes.ts';
+import { startApp, tokenFor } from '../harness/service.ts';
+import { startWebhook } from '../harness/webhook.ts';
 
 const flags =
   '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking ' +
@@ -142,6 +144,31 @@ test('a refused token shows the reason, and another can be tried', async () => {
   await expect.poll(() => tab.getByRole('alert').first().textContent()).toMatch(/token/i);
   await tab.getByRole('button', { name: 'alice' }).click();
   await tab.getByLabel('Room to join').waitFor();
+});
+
+test('a room whose webhook no longer allows it says so, and can be opened again', async () => {
+  const webhook = await startWebhook();
+  const { url } = await startApp({
+    PAGE: 'on',
+    ROOM_ACCESS: 'webhook',
+    ROOM_ACCESS_URL: webhook.url,
+    ROOM_ACCESS_MS_MAX: '1000',
+  });
+  const tab = await openTab();
+  await tab.goto(`${url}/#token=${tokenFor('alice')}&room=vault`);
+  await tab.getByRole('heading', { name: 'vault', exact: true }).waitFor();
+  await say(tab, 'inside');
+  await expect.poll(() => delivered(tab)).toEqual(['inside']);
+  webhook.denied.add('vault');
+  await tab.getByText('You left vault').waitFor();
+  await expect.poll(() => tab.locator('#room-summary').textContent()).toBe('Access ended');
+  webhook.denied.clear();
+  await expect
+    .poll(async () => {
+      await tab.getByRole('button', { name: 'vault', exact: true }).click();
+      return tab.locator('#room-summary').textContent();
+    })
+    .toBe('Only you are here');
 });
 
 test('a phone shows one pane at a time and never scrolls sideways', async () => {
