@@ -2,7 +2,14 @@
 import { openConnection } from './connection.js';
 import { compose, deliver, discard } from './delivery.js';
 import { earlier, join, leave, restoreRooms } from './membership.js';
-import { addMessage, createRoom, markDisconnect } from './rooms.js';
+import {
+  addMember,
+  addMessage,
+  applyDiff,
+  createRoom,
+  markDisconnect,
+  removeMember,
+} from './rooms.js';
 
 const typingMsMax = 4000;
 const eventsMax = 50;
@@ -124,11 +131,10 @@ function handlers(session) {
       const own = message.userId === session.connection.line.userId;
       if (isNew && !seen && !own) room.unread += 1;
     }),
-    user_joined: inRoom((room, { userId }) => room.members.add(userId)),
-    user_left: inRoom((room, { userId }) => {
-      room.members.delete(userId);
-      room.typing.delete(userId);
-    }),
+    user_joined: inRoom(addMember),
+    user_updated: inRoom(addMember),
+    user_left: inRoom((room, { userId }) => removeMember(room, userId)),
+    presence_diff: inRoom(applyDiff),
     user_typing: inRoom((room, { userId }) => showTyping(session, room, userId)),
     announcement: (message) => {
       const shown = entry(session, { text: asText(message), at: Date.now() });
