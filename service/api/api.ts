@@ -6,12 +6,13 @@ import { limitPerKey } from './endpoint.ts';
 import { type PodsParts, podsRoute } from './pods.ts';
 import { type PublishParts, publishRoute } from './publish.ts';
 import { revokeRoute } from './revoke.ts';
-import { historyRoute, presenceRoute, type RoomParts } from './rooms.ts';
+import { historyRoute, membersRoute, presenceRoute, type RoomParts } from './rooms.ts';
 import { createRoutes, type Handler, problem } from './router.ts';
 import { type TraceParts, traceRoutes } from './traces.ts';
-import { userRoute } from './users.ts';
+import { type UserParts, userRoute } from './users.ts';
 
 interface Parts extends PublishParts, CommandParts, RoomParts, PodsParts, TraceParts {
+  presence: RoomParts['presence'] & UserParts['presence'];
   /** The keys that are accepted now. */
   apiKeys(): readonly ApiKey[];
   publishesPerSecondMax: number;
@@ -23,6 +24,7 @@ export function createApi({ apiKeys, ...parts }: Parts): Handler {
     ...disconnectRoute(parts),
     ...revokeRoute(parts),
     ...presenceRoute(parts),
+    ...membersRoute(parts),
     ...historyRoute(parts),
     ...userRoute(parts),
     ...podsRoute(parts),

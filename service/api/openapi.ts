@@ -5,7 +5,7 @@ import type { Endpoint } from './endpoint.ts';
 import { podsEndpoint } from './pods.ts';
 import { publishEndpoint } from './publish.ts';
 import { revokeEndpoint } from './revoke.ts';
-import { historyEndpoint, presenceEndpoint } from './rooms.ts';
+import { historyEndpoint, membersEndpoint, presenceEndpoint } from './rooms.ts';
 import { readTraceEndpoint, startTraceEndpoint, stopTraceEndpoint } from './traces.ts';
 import { userEndpoint } from './users.ts';
 
@@ -14,6 +14,7 @@ const endpoints: Endpoint[] = [
   disconnectEndpoint,
   revokeEndpoint,
   presenceEndpoint,
+  membersEndpoint,
   historyEndpoint,
   userEndpoint,
   podsEndpoint,

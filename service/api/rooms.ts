@@ -1,8 +1,9 @@
-// GET /v1/rooms/{roomId}/presence and /history: who is in a room, and its latest messages.
+// GET /v1/rooms/{roomId}/presence, /members and /history: who is in a room, and the messages of it.
 import { z } from 'zod';
-import { messageSchema } from '../protocol/events.ts';
-import { roomIdSchema } from '../protocol/identity.ts';
+import { messageSchema, pageSchema } from '../protocol/events.ts';
+import { roomIdSchema, userIdSchema } from '../protocol/identity.ts';
 import type { History } from '../stores/history.ts';
+import { pageMembersMax } from '../stores/memberships.ts';
 import type { Presence } from '../stores/presence.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
@@ -15,7 +16,22 @@ export const presenceEndpoint = {
   scope: 'read',
   path,
   status: 200,
-  answer: z.object({ roomId: text, members: z.array(text) }),
+  answer: z.object({ roomId: text, members: z.array(text), count: z.int() }),
+} as const satisfies Endpoint;
+
+export const membersEndpoint = {
+  name: 'GET /v1/rooms/:roomId/members',
+  summary: 'The users in a room on all replicas, page by page, and what they show there',
+  scope: 'read',
+  path,
+  query: z.strictObject({
+    after: userIdSchema
+      .optional()
+      .describe('only users whose id comes after this one: the last of the previous page'),
+    limit: z.coerce.number().int().min(1).max(pageMembersMax).default(100),
+  }),
+  status: 200,
+  answer: pageSchema,
 } as const satisfies Endpoint;
 
 const epochMs = /^\d{13}$/;
@@ -44,14 +60,20 @@ export const historyEndpoint = {
 } as const satisfies Endpoint;
 
 export interface RoomParts {
-  presence: Pick<Presence, 'members'>;
+  presence: Pick<Presence, 'page'>;
   history: Pick<History, 'read'>;
 }
 
 export const presenceRoute = ({ presence }: RoomParts) =>
-  routeOf(presenceEndpoint, async ({ path: { roomId } }) => ({
+  routeOf(presenceEndpoint, async ({ path: { roomId } }) => {
+    const { count, members } = await presence.page(roomId, { limit: pageMembersMax });
+    return { roomId, members: members.map(({ userId }) => userId), count };
+  });
+
+export const membersRoute = ({ presence }: RoomParts) =>
+  routeOf(membersEndpoint, async ({ path: { roomId }, query }) => ({
     roomId,
-    members: await presence.members(roomId),
+    ...(await presence.page(roomId, query)),
   }));
 
 export const historyRoute = ({ history }: RoomParts) =>

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type MooringServer, userIdSchema } from '../protocol/identity.ts';
 import { Unavailable } from '../protocol/refusals.ts';
 import { roomIdsOf, userRoom } from '../protocol/rooms.ts';
+import type { Presence } from '../stores/presence.ts';
 import { type Endpoint, routeOf } from './endpoint.ts';
 
 export const userEndpoint = {
@@ -16,10 +17,19 @@ export const userEndpoint = {
     userId: z.string(),
     online: z.boolean(),
     sockets: z.array(z.object({ id: z.string(), rooms: z.array(z.string()) })),
+    lastSeen: z
+      .int()
+      .optional()
+      .describe('epoch milliseconds at which the user, now offline, was last connected in a room'),
   }),
 } as const satisfies Endpoint;
 
-export const userRoute = ({ io }: { io: MooringServer }) =>
+export interface UserParts {
+  io: MooringServer;
+  presence: Pick<Presence, 'lastSeen'>;
+}
+
+export const userRoute = ({ io, presence }: UserParts) =>
   routeOf(userEndpoint, async ({ path: { userId } }) => {
     const found = await io
       .in(userRoom(userId))
@@ -28,5 +38,7 @@ export const userRoute = ({ io }: { io: MooringServer }) =>
         throw new Unavailable('A replica did not answer', { cause });
       });
     const sockets = found.map(({ id, rooms }) => ({ id, rooms: roomIdsOf(rooms) }));
-    return { userId, online: sockets.length > 0, sockets };
+    const online = sockets.length > 0;
+    const lastSeen = online ? undefined : await presence.lastSeen(userId);
+    return { userId, online, sockets, ...(lastSeen !== undefined && { lastSeen }) };
   });

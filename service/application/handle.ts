@@ -1,7 +1,7 @@
 // The first and last step of every request: validate the payload, and answer exactly once.
 import type { z } from 'zod';
 import type { MooringSocket } from '../protocol/identity.ts';
-import { type Refusal, type Reply, refusal } from '../protocol/refusals.ts';
+import { type Answer, type Refusal, type Reply, refusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Handle } from './index.ts';
 
@@ -38,20 +38,22 @@ export function replyTo(
   args: unknown[],
   metrics: Metrics,
   known = true,
-): (reply: Reply) => void {
+): Answer {
   const last = args.at(-1);
+  const isAwaited = typeof last === 'function';
   let open = true;
-  return (reply) => {
+  const answer: (reply: Reply) => void = (reply) => {
     if (!open) return;
     open = false;
     if (!reply.ok) {
       const { code } = (reply as Refusal).error;
       metrics.requestRefused(code, { socketId: socket.id, ...(known && { event }) });
     }
-    if (typeof last === 'function') last(reply);
+    if (isAwaited) last(reply);
     else if (!reply.ok) {
       const { code, message, retryable } = (reply as Refusal).error;
       socket.emit('error', message, { code, event, retryable });
     }
   };
+  return Object.assign(answer, { isAwaited });
 }

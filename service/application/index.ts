@@ -1,5 +1,6 @@
 // The interface of an application, for the built-in chat and for your own module.
 import type { z } from 'zod';
+import type { Config } from '../config/schema.ts';
 import type { ClientEvent } from '../protocol/events.ts';
 import type { MooringNamespace, MooringServer, MooringSocket, User } from '../protocol/identity.ts';
 import type { Refusal, Reply } from '../protocol/refusals.ts';
@@ -32,7 +33,7 @@ export interface Services {
   handle: Handle;
   log: Log;
   metrics: Metrics;
-  limits: { messageBytesMax: number; roomsPerSocketMax: number };
+  limits: Pick<Config, 'messageBytesMax' | 'roomsPerSocketMax' | 'presenceEventsMembersMax'>;
   /** How long a lost connection can be recovered, in milliseconds. 0 turns recovery off. */
   recoveryMs: number;
   /** The pods of the fleet, as of the last heartbeats. */

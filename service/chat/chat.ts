@@ -5,6 +5,7 @@ import type { MooringServer } from '../protocol/identity.ts';
 import { announce } from './announcements.ts';
 import { readHistory, sendMessage } from './messages.ts';
 import { listPods } from './pods.ts';
+import { announceChanges, listMembers, setPresence } from './presence.ts';
 import { createRooms, joinRoom, leaveRoom, notifyTyping, type Rooms } from './rooms.ts';
 
 /** What the handlers receive. Each declares the few things it needs. */
@@ -12,12 +13,13 @@ type Chat = Services & { io: MooringServer; rooms: Rooms };
 
 /** Every event of the built-in application, by namespace. */
 export const chatEvents: Record<'/' | '/admin', ClientEvent<Chat>[]> = {
-  '/': [joinRoom, leaveRoom, sendMessage, notifyTyping, readHistory],
+  '/': [joinRoom, leaveRoom, sendMessage, notifyTyping, readHistory, setPresence, listMembers],
   '/admin': [announce, listPods],
 };
 
 const chat: Application = (io, services) => {
-  const rooms = createRooms(io, services);
+  const rooms = createRooms(services);
+  announceChanges(io, services);
   const parts = { ...services, io, rooms };
   services.register(io, chatEvents['/'], parts);
   services.register(io.of('/admin'), chatEvents['/admin'], parts);

@@ -1,21 +1,15 @@
-// Joins and leaves rooms, and notifies the other members.
+// Joins and leaves rooms.
 import { z } from 'zod';
 import type { Services } from '../application/index.ts';
-import { defineEvent, messageSchema, roomSchema } from '../protocol/events.ts';
-import {
-  type MooringServer,
-  type MooringSocket,
-  roomIdSchema,
-  type User,
-  userIdSchema,
-} from '../protocol/identity.ts';
-import { type Reply, refusal } from '../protocol/refusals.ts';
+import { defineEvent, memberSchema, messageSchema, roomSchema } from '../protocol/events.ts';
+import { type MooringSocket, roomIdSchema, type User, userIdSchema } from '../protocol/identity.ts';
+import { type Answer, refusal } from '../protocol/refusals.ts';
 import { roomIdsOf, roomName } from '../protocol/rooms.ts';
 import { createRoomMutex } from './room-mutex.ts';
+import { createSharedRead } from './shared-read.ts';
 
 const joinHistoryMax = 100;
-
-type Answer = (reply: Reply) => void;
+const joinMembersMin = 100;
 
 export type Rooms = ReturnType<typeof createRooms>;
 
@@ -32,7 +26,9 @@ export const joinRoom = defineEvent(
       '`user_joined` to the others if the user has no other socket there.',
     answer: roomSchema.extend({
       history: z.array(messageSchema),
-      members: z.array(userIdSchema).describe('User ids over all replicas, 1,000 at most'),
+      members: z.array(userIdSchema).describe('User ids over all replicas; of a large room some'),
+      count: z.int().describe('The number of members'),
+      presences: z.array(memberSchema).describe('Those of `members` who have set a presence'),
     }),
   },
   (roomId, reply, socket, { rooms }: Parts) => rooms.join(socket, roomId, reply),
@@ -61,18 +57,14 @@ export const notifyTyping = defineEvent(
   },
 );
 
-export function createRooms(io: MooringServer, services: Services) {
+export function createRooms(services: Services) {
   const mutex = createRoomMutex();
-  services.presence.onChange(({ type, roomId, userId, sid }, publish) => {
-    const others = io.to(roomName(roomId)).except(sid);
-    if (type === 'joined') return publish(others, 'user_joined', { roomId, userId });
-    return publish(others, 'user_left', { roomId, userId });
-  });
+  const welcome = createWelcome(services);
 
   return {
     async join(socket: MooringSocket, roomId: string, reply: Answer) {
       const entered = await mutex.run(socket, roomId, () => enter(socket, roomId, services));
-      if (entered?.ok) await welcome(socket, roomId, reply, services);
+      if (entered?.ok) await welcome(socket, roomId, reply);
       else if (entered) reply(entered);
     },
 
@@ -102,17 +94,23 @@ async function enter(socket: MooringSocket, roomId: string, services: Services) 
   return { ok: true } as const;
 }
 
-/** Sends the room's history to the new member. */
-async function welcome(
-  socket: MooringSocket,
-  roomId: string,
-  reply: Answer,
-  { history, presence }: Services,
-) {
-  const [{ messages }, members] = await Promise.all([
-    history.read(roomId, { limit: joinHistoryMax }),
-    presence.members(roomId),
-  ]);
-  socket.emit('room_history', messages);
-  reply({ ok: true, roomId, history: messages, members });
+/** Returns a function that sends the room's history and members to the new member. */
+function createWelcome({ history, presence, limits }: Services) {
+  const { presenceEventsMembersMax } = limits;
+  const limit = Math.max(joinMembersMin, presenceEventsMembersMax);
+  const read = createSharedRead((roomId) =>
+    Promise.all([
+      history.read(roomId, { limit: joinHistoryMax }),
+      presence.page(roomId, { limit }),
+    ]),
+  );
+  return async (socket: MooringSocket, roomId: string, reply: Answer) => {
+    const [{ messages }, { count, members }] = await read(roomId);
+    // In a large room once is enough: to whom it asks for it, or to whom expects only the event.
+    if (count <= presenceEventsMembersMax || !reply.isAwaited)
+      socket.emit('room_history', messages);
+    const presences = members.filter((member) => member.presence);
+    const ids = members.map(({ userId }) => userId);
+    reply({ ok: true, roomId, history: messages, members: ids, count, presences });
+  };
 }

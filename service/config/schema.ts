@@ -117,6 +117,17 @@ export const settings = z.object({
     100_000,
   ),
   HISTORY_MS_MAX: count('how long a message stays in the history, in ms', 86_400_000),
+  PRESENCE_EVENTS_MEMBERS_MAX: count(
+    'members of a room up to which each join and leave is an event; above, one diff per second',
+    100,
+    0,
+    1_000,
+  ),
+  LAST_SEEN_MS_MAX: count(
+    'how long it is known when a user was last connected in a room, in ms; 0: not at all',
+    86_400_000,
+    0,
+  ),
   ROOM_ACCESS: choice('who may join a room', ['open', 'claims', 'webhook']),
   ROOM_ACCESS_URL: url('webhook that decides who may join a room, for ROOM_ACCESS=webhook', [
     'https:',

@@ -1,6 +1,13 @@
 // Joins and leaves rooms, and updates them after a reconnect without recovery.
 import { deliverWaiting } from './delivery.js';
-import { beginJoin, createRoom, markReconnect, mergeHistory, prependHistory } from './rooms.js';
+import {
+  beginJoin,
+  createRoom,
+  markReconnect,
+  mergeHistory,
+  prependHistory,
+  setMembers,
+} from './rooms.js';
 
 export const pageMessagesMax = 30;
 
@@ -14,7 +21,7 @@ export async function join(session, roomId) {
   const answer = await connection.request('join_room', roomId);
   if (answer.ok) {
     mergeHistory(room, answer.history);
-    room.members = new Set(answer.members);
+    setMembers(room, answer);
     room.joined = true;
     room.refusal = '';
     deliverWaiting(connection, room, changed);

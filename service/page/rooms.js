@@ -11,7 +11,8 @@ export function createRoom(id) {
     messages: [],
     outgoing: [],
     marks: [],
-    members: new Set(),
+    members: new Map(), // user id -> what the user shows
+    count: 0, // of all members; of a large room, only some are known
     typing: new Map(),
     unread: 0,
     more: false,
@@ -34,7 +35,30 @@ export function endAccess(room, code) {
   room.joined = false;
   room.refusal = code === 'unavailable' ? 'Access could not be checked' : 'Access ended';
   room.members.clear();
+  room.count = 0;
   room.typing.clear();
+}
+
+export function setMembers(room, { members, count, presences }) {
+  room.members = new Map(members.map((userId) => [userId, undefined]));
+  for (const { userId, presence } of presences) room.members.set(userId, presence);
+  room.count = count;
+}
+
+export function addMember(room, { userId, presence }) {
+  if (!room.members.has(userId)) room.count += 1;
+  room.members.set(userId, presence);
+}
+
+export function removeMember(room, userId) {
+  if (room.members.delete(userId) || room.count > room.members.size) room.count -= 1;
+  room.typing.delete(userId);
+}
+
+export function applyDiff(room, { joined, left, count }) {
+  for (const member of joined) addMember(room, member);
+  for (const userId of left) removeMember(room, userId);
+  room.count = count;
 }
 
 // Messages that arrive during a join may be newer than the history in its answer.

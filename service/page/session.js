@@ -2,7 +2,15 @@
 import { openConnection } from './connection.js';
 import { compose, deliver, discard } from './delivery.js';
 import { earlier, join, leave, restoreRooms } from './membership.js';
-import { addMessage, createRoom, endAccess, markDisconnect } from './rooms.js';
+import {
+  addMember,
+  addMessage,
+  applyDiff,
+  createRoom,
+  endAccess,
+  markDisconnect,
+  removeMember,
+} from './rooms.js';
 
 const typingMsMax = 4000;
 const eventsMax = 50;
@@ -124,11 +132,10 @@ function handlers(session) {
       const own = message.userId === session.connection.line.userId;
       if (isNew && !seen && !own) room.unread += 1;
     }),
-    user_joined: inRoom((room, { userId }) => room.members.add(userId)),
-    user_left: inRoom((room, { userId }) => {
-      room.members.delete(userId);
-      room.typing.delete(userId);
-    }),
+    user_joined: inRoom(addMember),
+    user_updated: inRoom(addMember),
+    user_left: inRoom((room, { userId }) => removeMember(room, userId)),
+    presence_diff: inRoom(applyDiff),
     access_ended: inRoom((room, { code }) => {
       endAccess(room, code);
       notice(session, `You left ${room.id}`, room.refusal);

@@ -62,12 +62,17 @@ function showRooms(session, open) {
 function showMembers(room, ownId) {
   byId('members').hidden = !room?.joined;
   if (!room) return;
-  const members = [...room.members].sort().map((userId) => ({ key: userId }));
+  const members = [...room.members.keys()]
+    .sort()
+    .map((userId) => ({ key: userId, status: room.members.get(userId)?.status ?? '' }));
   reconcile(byId('member-list'), members, {
     create: ({ key }) => {
       const avatar = dressAvatar(element('span', { class: 'avatar', 'aria-hidden': 'true' }), key);
       return element('li', {}, avatar, element('span', { class: 'name' }, key), element('span'));
     },
-    update: (node, { key }) => setText(node.lastElementChild, key === ownId ? 'you' : ''),
+    update: (node, { key, status }) =>
+      setText(node.lastElementChild, key === ownId ? 'you' : status),
   });
+  const others = room.count - members.length;
+  setText(byId('member-others'), others > 0 ? `and ${others} more` : '');
 }

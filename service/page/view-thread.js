@@ -40,8 +40,7 @@ function showHeader(room, line) {
   byId('message').placeholder = room ? `Message to ${room.id}` : '';
   byId('leave').hidden = room === undefined;
   if (!room) return setText(byId('room-summary'), '');
-  const count =
-    room.members.size === 1 ? 'Only you are here' : `${room.members.size} people are here`;
+  const count = room.count === 1 ? 'Only you are here' : `${room.count} people are here`;
   const joining = line.state === 'connected' ? 'Joining' : 'Not joined yet';
   setText(byId('room-summary'), room.joined ? count : room.refusal || joining);
 }

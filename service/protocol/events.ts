@@ -2,7 +2,7 @@
 // and dispatch are derived from these definitions and from those beside the handlers.
 import { z } from 'zod';
 import { type MooringSocket, roomIdSchema, userIdSchema } from './identity.ts';
-import { type RefusalCode, type Reply, refusalCodes } from './refusals.ts';
+import { type Answer, type RefusalCode, refusalCodes } from './refusals.ts';
 
 /** Engine.IO's heartbeat; a proxy must wait longer than the two together. */
 export const pingIntervalMs = 25_000;
@@ -23,12 +23,7 @@ export interface ClientEvent<App = unknown> {
    * Runs after limits and validation. Errors that it throws or rejects with are logged, counted and
    * answered. `app` is the value passed to `register`.
    */
-  handler(
-    payload: unknown,
-    reply: (reply: Reply) => void,
-    socket: MooringSocket,
-    app: App,
-  ): unknown;
+  handler(payload: unknown, reply: Answer, socket: MooringSocket, app: App): unknown;
 }
 
 interface Options {
@@ -43,7 +38,7 @@ export function defineEvent<S extends z.ZodType, App = unknown>(
   { description, answer, limit }: Options,
   handler: (
     payload: z.output<S>,
-    reply: (reply: Reply) => void,
+    reply: Answer,
     socket: MooringSocket,
     app: App,
   ) => void | Promise<void>,
@@ -116,7 +111,34 @@ export const podsSchema = z.object({
   ),
 });
 
-const memberSchema = roomSchema.extend({ userId: userIdSchema });
+const presenceBytesMax = 1_024;
+
+/** What a user shows in a room. Applications choose further fields. */
+export const presenceSchema = z
+  .looseObject({
+    name: z.string().max(128).optional(),
+    status: z.string().max(128).optional().describe('Such as `away`'),
+  })
+  .refine(
+    (value) => isShallow(value) && Buffer.byteLength(JSON.stringify(value)) <= presenceBytesMax,
+    `must have at most ${presenceBytesMax} bytes as JSON`,
+  );
+
+/** A user in a room, and what the user shows there. */
+export const memberSchema = z.object({
+  userId: userIdSchema,
+  presence: presenceSchema.optional(),
+});
+
+/** A page of the members of a room. */
+export const pageSchema = roomSchema.extend({
+  count: count.describe('The number of members of the room'),
+  members: z.array(memberSchema).describe('In the byte order of their user ids'),
+  more: z.boolean().describe('Whether there are members after these'),
+});
+
+const inRoomSchema = roomSchema.extend({ userId: userIdSchema });
+const presentSchema = inRoomSchema.extend({ presence: presenceSchema.optional() });
 
 /** Every event that the service and the built-in application send. */
 export const serverEvents: ServerEvent[] = [
@@ -169,16 +191,37 @@ export const serverEvents: ServerEvent[] = [
   {
     name: 'user_joined',
     namespace: '/',
-    schema: z.tuple([memberSchema]),
+    schema: z.tuple([presentSchema]),
     description: 'To the others in a room when the first socket of a user joins it.',
+  },
+  {
+    name: 'user_updated',
+    namespace: '/',
+    schema: z.tuple([presentSchema]),
+    description: 'To the others in a room when a user shows something else with `set_presence`.',
   },
   {
     name: 'user_left',
     namespace: '/',
-    schema: z.tuple([memberSchema]),
+    schema: z.tuple([inRoomSchema]),
     description:
       'To a room when the last socket of a user has left it; after a lost connection, once ' +
       'recovery can no longer happen.',
+  },
+  {
+    name: 'presence_diff',
+    namespace: '/',
+    schema: z.tuple([
+      roomSchema.extend({
+        count: count.describe('The number of members'),
+        joined: z.array(memberSchema).describe('Who is in the room: joined or updated'),
+        left: z.array(userIdSchema),
+        complete: z.boolean().describe('Whether all changes are named'),
+      }),
+    ]),
+    description:
+      'To a room of more than `PRESENCE_EVENTS_MEMBERS_MAX` members, about once a second, in ' +
+      'place of `user_joined`, `user_updated` and `user_left`: what has changed.',
   },
   {
     name: 'new_message',
@@ -189,7 +232,7 @@ export const serverEvents: ServerEvent[] = [
   {
     name: 'user_typing',
     namespace: '/',
-    schema: z.tuple([memberSchema]),
+    schema: z.tuple([inRoomSchema]),
     description: 'To the others in a room; never stored or replayed.',
   },
   {

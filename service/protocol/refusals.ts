@@ -146,6 +146,13 @@ export interface Refusal {
 
 export type Reply = { ok: true; [key: string]: unknown } | Refusal;
 
+/** Answers a request, once. */
+export interface Answer {
+  (reply: Reply): void;
+  /** Whether the client asked for an acknowledgement. */
+  readonly isAwaited: boolean;
+}
+
 /** A refusal. `detail` is appended to the message of the code. */
 export function refusal(code: RefusalCode, detail?: string): Refusal {
   const { message, retryable } = refusals[code];

@@ -62,7 +62,7 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
   common.metrics.redisUp(true); // there is no Redis that could be down
   const clock = { now: wallClockMs }; // a suspended host must not forget that tokens expire
   const changed = () => {};
-  const memberships = createMemoryMemberships(recoveryMsMax);
+  const memberships = createMemoryMemberships(recoveryMsMax, membershipLimitsOf(config));
   const presence = createPresence(memberships, recoveryMsMax, (...args) => publish(...args));
   const { sessions, end } = presence;
   const broadcast = createBroadcast({ ...common, recoveryMsMax, clock, sessions, changed });
@@ -93,12 +93,11 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   const lease = holdPrefix(redis, config, report);
   const clock = createClock();
   const stats = watchStats(redis, clock, metrics);
-  const memberships = createRedisMemberships(
-    redis,
-    randomUUID(),
-    recoveryMsMax,
-    config.jwtLifetimeMsMax,
-  );
+  const memberships = createRedisMemberships(redis, randomUUID(), {
+    recoveryMs: recoveryMsMax,
+    cutoffMs: config.jwtLifetimeMsMax,
+    ...membershipLimitsOf(config),
+  });
   const presence = createPresence(memberships, recoveryMsMax, (...args) => publish(...args));
   const { sessions, end } = presence;
   const broadcast = createBroadcast({
@@ -138,4 +137,9 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
 const limitsOf = (config: Config) => ({
   messagesMax: config.historyMessagesMax,
   msMax: config.historyMsMax,
+});
+
+const membershipLimitsOf = (config: Config) => ({
+  eventsMembersMax: config.presenceEventsMembersMax,
+  lastSeenMs: config.lastSeenMsMax,
 });

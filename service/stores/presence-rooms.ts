@@ -1,10 +1,10 @@
-// Joins sockets to rooms and removes them: all of it happens, or none.
+// Joins sockets to rooms, sets what they show there, and removes them: all of it happens, or none.
 import type { MooringSocket } from '../protocol/identity.ts';
 import { Unavailable } from '../protocol/refusals.ts';
 import { roomName } from '../protocol/rooms.ts';
 import type { Entry, SessionWrites } from './session-writes.ts';
 
-export type Member = Pick<MooringSocket, 'id' | 'join' | 'leave'>;
+export type PresentSocket = Pick<MooringSocket, 'id' | 'join' | 'leave'>;
 
 /** @param entries the sessions of this process, by socket id */
 export function createPresenceRooms(entries: Map<string, Entry>, writes: SessionWrites) {
@@ -22,7 +22,7 @@ export function createPresenceRooms(entries: Map<string, Entry>, writes: Session
      * Joins, then stores it: nobody is notified of a join that is refused because the adapter could
      * not save it.
      */
-    async join(socket: Member, roomId: string): Promise<void> {
+    async join(socket: PresentSocket, roomId: string): Promise<void> {
       const entry = entryOf(socket.id);
       if (entry.rooms().includes(roomId)) return store(entry); // it joins again
       const room = roomName(roomId);
@@ -38,16 +38,43 @@ export function createPresenceRooms(entries: Map<string, Entry>, writes: Session
       }
     },
     /** Stores it, then leaves: until then the socket receives the messages of the room. */
-    async leave(socket: Member, roomId: string): Promise<void> {
+    async leave(socket: PresentSocket, roomId: string): Promise<void> {
       const entry = entryOf(socket.id);
       entry.changing.add(roomId);
       try {
         await writes.mark(entry);
         await socket.leave(roomName(roomId));
+        entry.presences = withPresence(entry, roomId, '');
       } finally {
         entry.changing.delete(roomId);
         writes.mark(entry).catch(() => {}); // it is retried
       }
     },
+    /** Resolves to false if the socket is not in the room. @param presence as JSON, or empty */
+    async show(
+      { id }: Pick<PresentSocket, 'id'>,
+      roomId: string,
+      presence: string,
+    ): Promise<boolean> {
+      const entry = entryOf(id);
+      if (!entry.rooms().includes(roomId)) return false;
+      const before = entry.presences;
+      const after = withPresence(entry, roomId, presence);
+      entry.presences = after;
+      try {
+        await store(entry);
+      } catch (error) {
+        if (entry.presences === after) entry.presences = before; // a retry writes that again
+        throw error;
+      }
+      return true;
+    },
   };
+}
+
+function withPresence({ presences }: Entry, roomId: string, presence: string) {
+  const changed = new Map(presences);
+  if (presence === '') changed.delete(roomId);
+  else changed.set(roomId, presence);
+  return changed;
 }

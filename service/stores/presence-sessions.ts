@@ -51,6 +51,8 @@ export function createPresenceSessions(
   };
 }
 
+const nothing: ReadonlyMap<string, string> = new Map();
+
 function entryOf(session: SessionInfo, state: Entry['state']): Entry {
   const { sid, epoch, user: owner, namespace } = session;
   const prefix = roomName('');
@@ -68,7 +70,8 @@ function entryOf(session: SessionInfo, state: Entry['state']): Entry {
     state,
     rooms: namespace === presenceNamespace ? rooms : () => [],
     changing,
-    written: new Set(),
+    presences: epoch > 1 ? undefined : nothing,
+    written: new Map(),
     isUncertain: epoch > 1,
     underWay: 0,
   };

@@ -4,10 +4,21 @@
 import type { SessionListener } from '../adapter/index.ts';
 import { startBackgroundLoop } from '../lib/background-loop.ts';
 import type { Broadcast } from './broadcast.ts';
-import type { EndedAt, Memberships } from './memberships.ts';
-import { type ChangeListener, createPresenceChanges } from './presence-changes.ts';
-import { createPresenceRooms, type Member } from './presence-rooms.ts';
+import {
+  type EndedAt,
+  type Member,
+  type Memberships,
+  type PageQuery,
+  pageMembersMax,
+} from './memberships.ts';
+import {
+  type ChangeListener,
+  createPresenceChanges,
+  type DiffListener,
+} from './presence-changes.ts';
+import { createPresenceRooms, type PresentSocket } from './presence-rooms.ts';
 import { createPresenceSessions } from './presence-sessions.ts';
+import { type Present, presentOf } from './presence-shown.ts';
 import { createSessionWrites, type Entry } from './session-writes.ts';
 
 /**
@@ -16,16 +27,39 @@ import { createSessionWrites, type Entry } from './session-writes.ts';
  */
 export interface Presence {
   /** Joins the socket to the room: joined, counted and saved, or none of it. */
-  join(socket: Member, roomId: string): Promise<void>;
+  join(socket: PresentSocket, roomId: string): Promise<void>;
   /** Removes the socket from the room. If it rejects, the socket may still be in it: try again. */
-  leave(socket: Member, roomId: string): Promise<void>;
+  leave(socket: PresentSocket, roomId: string): Promise<void>;
+  /**
+   * Sets what the room sees of the user, beside the id, until the session leaves. Of several
+   * sessions of a user the newest `set` counts. Resolves to false if the socket is not in the room.
+   */
+  set(
+    socket: Pick<PresentSocket, 'id'>,
+    roomId: string,
+    presence: Record<string, unknown> | undefined,
+  ): Promise<boolean>;
   /** User ids, at most 1,000. */
   members(roomId: string): Promise<string[]>;
+  /** Members after a user, in the order of their ids, and the number of all. */
+  page(roomId: string, query: PageQuery): Promise<PresencePage>;
+  /** When the user was last connected in a room, in epoch milliseconds, if that is known. */
+  lastSeen(userId: string): Promise<number | undefined>;
   /**
-   * Calls `listener` with every change, on one process of the fleet. If its promise rejects, the
-   * change is notified again, on any process.
+   * Calls `listener` with every change in rooms of at most `PRESENCE_EVENTS_MEMBERS_MAX` members,
+   * on one process of the fleet. If its promise rejects, the change is notified again, on any
+   * process.
    */
   onChange(listener: ChangeListener): void;
+  /** The same with the changes in larger rooms, about once a second. */
+  onDiff(listener: DiffListener): void;
+}
+
+export interface PresencePage {
+  count: number;
+  members: Present[];
+  /** Whether there are members after these. */
+  more: boolean;
 }
 
 /** Presence with what the platform needs. */
@@ -38,6 +72,7 @@ export interface OpenPresence extends Presence {
 }
 
 const sweepMs = 1_000;
+const pageBytesMax = 262_144; // of what is shown: keeps answers small enough for any client
 
 /**
  * @param recoveryMs how long a session can be recovered; 0: not at all
@@ -54,8 +89,9 @@ export function createPresence(
   const sweep = async () => {
     const confirmed = changes.takeConfirmed();
     try {
-      const { untold, more, forgotten } = await memberships.sweep(confirmed);
+      const { untold, diffs, more, forgotten } = await memberships.sweep(confirmed);
       changes.tell(untold);
+      changes.tellDiffs(diffs);
       await writes.retry(forgotten);
       return more || changes.isBehind() ? 0 : sweepMs;
     } catch {
@@ -65,10 +101,32 @@ export function createPresence(
   };
   const loop = startBackgroundLoop(Promise.resolve(), sweep);
 
+  const { join, leave, show } = createPresenceRooms(entries, writes);
+  const page = async (roomId: string, { after, limit }: PageQuery): Promise<PresencePage> => {
+    const { count, members } = await memberships.page(roomId, { after, limit: limit + 1 });
+    let bytes = 0;
+    const isFull = ({ presence }: Member, i: number) => {
+      bytes += presence.length;
+      return i === limit || (i > 0 && bytes > pageBytesMax);
+    };
+    const end = members.findIndex(isFull);
+    const more = end >= 0;
+    return { count, members: members.slice(0, more ? end : limit).map(presentOf), more };
+  };
+
   return {
-    ...createPresenceRooms(entries, writes),
-    members: memberships.members,
+    join,
+    leave,
+    set: (socket, roomId, presence) =>
+      show(socket, roomId, presence ? JSON.stringify(presence) : ''),
+    async members(roomId) {
+      const { members } = await memberships.page(roomId, { limit: pageMembersMax });
+      return members.map(({ userId }) => userId);
+    },
+    page,
+    lastSeen: async (userId) => (await memberships.lastSeen(userId)) || undefined,
     onChange: changes.listen,
+    onDiff: changes.listenToDiffs,
     sessions: createPresenceSessions(entries, writes, recoveryMs),
     async end(userIds, sids) {
       const { untold, endedAt } = await memberships.end(userIds, sids);

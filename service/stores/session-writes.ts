@@ -2,6 +2,7 @@
 // whole, and again until they succeed.
 import type {
   Memberships,
+  RoomWrite,
   SessionState,
   SessionWrite,
   Untold,
@@ -19,9 +20,17 @@ export interface Entry {
   rooms(): string[];
   /** Rooms that it is joining or leaving. They do not count. */
   readonly changing: Set<string>;
-  /** The rooms that certainly are stored: of the last successful write, and of all since. */
-  written: Set<string>;
-  /** Whether the stored rooms may differ from `written`. */
+  /**
+   * What it shows of its user, as JSON by room. `undefined` after a claim until it is read: writes
+   * then leave what is stored.
+   */
+  presences: ReadonlyMap<string, string> | undefined;
+  /**
+   * The rooms that certainly are stored, of the last successful write and of all since, and what it
+   * showed there.
+   */
+  written: Map<string, string>;
+  /** Whether what is stored may differ from `written`. */
   isUncertain: boolean;
   /** Writes without an answer. */
   underWay: number;
@@ -65,9 +74,12 @@ export function createSessionWrites(
   const send = async (chunk: Due[]) => {
     chunk.forEach(begin);
     try {
-      const { outcomes, untold } = await memberships.write(chunk.map(({ write }) => write));
-      tell(untold);
-      for (const [i, due] of chunk.entries()) succeed(due, outcomes[i] as WriteOutcome, entries);
+      const written = await memberships.write(chunk.map(({ write }) => write));
+      tell(written.untold);
+      for (const [i, due] of chunk.entries()) {
+        due.entry.presences ??= written.kept[i];
+        succeed(due, written.outcomes[i] as WriteOutcome, entries);
+      }
     } catch (error) {
       for (const due of chunk) failed.add(fail(due, error));
     }
@@ -111,7 +123,7 @@ export function createSessionWrites(
 /** What the write removes may be gone from now on, whatever the answer. */
 function begin({ entry, write }: Due): void {
   const kept = new Set(write.rooms.map(({ roomId }) => roomId));
-  entry.written = new Set([...entry.written].filter((roomId) => kept.has(roomId)));
+  entry.written = new Map([...entry.written].filter(([roomId]) => kept.has(roomId)));
   entry.underWay += 1;
 }
 
@@ -120,7 +132,10 @@ function succeed(
   outcome: WriteOutcome,
   entries: Map<string, Entry>,
 ): void {
-  entry.written = new Set(write.rooms.map(({ roomId }) => roomId));
+  const { keepsPresence, rooms } = write;
+  const shownIn = (room: RoomWrite) =>
+    keepsPresence ? (entry.presences?.get(room.roomId) ?? '') : room.presence;
+  entry.written = new Map(rooms.map((room) => [room.roomId, shownIn(room)]));
   entry.underWay -= 1;
   entry.isUncertain = false;
   if (entry.state === 'claimed') entry.state = 'live';
@@ -143,13 +158,19 @@ function forgetIfOver(entry: Entry, entries: Map<string, Entry>): void {
 
 /** The write of a session, or `undefined` if all of it is stored. */
 function writeOf(entry: Entry): SessionWrite | undefined {
-  const { sid, epoch, userId, owner, state, written } = entry;
+  const { sid, epoch, userId, owner, state, written, presences } = entry;
   const roomIds = state === 'ended' ? [] : entry.rooms();
-  const isSame = roomIds.length === written.size && roomIds.every((id) => written.has(id));
+  const shownIn = (roomId: string) => presences?.get(roomId) ?? '';
+  const isWritten = (roomId: string) => written.get(roomId) === shownIn(roomId);
+  const isSame = roomIds.length === written.size && roomIds.every(isWritten);
   const isStored = isSame && (state === 'live' || (state !== 'claimed' && written.size === 0));
   if (isStored && !entry.isUncertain && entry.underWay === 0) return undefined;
-  const rooms = roomIds.map((roomId) => ({ roomId, isNew: !written.has(roomId) }));
-  return { sid, epoch, userId, owner, state, rooms };
+  const rooms = roomIds.map((roomId) => ({
+    roomId,
+    isNew: !written.has(roomId),
+    presence: shownIn(roomId),
+  }));
+  return { sid, epoch, userId, owner, state, rooms, keepsPresence: presences === undefined };
 }
 
 /** Takes the sessions of one script. Those that are stored already are done. */

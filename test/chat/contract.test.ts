@@ -18,21 +18,30 @@ function record(client: Socket, got: Map<string, unknown[]>): void {
 
 describe('the events of the contract', () => {
   it('are all sent, with acknowledgements and arguments that fit their schemas', async () => {
-    const { connect } = await startChat({ ROOM_ACCESS: 'claims' });
+    const { connect } = await startChat({
+      ROOM_ACCESS: 'claims',
+      PRESENCE_EVENTS_MEMBERS_MAX: '2',
+    });
     const got = new Map<string, unknown[]>();
     const open = (user: Parameters<typeof connect>[0], namespace = '/') => {
       const client = connect(user, { namespace, transports: ['websocket'] });
       record(client, got);
       return connected(client);
     };
-    const members = ['alice', 'bob'].map((sub) => open({ sub, rooms: ['lobby'] }));
-    const [alice, bob] = (await Promise.all(members)) as [Socket, Socket];
+    const rooms = ['lobby', 'hall'];
+    const members = ['alice', 'bob', 'carol'].map((sub) => open({ sub, rooms }));
+    const [alice, bob, carol] = (await Promise.all(members)) as [Socket, Socket, Socket];
     const root = await open(admin, '/admin');
 
     const message = { roomId: 'lobby', text: 'hello' };
     const requests: [Socket, string, unknown[]][] = [
       [alice, 'join_room', ['lobby']],
       [bob, 'join_room', ['lobby']],
+      [bob, 'set_presence', [{ roomId: 'lobby', presence: { name: 'Bob', status: 'away' } }]],
+      [alice, 'members', [{ roomId: 'lobby' }]],
+      [alice, 'join_room', ['hall']],
+      [bob, 'join_room', ['hall']],
+      [carol, 'join_room', ['hall']], // one more than a small room has
       [alice, 'send_message', [message]],
       [alice, 'typing', [{ roomId: 'lobby' }]],
       [alice, 'history', [{ roomId: 'lobby' }]],
@@ -42,10 +51,12 @@ describe('the events of the contract', () => {
       [alice, 'refresh_token', [tokenFor('alice')]], // which does not cover the room
     ];
     const left = next(alice, 'user_left');
+    const changed = next(alice, 'presence_diff');
     const announced = next(alice, 'announcement');
     const ended = next(alice, 'access_ended');
     const sent = new Set<string>();
     for (const [client, name, args] of requests) {
+      if (name === 'refresh_token') await changed; // after it she is in no room
       const events = clientEventsOf(client === root ? '/admin' : '/');
       const event = events.find((one) => one.name === name);
       expect(event, `${name} is not registered`).toBeDefined();

@@ -1,57 +1,17 @@
 // One suite for both implementations of memberships, and what several processes do to them.
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { parseConfig } from '../../service/config/schema.ts';
-import type { Memberships, SessionWrite, Untold } from '../../service/stores/memberships.ts';
-import { createMemoryMemberships } from '../../service/stores/memory/memberships.ts';
-import { openRedis, redisClient } from '../../service/stores/redis/connection.ts';
+import { describe, expect, it } from 'vitest';
+import type { Memberships, Untold } from '../../service/stores/memberships.ts';
+import { until } from '../harness/service.ts';
 import {
-  createRedisMemberships,
-  membershipsNeeds,
-} from '../../service/stores/redis/memberships.ts';
-import { createMetrics } from '../../service/telemetry/metrics.ts';
-import { startRedis } from '../harness/redis.ts';
-import { secret, until } from '../harness/service.ts';
-
-const ignore = () => {};
-const recoveryMs = 300;
-
-async function redis() {
-  const { url } = await startRedis();
-  const client = redisClient([url], parseConfig({ JWT_SECRET: secret }));
-  const opened = openRedis(client, 'mooring', [membershipsNeeds], createMetrics(), ignore, ignore);
-  await opened.ready();
-  onTestFinished(opened.close);
-  return opened;
-}
-
-const implementations = {
-  memory: async () => createMemoryMemberships(recoveryMs),
-  redis: async () => createRedisMemberships(await redis(), 'p1', recoveryMs),
-};
-
-function session(sid: string, userId: string, rooms: string[], rest: Partial<SessionWrite> = {}) {
-  const entered = rooms.map((roomId) => ({ roomId, isNew: true }));
-  const write = { sid, userId, owner: userId, epoch: 1, state: 'live' as const, rooms: entered };
-  return { ...write, ...rest } satisfies SessionWrite;
-}
-
-/** The changes in short: `alice joined lobby`. */
-const short = (untold: Untold[]) =>
-  untold.flatMap(({ roomId, userId, changes }) =>
-    changes.map(({ type }) => `${userId} ${type} ${roomId}`),
-  );
-
-async function write(memberships: Memberships, ...sessions: SessionWrite[]) {
-  const { outcomes, untold } = await memberships.write(sessions);
-  await confirm(memberships, untold);
-  return { outcomes, changes: short(untold) };
-}
-
-async function confirm(memberships: Memberships, untold: Untold[]) {
-  await memberships.sweep(
-    untold.map(({ key, changes }) => ({ key, id: changes.at(-1)?.id ?? '' })),
-  );
-}
+  confirm,
+  implementations,
+  membersOf,
+  onRedis,
+  redis,
+  session,
+  short,
+  write,
+} from './stored.ts';
 
 describe.each(Object.entries(implementations))('memberships in %s', (_, create) => {
   it('show each user once and tell of the first session in a room and the last', async () => {
@@ -64,12 +24,12 @@ describe.each(Object.entries(implementations))('memberships in %s', (_, create) 
     });
     expect((await write(memberships, otherTab)).changes).toEqual(['alice joined x']);
     expect((await write(memberships, otherTab, tab)).changes).toEqual([]);
-    expect((await memberships.members('r')).sort()).toEqual(['alice', 'bob']);
+    expect(await membersOf(memberships, 'r')).toEqual(['alice', 'bob']);
     expect((await write(memberships, { ...tab, rooms: [] })).changes).toEqual([]);
     const left = await write(memberships, { ...otherTab, state: 'ended' });
     expect(left.changes.sort()).toEqual(['alice left r', 'alice left x']);
-    expect(await memberships.members('r')).toEqual(['bob']);
-    expect(await memberships.members('empty')).toEqual([]);
+    expect(await membersOf(memberships, 'r')).toEqual(['bob']);
+    expect(await membersOf(memberships, 'empty')).toEqual([]);
   });
 
   it('end a waiting session after the recovery window, unless it is claimed', async () => {
@@ -77,7 +37,7 @@ describe.each(Object.entries(implementations))('memberships in %s', (_, create) 
     const [alice, bob] = [session('s1', 'alice', ['r']), session('s2', 'bob', ['r'])];
     await write(memberships, alice, bob);
     await write(memberships, { ...alice, state: 'waiting' }, { ...bob, state: 'waiting' });
-    expect((await memberships.members('r')).sort()).toEqual(['alice', 'bob']);
+    expect(await membersOf(memberships, 'r')).toEqual(['alice', 'bob']);
     const claimed = { ...bob, epoch: 2, state: 'claimed' as const };
     expect(await write(memberships, claimed)).toEqual({ outcomes: ['ok'], changes: [] });
     const changes: string[] = [];
@@ -87,7 +47,7 @@ describe.each(Object.entries(implementations))('memberships in %s', (_, create) 
       return changes.length > 0;
     });
     expect(changes).toEqual(['alice left r']);
-    expect(await memberships.members('r')).toEqual(['bob']);
+    expect(await membersOf(memberships, 'r')).toEqual(['bob']);
   });
 
   it('refuse what a process writes after another one has claimed the session', async () => {
@@ -99,7 +59,7 @@ describe.each(Object.entries(implementations))('memberships in %s', (_, create) 
       const late = await write(memberships, { ...alice, rooms: [], state });
       expect(late).toEqual({ outcomes: ['taken'], changes: [] });
     }
-    expect(await memberships.members('x')).toEqual(['alice']);
+    expect(await membersOf(memberships, 'x')).toEqual(['alice']);
   });
 
   it('end the sessions of users and sockets that wait, and let none be claimed', async () => {
@@ -112,8 +72,8 @@ describe.each(Object.entries(implementations))('memberships in %s', (_, create) 
     const { untold: ended } = await memberships.end(['alice'], ['s3']);
     expect(short(ended).sort()).toEqual(['alice left r', 'bob left r']);
     await confirm(memberships, ended);
-    expect(await memberships.members('r')).toEqual(['carol']);
-    expect(await memberships.members('x')).toEqual(['alice']); // its process will close it
+    expect(await membersOf(memberships, 'r')).toEqual(['carol']);
+    expect(await membersOf(memberships, 'x')).toEqual(['alice']); // its process will close it
     const claim = { epoch: 2, state: 'claimed' } as const;
     for (const late of [
       session('s1', 'alice', ['r'], claim),
@@ -122,16 +82,16 @@ describe.each(Object.entries(implementations))('memberships in %s', (_, create) 
     ]) {
       expect((await write(memberships, late)).outcomes).toEqual(['refused']);
     }
-    expect(await memberships.members('x')).toEqual([]);
-    expect(await memberships.members('r')).toEqual(['carol']);
+    expect(await membersOf(memberships, 'x')).toEqual([]);
+    expect(await membersOf(memberships, 'r')).toEqual(['carol']);
   });
 });
 
 describe('memberships over several processes', () => {
   it('end what a process leaves behind, and tell of it once', async () => {
     const shared = await redis();
-    const dead = createRedisMemberships(shared, 'dead', 0);
-    const here = createRedisMemberships(shared, 'here', 0);
+    const dead = onRedis(shared, 'dead', 0);
+    const here = onRedis(shared, 'here', 0);
     await write(dead, session('s1', 'alice', ['r']), session('s2', 'bob', ['r']));
     await write(here, session('s3', 'bob', ['r']));
     const changes: string[] = [];
@@ -141,12 +101,12 @@ describe('memberships over several processes', () => {
       return changes.length > 0;
     });
     expect(changes).toEqual(['alice left r']);
-    expect(await here.members('r')).toEqual(['bob']);
+    expect(await membersOf(here, 'r')).toEqual(['bob']);
   });
 
   it('move with the claim: who leaves on one process after a move has left at once', async () => {
     const shared = await redis();
-    const [a, b] = ['a', 'b'].map((id) => createRedisMemberships(shared, id, 60_000)) as [
+    const [a, b] = ['a', 'b'].map((id) => onRedis(shared, id, 60_000)) as [
       Memberships,
       Memberships,
     ];
@@ -158,13 +118,13 @@ describe('memberships over several processes', () => {
     expect(left.changes.sort()).toEqual(['alice left r', 'alice left x']);
     const ghost = await write(b, session('s1', 'alice', ['r'], { epoch: 2 }));
     expect(ghost).toEqual({ outcomes: ['taken'], changes: [] });
-    expect(await a.members('r')).toEqual([]);
+    expect(await membersOf(a, 'r')).toEqual([]);
   });
 
   it('hand changes that nobody confirmed to another process, in their order', async () => {
     const shared = await redis();
-    const silent = createRedisMemberships(shared, 'silent', 60_000);
-    const here = createRedisMemberships(shared, 'here', 60_000);
+    const silent = onRedis(shared, 'silent', 60_000);
+    const here = onRedis(shared, 'here', 60_000);
     const joined = await silent.write([session('s1', 'alice', ['r'])]);
     const left = await silent.write([session('s1', 'alice', [])]);
     expect(short(left.untold)).toEqual(['alice joined r', 'alice left r']);
@@ -181,21 +141,21 @@ describe('memberships over several processes', () => {
 
   it('are written again, without telling, after Redis has lost everything', async () => {
     const shared = await redis();
-    const memberships = createRedisMemberships(shared, 'here', 60_000);
+    const memberships = onRedis(shared, 'here', 60_000);
     await write(memberships, session('s1', 'alice', ['r']));
     await shared.run((client) => client.flushAll());
     const { forgotten } = await memberships.sweep([]);
     expect(forgotten).toBe(true);
-    const known = { rooms: [{ roomId: 'r', isNew: false }] };
+    const known = { rooms: [{ roomId: 'r', isNew: false, presence: '' }] };
     expect((await write(memberships, session('s1', 'alice', [], known))).changes).toEqual([]);
-    expect(await memberships.members('r')).toEqual(['alice']);
+    expect(await membersOf(memberships, 'r')).toEqual(['alice']);
     expect((await memberships.sweep([])).forgotten).toBe(false);
   });
 
   it('are written and told again by a process that was taken for dead', async () => {
     const shared = await redis();
-    const frozen = createRedisMemberships(shared, 'frozen', 0);
-    const here = createRedisMemberships(shared, 'here', 0);
+    const frozen = onRedis(shared, 'frozen', 0);
+    const here = onRedis(shared, 'here', 0);
     await frozen.sweep([]);
     await write(frozen, session('s1', 'alice', ['r']));
     let untold: Untold[] = [];
@@ -205,9 +165,9 @@ describe('memberships over several processes', () => {
     });
     await confirm(here, untold);
     expect((await frozen.sweep([])).forgotten).toBe(true);
-    const known = { rooms: [{ roomId: 'r', isNew: false }] };
+    const known = { rooms: [{ roomId: 'r', isNew: false, presence: '' }] };
     const again = await write(frozen, session('s1', 'alice', [], known));
     expect(again.changes).toEqual(['alice joined r']);
-    expect(await here.members('r')).toEqual(['alice']);
+    expect(await membersOf(here, 'r')).toEqual(['alice']);
   });
 });

@@ -87,6 +87,32 @@ describe('rooms', () => {
     expect(reply.members.sort()).toEqual(['alice', 'bob']);
   });
 
+  it('say nothing of a large room but its number, some names and one diff a second', async () => {
+    const { member, user } = await startChat({ PRESENCE_EVENTS_MEMBERS_MAX: '2' });
+    const alice = await member('alice');
+    await alice.emitWithAck('send_message', { roomId: 'lobby', text: 'hello' });
+    await member('bob');
+    const events = recording(alice, 'user_joined');
+    const diff = next(alice, 'presence_diff');
+    const carol = await user('carol');
+    const histories = recording(carol, 'room_history');
+    const reply = await carol.emitWithAck('join_room', 'lobby');
+    expect(reply).toMatchObject({ ok: true, count: 3, history: [{ text: 'hello' }] });
+    const joined = [{ userId: 'carol' }];
+    expect((await diff)[0]).toEqual({
+      roomId: 'lobby',
+      count: 3,
+      joined,
+      left: [],
+      complete: true,
+    });
+    expect([events, histories]).toEqual([[], []]);
+    const dave = await user('dave');
+    const history = next(dave, 'room_history');
+    dave.emit('join_room', 'lobby'); // without acknowledgement the history comes as an event
+    expect((await history)[0]).toMatchObject([{ text: 'hello' }]);
+  });
+
   it.each(['.', '..'])('cannot be named %s, which a URL cannot contain', async (roomId) => {
     const { user } = await startChat();
     const alice = await user('alice');

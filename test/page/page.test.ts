@@ -21,7 +21,9 @@ beforeAll(async () => {
   const [PORT, OPERATIONS_PORT] = [`${await freePort()}`, `${await freePort()}`];
   origin = `http://localhost:${PORT}`;
   operations = `http://localhost:${OPERATIONS_PORT}`;
-  const env = { ...process.env, PORT, OPERATIONS_PORT, LOG_LEVEL: 'warn', API_KEY: 'k'.repeat(32) };
+  const ports = { PORT, OPERATIONS_PORT };
+  const limits = { PRESENCE_EVENTS_MEMBERS_MAX: '2' }; // of a small room
+  const env = { ...process.env, ...ports, ...limits, LOG_LEVEL: 'warn', API_KEY: 'k'.repeat(32) };
   const command = ['service/main.ts', '--development'];
   service = spawn(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'inherit'] });
   await vi.waitFor(async () => expect((await fetch(`${operations}/readyz`)).ok).toBe(true), 20_000);
@@ -48,6 +50,18 @@ test('two tabs in a room see who is there, who is typing and what is written', a
   await bob.keyboard.press('Enter');
   await expect.poll(() => delivered(alice)).toEqual(['Is <b>anyone</b> here?', 'I am']);
   const members = alice.getByRole('region', { name: 'In this room' }).locator('.name');
+  await expect.poll(() => members.allTextContents()).toEqual(['alice', 'bob']);
+});
+
+test('a tab in a large room sees how many are there and who comes and goes', async () => {
+  const [alice] = await meet('plaza');
+  const admin = await signIn('admin');
+  await join(admin, 'plaza');
+  const members = alice.getByRole('region', { name: 'In this room' }).locator('.name');
+  await expect.poll(() => members.allTextContents()).toEqual(['admin', 'alice', 'bob']);
+  await alice.getByText('3 people are here').waitFor();
+  await admin.getByRole('button', { name: 'Leave' }).click();
+  await alice.getByText('2 people are here').waitFor();
   await expect.poll(() => members.allTextContents()).toEqual(['alice', 'bob']);
 });
 

@@ -1,19 +1,20 @@
 // Memberships of a single process, in its memory. No reply can be lost, so nothing stays untold.
 import { wallClockMs } from '../../lib/wall-clock.ts';
-import {
-  type Change,
-  type EndedAt,
-  type Memberships,
-  membersMax,
-  type SessionWrite,
-  type Untold,
-  type WriteOutcome,
+import type {
+  EndedAt,
+  MembershipLimits,
+  Memberships,
+  SessionWrite,
+  Untold,
+  WriteOutcome,
 } from '../memberships.ts';
+import { createRooms } from './rooms.ts';
 
 interface Session {
   epoch: number;
   userId: string;
-  rooms: Set<string>;
+  /** What it shows in each room, as JSON. */
+  rooms: Map<string, string>;
   /** When it ends unless it is claimed, by `performance.now()`, or `undefined` while connected. */
   endsAt: number | undefined;
 }
@@ -24,66 +25,54 @@ export interface MemoryMemberships extends Memberships {
 }
 
 const endedMax = 100_000; // users and socket ids that are remembered
+const seenMax = 100_000; // users
 
 /** @param recoveryMs how long a session can be recovered */
-export function createMemoryMemberships(recoveryMs: number): MemoryMemberships {
-  const sessions = new Map<string, Session>(); // by socket id
-  const rooms = createRooms();
+export function createMemoryMemberships(
+  recoveryMs: number,
+  { eventsMembersMax, lastSeenMs }: MembershipLimits,
+): MemoryMemberships {
+  const rooms = createRooms(eventsMembersMax);
   const endedUsers = new Map<string, number>();
   const endedSids = new Map<string, number>();
-
-  const finish = (sid: string): Untold[] => {
-    const session = sessions.get(sid);
-    if (!session) return [];
-    sessions.delete(sid);
-    return [...session.rooms].flatMap((roomId) => rooms.leave(sid, session, roomId));
-  };
+  const seen = new Map<string, number>(); // epoch milliseconds by user
   const isOutdated = ({ sid, userId, owner }: SessionWrite) => {
     const at = endedUsers.get(userId);
     return owner !== (at === undefined ? userId : `${userId}\n${at}`) || endedSids.has(sid);
   };
-  const writeOne = (write: SessionWrite, untold: Untold[]): WriteOutcome => {
-    const { sid, epoch, userId, state } = write;
-    const known = sessions.get(sid);
-    if (known && known.epoch > epoch) return 'taken';
-    const refused = (state === 'claimed' || state === 'waiting') && isOutdated(write);
-    if (refused || state === 'ended' || write.rooms.length === 0) {
-      untold.push(...finish(sid));
-      return refused ? 'refused' : 'ok';
-    }
-    const session = known ?? { epoch, userId, rooms: new Set<string>(), endsAt: undefined };
-    session.epoch = epoch;
-    session.endsAt = state === 'waiting' ? performance.now() + recoveryMs : undefined;
-    sessions.set(sid, session);
-    const now = new Set(write.rooms.map(({ roomId }) => roomId));
-    for (const roomId of now) {
-      if (!session.rooms.has(roomId)) untold.push(...rooms.enter(sid, session, roomId));
-    }
-    for (const roomId of session.rooms) {
-      if (!now.has(roomId)) untold.push(...rooms.leave(sid, session, roomId));
-    }
-    return 'ok';
+  const see = (userId: string) => {
+    if (lastSeenMs > 0) remember(seen, userId, wallClockMs(), seenMax);
   };
+  const { sessions, write, finish } = createSessions({ recoveryMs, rooms, isOutdated, see });
 
   return {
     async write(writes) {
       const untold: Untold[] = [];
-      return { outcomes: writes.map((write) => writeOne(write, untold)), untold };
+      const outcomes = writes.map((one) => write(one, untold));
+      const kept = writes.map(({ sid, keepsPresence }) =>
+        keepsPresence ? new Map(sessions.get(sid)?.rooms) : undefined,
+      );
+      return { outcomes, untold, kept };
     },
-    members: async (roomId) => rooms.members(roomId).slice(0, membersMax),
+    page: async (roomId, query) => rooms.page(roomId, query),
+    async lastSeen(userId) {
+      const at = seen.get(userId) ?? 0;
+      return at > wallClockMs() - lastSeenMs ? at : 0;
+    },
     async sweep() {
       const now = performance.now();
       const isDue = (sid: string) => (sessions.get(sid)?.endsAt ?? now) < now;
       const untold = [...sessions.keys()].filter(isDue).flatMap(finish);
-      return { untold, more: false, forgotten: false };
+      const diffs = rooms.takeDiffs();
+      return { untold, diffs, more: rooms.hasChanges(), forgotten: false };
     },
     async end(userIds, sids) {
       const endedAt: EndedAt = {};
       for (const userId of userIds) {
         endedAt[userId] = Math.max(wallClockMs(), (endedUsers.get(userId) ?? 0) + 1);
-        remember(endedUsers, userId, endedAt[userId]);
+        remember(endedUsers, userId, endedAt[userId], endedMax);
       }
-      for (const sid of sids) remember(endedSids, sid, 1);
+      for (const sid of sids) remember(endedSids, sid, 1, endedMax);
       const ended = { users: new Set(userIds), sids: new Set(sids) };
       const isAlone = ([sid, { userId, endsAt }]: [string, Session]) =>
         endsAt !== undefined && (ended.users.has(userId) || ended.sids.has(sid));
@@ -94,39 +83,62 @@ export function createMemoryMemberships(recoveryMs: number): MemoryMemberships {
   };
 }
 
-/** Counts the sessions of each user in each room. The methods return the changes. */
-function createRooms() {
-  const rooms = new Map<string, Map<string, number>>();
-  let changes = 0;
-  const change = (type: Change['type'], roomId: string, userId: string, sid: string): Untold => {
-    changes += 1;
-    return { key: '', roomId, userId, changes: [{ id: String(changes), type, sid }] };
-  };
-  return {
-    members: (roomId: string) => [...(rooms.get(roomId)?.keys() ?? [])],
-    enter(sid: string, { userId, rooms: own }: Session, roomId: string): Untold[] {
-      own.add(roomId);
-      const users = rooms.get(roomId) ?? new Map<string, number>();
-      const count = (users.get(userId) ?? 0) + 1;
-      rooms.set(roomId, users.set(userId, count));
-      return count === 1 ? [change('joined', roomId, userId, sid)] : [];
-    },
-    leave(sid: string, { userId, rooms: own }: Session, roomId: string): Untold[] {
-      own.delete(roomId);
-      const users = rooms.get(roomId);
-      const count = (users?.get(userId) ?? 0) - 1;
-      users?.set(userId, count);
-      if (count > 0) return [];
-      users?.delete(userId);
-      if (users?.size === 0) rooms.delete(roomId);
-      return [change('left', roomId, userId, sid)];
-    },
-  };
+interface SessionParts {
+  recoveryMs: number;
+  rooms: ReturnType<typeof createRooms>;
+  /** Whether the session of the write may not be recovered. */
+  isOutdated(write: SessionWrite): boolean;
+  /** Notes that a user is connected now, and may not be any longer. */
+  see(userId: string): void;
 }
 
-function remember(map: Map<string, number>, name: string, value: number): void {
+function createSessions({ recoveryMs, rooms, isOutdated, see }: SessionParts) {
+  const sessions = new Map<string, Session>(); // by socket id
+  const finish = (sid: string): Untold[] => {
+    const session = sessions.get(sid);
+    if (!session) return [];
+    const { userId, endsAt } = session;
+    if (endsAt === undefined) see(userId);
+    sessions.delete(sid);
+    return [...session.rooms.keys()].flatMap((roomId) => rooms.leave({ roomId, userId, sid }));
+  };
+  const writeRooms = (session: Session, write: SessionWrite): Untold[] => {
+    const { sid, userId, keepsPresence } = write;
+    const before = session.rooms;
+    session.rooms = new Map();
+    const untold = write.rooms.flatMap(({ roomId, presence }) => {
+      const known = before.get(roomId);
+      const shown = keepsPresence && known !== undefined ? known : presence;
+      before.delete(roomId);
+      session.rooms.set(roomId, shown);
+      return rooms.put({ roomId, userId, sid }, shown);
+    });
+    const left = [...before.keys()].flatMap((roomId) => rooms.leave({ roomId, userId, sid }));
+    return [...untold, ...left];
+  };
+  const write = (given: SessionWrite, untold: Untold[]): WriteOutcome => {
+    const { sid, epoch, userId, state } = given;
+    const known = sessions.get(sid);
+    if (known && known.epoch > epoch) return 'taken';
+    const refused = (state === 'claimed' || state === 'waiting') && isOutdated(given);
+    if (refused || state === 'ended' || given.rooms.length === 0) {
+      untold.push(...finish(sid));
+      return refused ? 'refused' : 'ok';
+    }
+    const session = known ?? { epoch, userId, rooms: new Map(), endsAt: undefined };
+    session.epoch = epoch;
+    session.endsAt = state === 'waiting' ? performance.now() + recoveryMs : undefined;
+    if (state === 'waiting') see(userId);
+    sessions.set(sid, session);
+    untold.push(...writeRooms(session, given));
+    return 'ok';
+  };
+  return { sessions, write, finish };
+}
+
+function remember(map: Map<string, number>, name: string, value: number, max: number): void {
   map.delete(name); // keeps the map in write order
   map.set(name, value);
   const [oldest] = map.keys();
-  if (map.size > endedMax && oldest !== undefined) map.delete(oldest);
+  if (map.size > max && oldest !== undefined) map.delete(oldest);
 }

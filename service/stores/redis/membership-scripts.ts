@@ -1,29 +1,52 @@
 // The Lua scripts of memberships. All keys have one hash tag; scripts build their names from the
 // prefix.
 //
-// <prefix>room:<room>: sorted set, user -> number of sessions.
+// <prefix>members:<room>: sorted set of users, all with the score 0, which makes pages stable.
+// <prefix>further:<room>: hash, user -> number of sessions beside the first one.
+// <prefix>presence:<room>: hash, user -> what the room sees of the user, as in a session.
 // <prefix>session:<sid>: hash, epoch, user, holder ('' while it waits), and a field `/<room>` for
-//   each room. A session that ended may leave its epoch behind, so that a late write is refused.
+//   each room: '', or the number of the change, a space and the JSON of what the session shows.
+//   A session that ended may leave its epoch behind, so that a late write is refused.
 // <prefix>leases: sorted set by expiry, `p <process>` and, for waiting sessions, `s <sid>`.
 // <prefix>held:<process>: hash, the sessions of a process. <prefix>user:<user>: those of a user.
-// <prefix>ended:<sid>: the session may not be recovered.
+// <prefix>ended:<sid>: the session may not be recovered. <prefix>seen:<user>: epoch ms.
 // <prefix>untold: hash, JSON of room and user -> JSON of the changes; `untold-since`: its ages.
+// <prefix>changed:<room>: sorted set, the users of a large room that changed, by change number.
+// <prefix>diffs: sorted set, rooms with such users, by when their next diff is due;
+//   `telling`: hash, room -> last change number of the diff that is not confirmed.
 //
-// ARGV of all: prefix, TTL in ms of what ended sessions leave behind.
+// ARGV of all: prefix, TTL in ms of what ended sessions leave behind, members of a large room - 1,
+// TTL of the time at which a user was seen.
 
-const common = `
+export const common = `
 local leases, prefix, keepMs = KEYS[1], ARGV[1], ARGV[2]
+local eventsMembersMax, seenMs = tonumber(ARGV[3]), ARGV[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local untold = {}
 local function text(number) return string.format('%.0f', number) end
 local function sessionKey(sid) return prefix .. 'session:' .. sid end
+local function numberChange()
+  return text(redis.call('HINCRBY', prefix .. 'counters', 'changes', 1))
+end
+local function shown(stored) return stored and string.match(stored, '^%d+ (.*)$') or '' end
+local function presenceOf(room, user)
+  return shown(redis.call('HGET', prefix .. 'presence:' .. room, user))
+end
+local function isLarge(room)
+  if redis.call('ZCARD', prefix .. 'members:' .. room) > eventsMembersMax then return true end
+  return redis.call('EXISTS', prefix .. 'changed:' .. room) == 1
+end
 local function note(type, room, user, sid)
-  local field = cjson.encode({room, user})
+  local field, number = cjson.encode({room, user}), numberChange()
   local before = redis.call('HGET', prefix .. 'untold', field)
+  if not before and isLarge(room) then
+    redis.call('ZADD', prefix .. 'changed:' .. room, number, user)
+    redis.call('ZADD', prefix .. 'diffs', 'NX', now, room)
+    return
+  end
   local list = before and cjson.decode(before) or {}
-  local count = redis.call('HINCRBY', prefix .. 'counters', 'changes', 1)
-  list[#list + 1] = {text(now) .. '-' .. text(count), type, sid}
+  list[#list + 1] = {text(now) .. '-' .. number, type, sid, presenceOf(room, user)}
   redis.call('HSET', prefix .. 'untold', field, cjson.encode(list))
   if not before then redis.call('ZADD', prefix .. 'untold-since', now, field) end
   untold[#untold + 1] = field
@@ -35,30 +58,62 @@ local function load(sid)
   for i = 1, #fields, 2 do
     if string.sub(fields[i], 1, 1) ~= '/' then session[fields[i]] = fields[i + 1]
     else
-      session.rooms[string.sub(fields[i], 2)] = true
+      session.rooms[string.sub(fields[i], 2)] = fields[i + 1]
       session.count = session.count + 1
     end
   end
   return session
 end
-local function enter(sid, user, room, loud)
-  redis.call('HSET', sessionKey(sid), '/' .. room, '')
-  local count = redis.call('ZINCRBY', prefix .. 'room:' .. room, 1, user)
-  if loud and tonumber(count) == 1 then note('joined', room, user, sid) end
+local function newest(room, user)
+  local best, found = 0, ''
+  for _, sid in ipairs(redis.call('HKEYS', prefix .. 'user:' .. user)) do
+    local stored = redis.call('HGET', sessionKey(sid), '/' .. room) or ''
+    local number = tonumber(string.match(stored, '^%d+') or 0)
+    if number > best then best, found = number, stored end
+  end
+  return found
 end
-local function leave(sid, user, room)
+local function show(room, user, sid, silent)
+  local key, stored = prefix .. 'presence:' .. room, newest(room, user)
+  local before = redis.call('HGET', key, user)
+  if stored == '' then redis.call('HDEL', key, user) else redis.call('HSET', key, user, stored) end
+  if not silent and shown(before) ~= shown(stored) then note('updated', room, user, sid) end
+end
+local function put(sid, room, presence)
+  local stored = presence == '' and '' or numberChange() .. ' ' .. presence
+  redis.call('HSET', sessionKey(sid), '/' .. room, stored)
+end
+local function enter(sid, user, room, loud, presence)
+  put(sid, room, presence)
+  local first = redis.call('ZADD', prefix .. 'members:' .. room, 'NX', 0, user) == 1
+  if not first then redis.call('HINCRBY', prefix .. 'further:' .. room, user, 1) end
+  if presence ~= '' then show(room, user, sid, first or not loud) end
+  if first and loud then note('joined', room, user, sid) end
+end
+local function leave(sid, user, room, stored)
   redis.call('HDEL', sessionKey(sid), '/' .. room)
-  local key = prefix .. 'room:' .. room
-  if tonumber(redis.call('ZINCRBY', key, -1, user)) > 0 then return end
-  redis.call('ZREM', key, user)
-  note('left', room, user, sid)
+  local further = prefix .. 'further:' .. room
+  local others = tonumber(redis.call('HGET', further, user) or 0)
+  if others == 0 then
+    redis.call('ZREM', prefix .. 'members:' .. room, user)
+    redis.call('HDEL', prefix .. 'presence:' .. room, user)
+    return note('left', room, user, sid)
+  end
+  if others == 1 then redis.call('HDEL', further, user)
+  else redis.call('HINCRBY', further, user, -1) end
+  if stored ~= '' then show(room, user, sid, false) end
+end
+local function see(user, at)
+  if seenMs == '0' then return end
+  redis.call('SET', prefix .. 'seen:' .. user, text(at), 'PX', seenMs)
 end
 local function release(sid, session)
   if session.holder == '' then redis.call('ZREM', leases, 's ' .. sid)
   elseif session.holder then redis.call('HDEL', prefix .. 'held:' .. session.holder, sid) end
 end
-local function finish(sid, session, epoch, dead)
-  for room in pairs(session.rooms) do leave(sid, session.user, room) end
+local function finish(sid, session, epoch, dead, seenAt)
+  if session.holder and session.holder ~= '' then see(session.user, seenAt or now) end
+  for room, stored in pairs(session.rooms) do leave(sid, session.user, room, stored) end
   release(sid, session)
   redis.call('HDEL', prefix .. 'user:' .. session.user, sid)
   redis.call('DEL', sessionKey(sid))
@@ -69,26 +124,29 @@ end`;
 
 /**
  * Writes sessions. KEYS: leases. ARGV: ..., process, lease ms, window ms, then for each session:
- * socket id, epoch, user, owner, state, number of rooms, rooms, each after `+` if it is new.
- * Returns 1 if this process was not registered, the outcomes, and alternating fields of `untold`
- * and their changes.
+ * socket id, epoch, user, owner, state, 1 if it keeps its presence, number of rooms, and for each
+ * room its name, after `+` if it is new, and what the session shows there.
+ * Returns 1 if this process was not registered, the outcomes, alternating fields of `untold` and
+ * their changes, and for each session that keeps its presence alternating rooms and presences.
  */
 export const writeLua = `${common}
-local process, windowMs = ARGV[3], tonumber(ARGV[5])
-local registered = redis.call('ZADD', leases, 'NX', now + ARGV[4], 'p ' .. process)
+local process, windowMs = ARGV[5], tonumber(ARGV[7])
+local registered = redis.call('ZADD', leases, 'NX', now + ARGV[6], 'p ' .. process)
 local function outdated(sid, user, owner)
   local at = redis.call('HGET', prefix .. 'cutoffs:' .. user, 'ended')
   if owner ~= user .. (at and '\\n' .. at or '') then return true end
   return redis.call('EXISTS', prefix .. 'ended:' .. sid) == 1
 end
-local function place(sid, session, holder)
+local function place(sid, session, user, holder)
   if session.holder == holder and holder ~= '' then return end
   release(sid, session)
-  if holder == '' then redis.call('ZADD', leases, now + windowMs, 's ' .. sid)
+  if holder == '' then
+    redis.call('ZADD', leases, now + windowMs, 's ' .. sid)
+    see(user, now)
   else redis.call('HSET', prefix .. 'held:' .. holder, sid, '') end
   redis.call('HSET', sessionKey(sid), 'holder', holder)
 end
-local function write(sid, epoch, user, owner, state, rooms)
+local function write(sid, epoch, user, owner, state, keeps, rooms)
   local session = load(sid)
   if session.epoch and tonumber(session.epoch) > tonumber(epoch) then return 'taken' end
   local asked = state == 'claimed' or state == 'waiting'
@@ -101,96 +159,51 @@ local function write(sid, epoch, user, owner, state, rooms)
   if ended then redis.call('DEL', sessionKey(sid)) end
   redis.call('HSET', sessionKey(sid), 'epoch', epoch, 'user', user)
   redis.call('HSET', prefix .. 'user:' .. user, sid, '')
-  local keep = {}
-  for _, mark in ipairs(rooms) do
-    local room = string.sub(mark, 2)
-    keep[room] = true
-    local loud = ended or string.sub(mark, 1, 1) == '+'
-    if not session.rooms[room] then enter(sid, user, room, loud) end
+  local kept = {}
+  for i = 1, #rooms, 2 do
+    local mark, room, presence = string.sub(rooms[i], 1, 1), string.sub(rooms[i], 2), rooms[i + 1]
+    local stored = session.rooms[room]
+    session.rooms[room] = nil
+    if not stored then enter(sid, user, room, ended or mark == '+', presence)
+    elseif keeps then
+      if stored ~= '' then
+        kept[#kept + 1] = room
+        kept[#kept + 1] = shown(stored)
+      end
+    elseif shown(stored) ~= presence then
+      put(sid, room, presence)
+      show(room, user, sid, false)
+    end
   end
-  for room in pairs(session.rooms) do
-    if not keep[room] then leave(sid, user, room) end
-  end
-  place(sid, session, state == 'waiting' and '' or process)
-  return 'ok'
+  for room, stored in pairs(session.rooms) do leave(sid, user, room, stored) end
+  place(sid, session, user, state == 'waiting' and '' or process)
+  return 'ok', kept
 end
-local outcomes, at = {}, 6
+local outcomes, allKept, at = {}, {}, 8
 while at <= #ARGV do
-  local rooms, count = {}, tonumber(ARGV[at + 5])
-  for i = 1, count do rooms[i] = ARGV[at + 5 + i] end
-  outcomes[#outcomes + 1] =
-    write(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], rooms)
-  at = at + 6 + count
+  local rooms, count = {}, 2 * tonumber(ARGV[at + 6])
+  for i = 1, count do rooms[i] = ARGV[at + 6 + i] end
+  local keeps = ARGV[at + 5] == '1'
+  local outcome, kept =
+    write(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], keeps, rooms)
+  outcomes[#outcomes + 1] = outcome
+  if keeps then allKept[#allKept + 1] = kept or {} end
+  at = at + 7 + count
 end
-return {registered, outcomes, untold}`;
-
-/**
- * KEYS: leases. ARGV: ..., process, lease ms, silent ms, rooms max, untold ms, untold max, then
- * alternating fields of `untold` and ids of changes that are confirmed.
- * Returns 1 if this process was taken for dead or silent, 1 if there is more to do, then as above.
- */
-export const sweepLua = `${common}
-local ages = prefix .. 'untold-since'
-local function confirm(field, id)
-  local before = redis.call('HGET', prefix .. 'untold', field)
-  local rest, found = {}, false
-  for _, change in ipairs(before and cjson.decode(before) or {}) do
-    if found then rest[#rest + 1] = change end
-    found = found or change[1] == id
-  end
-  if not found then return end
-  if #rest > 0 then redis.call('HSET', prefix .. 'untold', field, cjson.encode(rest)) return end
-  redis.call('HDEL', prefix .. 'untold', field)
-  redis.call('ZREM', ages, field)
-end
-for i = 9, #ARGV, 2 do confirm(ARGV[i], ARGV[i + 1]) end
-local own = 'p ' .. ARGV[3]
-local expires = redis.call('ZSCORE', leases, own)
-local forgotten = not expires or expires - ARGV[4] < now - ARGV[5]
-redis.call('ZADD', leases, now + ARGV[4], own)
-local old = redis.call('ZRANGE', ages, '-inf', now - ARGV[7], 'BYSCORE', 'LIMIT', 0, ARGV[8])
-for _, field in ipairs(old) do
-  redis.call('ZADD', ages, now, field)
-  untold[#untold + 1] = field
-  untold[#untold + 1] = redis.call('HGET', prefix .. 'untold', field)
-end
-local budget = tonumber(ARGV[6])
-local function finishOne(sid, holder)
-  local session = load(sid)
-  budget = budget - 1 - session.count
-  if session.user and session.holder == holder then
-    finish(sid, session, session.epoch, holder ~= '')
-  elseif holder == '' then redis.call('ZREM', leases, 's ' .. sid)
-  else redis.call('HDEL', prefix .. 'held:' .. holder, sid) end
-end
-local function finishProcess(process)
-  local held = prefix .. 'held:' .. process
-  local sids = redis.call('HRANDFIELD', held, budget)
-  for _, sid in ipairs(sids) do
-    if budget <= 0 then return end
-    finishOne(sid, process)
-  end
-  if redis.call('EXISTS', held) == 0 then redis.call('ZREM', leases, 'p ' .. process) end
-end
-local due = redis.call('ZRANGE', leases, '-inf', now, 'BYSCORE', 'LIMIT', 0, budget)
-for _, lease in ipairs(due) do
-  if budget <= 0 then break end
-  local name = string.sub(lease, 3)
-  if string.sub(lease, 1, 1) == 's' then finishOne(name, '') else finishProcess(name) end
-end
-return {forgotten and 1 or 0, budget <= 0 and 1 or 0, untold}`;
+return {registered, outcomes, untold, allKept}`;
 
 /**
  * Ends the sessions of users and socket ids. KEYS: leases. ARGV: ..., lease ms, silent ms, rooms
  * max, TTL of a cutoff in ms, 1 in the first call, number of users, users, socket ids.
- * Returns 1 if there is more to do, then as above, and in the first call the cutoff of each user.
+ * Returns 1 if there is more to do, `untold` as above, and in the first call the cutoff of each
+ * user.
  */
 export const endLua = `${common}
-local budget, users = tonumber(ARGV[5]), tonumber(ARGV[8])
+local budget, users = tonumber(ARGV[7]), tonumber(ARGV[10])
 local function isAlone(session)
   if session.holder == '' then return true end
   local expires = redis.call('ZSCORE', leases, 'p ' .. session.holder)
-  return not expires or expires - ARGV[3] < now - ARGV[4]
+  return not expires or expires - ARGV[5] < now - ARGV[6]
 end
 local function finishAlone(sid)
   local session = load(sid)
@@ -204,20 +217,34 @@ local function cut(user)
   local before = tonumber(redis.call('HGET', key, 'ended') or '0')
   cutoffs[#cutoffs + 1] = text(math.max(now, before + 1))
   redis.call('HSET', key, 'ended', cutoffs[#cutoffs])
-  redis.call('PEXPIRE', key, ARGV[6])
+  redis.call('PEXPIRE', key, ARGV[8])
 end
-for i = 9, #ARGV do
+for i = 11, #ARGV do
   local name = ARGV[i]
-  if i <= 8 + users then
-    if ARGV[7] == '1' then cut(name) end
+  if i <= 10 + users then
+    if ARGV[9] == '1' then cut(name) end
     local sids = redis.call('HGETALL', prefix .. 'user:' .. name)
     for j = 1, #sids, 2 do
       if budget <= 0 then break end
       finishAlone(sids[j])
     end
   else
-    if ARGV[7] == '1' then redis.call('SET', prefix .. 'ended:' .. name, '1', 'PX', keepMs) end
+    if ARGV[9] == '1' then redis.call('SET', prefix .. 'ended:' .. name, '1', 'PX', keepMs) end
     finishAlone(name)
   end
 end
 return {budget <= 0 and 1 or 0, untold, cutoffs}`;
+
+/**
+ * A page of the members of a room. KEYS: members. ARGV: key of the presences, user before the page,
+ * number of members. Returns the number of all members, those of the page, and their presences.
+ */
+export const pageLua = `
+local users = redis.call('ZRANGE', KEYS[1], ARGV[2] == '' and '-' or '(' .. ARGV[2], '+', 'BYLEX',
+  'LIMIT', 0, ARGV[3])
+local stored = {}
+if #users > 0 and redis.call('EXISTS', ARGV[1]) == 1 then
+  stored = redis.call('HMGET', ARGV[1], unpack(users))
+end
+for i, one in ipairs(stored) do stored[i] = one and string.match(one, '^%d+ (.*)$') or '' end
+return {redis.call('ZCARD', KEYS[1]), users, stored}`;

@@ -1,15 +1,19 @@
 // Memberships in Redis, where every process sees and changes those of all.
 import {
   type Change,
+  type Diff,
+  diffNamesMax,
+  diffsAtOnceMax,
+  type MembershipLimits,
   type Memberships,
-  membersMax,
   type SessionWrite,
   type Untold,
   untoldMs,
   type WriteOutcome,
 } from '../memberships.ts';
 import type { Redis, StoreNeeds } from './connection.ts';
-import { endLua, sweepLua, writeLua } from './membership-scripts.ts';
+import { endLua, pageLua, writeLua } from './membership-scripts.ts';
+import { sweepLua } from './sweep-script.ts';
 
 const slackMs = 1_000; // a session that can just be claimed must still be there
 const leaseMsMin = 4_000; // several sweeps
@@ -17,25 +21,28 @@ const silentMs = 4_000; // several missed sweeps: the process crashed or cannot 
 const roomsAtOnceMax = 1_000; // per script call, so that none blocks Redis for long
 const untoldAtOnceMax = 100;
 const endedAtOnceMax = 100; // users and socket ids
+const diffMs = 700; // from one diff of a room to the next: less than any pause between two sweeps
 
 export const membershipsNeeds: StoreNeeds = {
-  scripts: [writeLua, sweepLua, endLua],
-  commands: ['ZRANGE'],
+  scripts: [writeLua, sweepLua, endLua, pageLua],
+  commands: ['GET'],
 };
 
 /** The key with the times of the commands that concern a user. */
 export const cutoffsKey = ({ key }: Redis, userId: string) => key(`cutoffs:${userId}`);
 
-/**
- * @param processId unique among the processes that share the Redis
- * @param recoveryMs how long a session can be recovered
- * @param cutoffMs how long it is remembered when a user's sessions were ended
- */
+interface Options extends MembershipLimits {
+  /** How long a session can be recovered. */
+  recoveryMs: number;
+  /** How long it is remembered when a user's sessions were ended. */
+  cutoffMs: number;
+}
+
+/** @param processId unique among the processes that share the Redis */
 export function createRedisMemberships(
   redis: Redis,
   processId: string,
-  recoveryMs: number,
-  cutoffMs = 30 * 86_400_000,
+  { recoveryMs, cutoffMs, eventsMembersMax, lastSeenMs }: Options,
 ): Memberships {
   const prefix = redis.key('');
   const keys = [redis.key('leases')];
@@ -47,28 +54,40 @@ export function createRedisMemberships(
   let known = false;
 
   const script = (lua: string, ...args: (string | number)[]) =>
-    redis.script(lua, keys, [prefix, keepMs, ...args]);
+    redis.script(lua, keys, [prefix, keepMs, eventsMembersMax, lastSeenMs, ...args]);
 
   return {
     async write(sessions) {
       const args = sessions.flatMap(argumentsOf);
       const answer = await script(writeLua, processId, leaseMs, windowMs, ...args);
-      const [registered, outcomes, fields] = answer as [number, WriteOutcome[], string[]];
+      const [registered, outcomes, fields, kept] = answer as WriteAnswer;
       if (registered === 1 && known) forgotten = true;
       known = true;
-      return { outcomes, untold: parse(fields) };
+      const keptOf = ({ keepsPresence }: SessionWrite) =>
+        keepsPresence ? new Map(pairsOf(kept.shift() ?? [])) : undefined;
+      return { outcomes, untold: parse(fields), kept: sessions.map(keptOf) };
     },
-    members: (roomId) =>
-      redis.run((client) => client.zRange(redis.key(`room:${roomId}`), 0, membersMax - 1)),
+    async page(roomId, { after = '', limit }) {
+      const args = [redis.key(`presence:${roomId}`), after, limit];
+      const answer = await redis.script(pageLua, [redis.key(`members:${roomId}`)], args);
+      const [count, users, presences] = answer as [number, string[], string[]];
+      const members = users.map((userId, i) => ({ userId, presence: presences[i] ?? '' }));
+      return { count, members };
+    },
+    lastSeen: async (userId) =>
+      Number(await redis.run((client) => client.get(redis.key(`seen:${userId}`)))),
     async sweep(confirmed) {
       const told = confirmed.flatMap(({ key, id }) => [key, id]);
       const limits = [silentMs, roomsAtOnceMax, untoldMs, untoldAtOnceMax];
+      const diffLimits = [diffMs, diffsAtOnceMax, diffNamesMax];
       const before = redis.reconnects();
-      const answer = await script(sweepLua, processId, leaseMs, ...limits, ...told);
-      const [silent, more, fields] = answer as [number, number, string[]];
+      const args = [processId, leaseMs, ...limits, ...diffLimits, ...told];
+      const answer = await script(sweepLua, ...args);
+      const [silent, more, fields, diffs] = answer as [number, number, string[], RawDiff[]];
       const lost = forgotten || before !== reconnects || (silent === 1 && known);
       [forgotten, known, reconnects] = [false, true, before];
-      return { untold: parse(fields), more: more === 1, forgotten: lost };
+      const untold = parse(fields);
+      return { untold, diffs: diffs.map(diffOf), more: more === 1, forgotten: lost };
     },
     async end(userIds, sids) {
       const names = [...userIds, ...sids];
@@ -91,20 +110,56 @@ export function createRedisMemberships(
   };
 }
 
-function argumentsOf({ sid, epoch, userId, owner, state, rooms }: SessionWrite) {
-  const marked = rooms.map(({ roomId, isNew }) => (isNew ? '+' : '=') + roomId);
-  return [sid, epoch, userId, owner, state, marked.length, ...marked];
+type WriteAnswer = [
+  registered: number,
+  outcomes: WriteOutcome[],
+  fields: string[],
+  kept: string[][],
+];
+
+function argumentsOf(write: SessionWrite) {
+  const { sid, epoch, userId, owner, state, keepsPresence, rooms } = write;
+  const marked = rooms.flatMap(({ roomId, isNew, presence }) => [
+    (isNew ? '+' : '=') + roomId,
+    presence,
+  ]);
+  return [sid, epoch, userId, owner, state, keepsPresence ? 1 : 0, rooms.length, ...marked];
+}
+
+function pairsOf(flat: string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i] as string, flat[i + 1] as string]);
+  return pairs;
 }
 
 /** Alternating fields and changes. If a field occurs twice, the later one has all changes. */
 function parse(fields: string[]): Untold[] {
   const byKey = new Map<string, Untold>();
-  for (let i = 0; i < fields.length; i += 2) {
-    const key = fields[i] as string;
+  for (const [key, text] of pairsOf(fields)) {
     const [roomId, userId] = JSON.parse(key) as [string, string];
-    const list = JSON.parse(fields[i + 1] as string) as [string, Change['type'], string][];
-    const changes = list.map(([id, type, sid]) => ({ id, type, sid }));
+    const list = JSON.parse(text) as [string, Change['type'], string, string][];
+    const changes = list.map(([id, type, sid, presence]) => ({ id, type, sid, presence }));
     byKey.set(key, { key, roomId, userId, changes });
   }
   return [...byKey.values()];
+}
+
+type RawDiff = [roomId: string, id: string, count: number, changes: number, ...users: string[]];
+
+function diffOf([roomId, id, count, changes, ...users]: RawDiff): Diff {
+  const diff: Diff = {
+    key: `/${roomId}`,
+    id,
+    roomId,
+    count,
+    joined: [],
+    left: [],
+    isComplete: true,
+  };
+  for (const [userId, state] of pairsOf(users)) {
+    if (state === '') diff.left.push(userId);
+    else diff.joined.push({ userId, presence: state.slice(1) });
+  }
+  diff.isComplete = users.length === 2 * changes;
+  return diff;
 }

@@ -1,0 +1,19 @@
+// What a user shows in a room, from the JSON that memberships store.
+import type { Member } from './memberships.ts';
+
+export interface Shown {
+  /** Missing if the user shows nothing. */
+  presence?: Record<string, unknown>;
+}
+
+export interface Present extends Shown {
+  userId: string;
+}
+
+export const shownOf = (presence: string): Shown =>
+  presence === '' ? {} : { presence: JSON.parse(presence) };
+
+export const presentOf = ({ userId, presence }: Member): Present => ({
+  userId,
+  ...shownOf(presence),
+});
