@@ -160,7 +160,7 @@ export async function createApp(settings: Config, log: Log, given: Given = {}) {
 function observed(config: Config, log: Log, base = createMetrics()) {
   const tell = createLimitedLog(log);
   const metrics = withEventLog(base, log, tell);
-  const report = createReport(tell, metrics);
+  const report = createReport(log, metrics);
   const tracing = openTracing(config, metrics, report);
   return { metrics: tracing.follow(metrics), report, tracing };
 }

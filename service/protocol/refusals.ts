@@ -74,7 +74,7 @@ export const refusals = {
     alert: 'requests',
   },
   not_in_room: {
-    message: 'Access denied',
+    message: 'Join the room first',
     retryable: false,
     refuses: 'requests',
     description: 'Join the room first.',

@@ -40,14 +40,14 @@ describe('messages', () => {
       const reply = await alice.emitWithAck(event, { roomId: 'lobby', text: 'x' });
       expect(reply.error).toEqual({
         code: 'not_in_room',
-        message: 'Access denied',
+        message: 'Join the room first',
         retryable: false,
       });
     }
     const error = next(alice, 'error');
     alice.emit('send_message', { roomId: 'lobby', text: 'x' });
     const details = { code: 'not_in_room', event: 'send_message', retryable: false };
-    expect((await error).slice(0, 2)).toEqual(['Access denied', details]);
+    expect((await error).slice(0, 2)).toEqual(['Join the room first', details]);
   });
 
   it('are paged backwards by history, oldest first', async () => {

@@ -65,7 +65,7 @@ describe('a Redis on which the promises cannot be kept', () => {
     const old = await changing(redis, version, shown);
     await refusal({ REDIS_URL: old }, `Redis ${shown} is too old: upgrade it to 7 or newer`);
     const url = redis.url.replace('//', '//nobody:wrong@');
-    await refusal({ REDIS_URL: url }, /refuses the user nobody or the password: correct them/);
+    await refusal({ REDIS_URL: url }, /rejected the user name nobody or its password: check both/);
     const clustered = await startRedis({
       'cluster-enabled': 'yes',
       'cluster-port': String(await freePort()),
@@ -73,7 +73,7 @@ describe('a Redis on which the promises cannot be kept', () => {
     await refusal({ REDIS_URL: clustered.url }, 'runs in cluster mode: connect to it as such');
     const given = { REDIS_URL: redis.url };
     await refusal({ ...given, REDIS_MODE: 'cluster' }, 'runs in standalone mode');
-    await refusal({ ...given, REDIS_MODE: 'sentinel' }, 'is no Sentinel');
+    await refusal({ ...given, REDIS_MODE: 'sentinel' }, 'is not a Sentinel');
   });
 
   it('later ends no process, but is logged, sets redis_up to 0 and is tried again', async () => {

@@ -86,7 +86,9 @@ describe('Redis with Sentinel', () => {
     const unknown = await startApp({ ...redis.env, REDIS_SENTINEL_NAME: 'other' });
     await expect(unknown.app.started).rejects.toThrow(/know no master named other: give the name/);
     const refused = await startApp({ ...redis.env, REDIS_SENTINEL_PASSWORD: 'wrong' });
-    await expect(refused.app.started).rejects.toThrow(/refuses the user default or the password/);
+    await expect(refused.app.started).rejects.toThrow(
+      /rejected the user name default or its password/,
+    );
     await expectAlone(createSentinel(redis.options));
     await expectAlone(createSentinel({ ...redis.options, RESP: 2 }));
     await expectAlone(redis.options); // createSentinel of redis 5 does not show them

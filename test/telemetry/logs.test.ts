@@ -1,8 +1,11 @@
 // What the log says of a busy hostile run, and what it never says.
 import { createClient } from '@redis/client';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createReport } from '../../service/telemetry/errors.ts';
 import { createLimitedLog, createLog } from '../../service/telemetry/log.ts';
+import { createMetrics } from '../../service/telemetry/metrics.ts';
 import { launchRedis } from '../harness/processes.ts';
+import { startRedis } from '../harness/redis.ts';
 import {
   apiKey,
   connected,
@@ -82,6 +85,55 @@ describe('the log of a busy hostile run, at its most talkative', () => {
     ]) {
       expect(told).toContain(words);
     }
+  });
+});
+
+describe('failures of background operations', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('are logged once per kind, and then counted every ten seconds until they end', () => {
+    vi.useFakeTimers();
+    const written: Record<string, unknown>[] = [];
+    const write = (line: string) => written.push(JSON.parse(line));
+    const report = createReport(createLog('info', 'a', { write }), createMetrics());
+    const fail = () => {
+      report('heartbeat', new Error('Redis is unavailable'));
+      report('redis_connection', new Error('refused'));
+    };
+    for (let second = 0; second < 25; second += 1) {
+      fail();
+      vi.advanceTimersByTime(1_000);
+    }
+    report('heartbeat', new Error('another'));
+    vi.advanceTimersByTime(30_000);
+    fail();
+    const told = written.map(({ msg, stage, failures }) => [msg, stage ?? failures]);
+    const first = [
+      ['operation failed', 'heartbeat'],
+      ['operation failed', 'redis_connection'],
+    ];
+    expect(told).toEqual([
+      ...first,
+      ['operations keep failing', { heartbeat: 9, redis_connection: 9 }],
+      ['operations keep failing', { heartbeat: 10, redis_connection: 10 }],
+      ['operation failed', 'heartbeat'],
+      ['operations keep failing', { heartbeat: 5, redis_connection: 5 }],
+      ...first,
+    ]);
+  });
+
+  it('take few lines in an outage of Redis, whose end is logged', async () => {
+    const redis = await startRedis();
+    const service = await startApp({ REDIS_URL: redis.url });
+    await connected(service.connect('alice'));
+    const failures = () => service.logged.filter(({ msg }) => msg === 'operation failed');
+    const messages = () => failures().map(({ stage, err }) => `${stage} ${(err as Error).message}`);
+    await redis.kill();
+    await until('it was noticed', () => service.logged.some(({ msg }) => msg === 'redis down'));
+    await until('attempts failed', () => messages().length > 2);
+    await redis.start();
+    await until('it is back', () => service.logged.some(({ msg }) => msg === 'redis up'));
+    expect(messages()).toEqual([...new Set(messages())]);
   });
 });
 

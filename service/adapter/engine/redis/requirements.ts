@@ -39,13 +39,15 @@ export function refusal(error: unknown, { options }: Client): unknown {
   const { host, port } = options.socket as { host?: string; port?: number };
   const { username: user = 'default' } = options;
   if (/^(WRONGPASS|NOAUTH)/.test(message)) {
-    return new RedisUnfit(`${host}:${port} refuses the user ${user} or the password: correct them`);
+    return new RedisUnfit(
+      `${host}:${port} rejected the user name ${user} or its password: check both`,
+    );
   }
   const [, command] = /^NOPERM.* run the '(\S+)' command/.exec(message) ?? [];
   if (command) return new RedisUnfit(grantOf(user, [`+${command}`]));
   if (/cluster support disabled/.test(message)) return new RedisUnfit(otherMode('standalone'));
   if (/unknown command .?SENTINEL/i.test(message)) {
-    return new RedisUnfit(`${host}:${port} is no Sentinel: give the addresses of the Sentinels`);
+    return new RedisUnfit(`${host}:${port} is not a Sentinel: use the addresses of the Sentinels`);
   }
   if (/unknown command .?HELLO/i.test(message)) {
     return new RedisUnfit(`This Redis is too old: upgrade it to ${majorVersionMin} or newer`);
