@@ -1,8 +1,8 @@
 // Pods and Redis as real processes, with the faults that can be injected.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { buildClocks } from '../harness/clock.ts';
 import { launchRedis, launchService, untilReady } from '../harness/processes.ts';
-import { buildClocks } from './clock.ts';
 import type { Disturb } from './history.ts';
 import { type Broken, createQueue, type Pod, startPod } from './pod.ts';
 
