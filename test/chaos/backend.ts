@@ -43,9 +43,11 @@ export function createBackend(history: History, users: Users, now: () => number)
       end(pod, 'disconnect', { users: [user] }, { what: 'POST /v1/disconnect', user }),
     disconnectSocket: (pod: Pod, sid: string) =>
       end(pod, 'disconnect', { sockets: [sid] }, { what: 'POST /v1/disconnect', sid }),
-    revoke(pod: Pod, user: string): Promise<void> {
-      const body = { userId: user, before: users.renew(user) };
-      return end(pod, 'revoke', body, { what: 'POST /v1/revoke', user });
+    /** Clients get tokens that are valid after it, and not before it is accepted. */
+    async revoke(pod: Pod, user: string): Promise<void> {
+      const body = { userId: user, before: users.revoke(user) };
+      await end(pod, 'revoke', body, { what: 'POST /v1/revoke', user });
+      users.renew(user);
     },
   };
 }

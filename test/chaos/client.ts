@@ -32,6 +32,8 @@ interface Connection {
   /** The record that receives its events; changes when the session is taken over. */
   record: ClientRecord;
   slowMs: number | undefined;
+  /** When the token that it presented last was issued, in epoch seconds. */
+  issuedAt: number;
   /** The port of the next attempt, in place of the route's. */
   nextPort: number | undefined;
 }
@@ -133,7 +135,10 @@ export async function openClient(
       current.proxy.cut();
     },
     /** Its token expires in a moment; the next one is valid for longer. */
-    expire: () => request('refresh_token', around.users.token(user, shortTokenSeconds)),
+    expire() {
+      const token = around.users.token(user, current.issuedAt, shortTokenSeconds);
+      return request('refresh_token', token);
+    },
     /** A second connection takes over the session while the first one is alive. */
     async takeOver(toPod: number): Promise<void> {
       const newer = await open(toPod);
@@ -190,11 +195,10 @@ async function openConnection(
   { user, transports, pod, record }: ConnectionOptions,
 ): Promise<Connection> {
   const proxy = await openProxy(route(pod, 0));
-  let issuedAt = 0; // of the token that was presented last
   const socket = connect(proxy.url, {
     auth: (give) => {
-      issuedAt = users.issuedAt(user);
-      const auth = { token: users.token(user) };
+      connection.issuedAt = users.issuedAt(user);
+      const auth = { token: users.token(user, connection.issuedAt) };
       give(connection.slowMs === undefined ? auth : { ...auth, slowMs: connection.slowMs });
     },
     autoConnect: false,
@@ -204,7 +208,8 @@ async function openConnection(
     reconnectionDelay: 50,
     reconnectionDelayMax: 500,
   });
-  const connection: Connection = { socket, proxy, record, slowMs: undefined, nextPort: undefined };
+  const rest = { slowMs: undefined, issuedAt: 0, nextPort: undefined };
+  const connection: Connection = { socket, proxy, record, ...rest };
   let attempt = 0;
   socket.io.on('reconnect_attempt', () => {
     attempt += 1;
@@ -216,7 +221,7 @@ async function openConnection(
   const comeBack = () => setTimeout(() => socket.io.reconnection() && socket.connect(), kickedMs);
   socket.on('disconnect', (reason) => reason === 'io server disconnect' && comeBack());
   socket.on('connect_error', () => {
-    if (!socket.active && issuedAt < users.issuedAt(user)) comeBack();
+    if (!socket.active && users.mayBeRevoked(user, connection.issuedAt)) comeBack();
   });
   socket.on('connect', () => {
     connection.slowMs = undefined;

@@ -1,8 +1,8 @@
 // Pods and Redis as real processes, with the faults that can be injected.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { buildClocks } from '../harness/clock.ts';
 import { launchRedis, launchService, untilReady } from '../harness/processes.ts';
-import { buildClocks } from './clock.ts';
 import type { Disturb } from './history.ts';
 import { type Broken, createQueue, type Pod, startPod } from './pod.ts';
 
@@ -25,6 +25,7 @@ export async function startFleet(
     APPLICATION: 'test/chaos/application.ts',
     EVENTS_PER_SECOND_MAX: '100000',
     LOG_LEVEL: 'warn',
+    RECOVERY_MS_MAX: '900000', // longer than a run, on a busy machine too
     CHAOS_PING_MS: '1500', // missing pings are noticed after 4.5 s instead of 45 s
     ...env,
   };

@@ -1,6 +1,7 @@
 // `make chaos`: ROUNDS=20 CLIENTS=100 CAUSES=SIGTERM,cut, then SEEDS=1-200 or 17,23 SECONDS=15
 // PARALLEL=2; see docs/internals/chaos.md.
 import { requirePrograms } from '../../tools/programs.ts';
+import shareCompiledCode from '../harness/compile-cache.ts';
 import { causes } from './causes.ts';
 import { isClean, runRounds } from './rounds.ts';
 import { runSeeds } from './seeds.ts';
@@ -10,6 +11,7 @@ const { ROUNDS = '3', CLIENTS = '100', CAUSES = '' } = process.env;
 const { SEEDS = '1-10', SECONDS = '15', PARALLEL = '2' } = process.env;
 
 await requirePrograms(['redis-server'], Boolean(process.env.CI));
+shareCompiledCode();
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);

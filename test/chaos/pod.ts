@@ -1,8 +1,8 @@
 // A pod as a real process, with a link of its own to Redis, and the faults that can be injected.
 // Those of the process wait for each other, and so do those of the link.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../harness/clock.ts';
 import { freePort, type launchService } from '../harness/processes.ts';
-import type { Clock } from './clock.ts';
 import { type LinkFault, openLink } from './link.ts';
 
 export type Pod = Awaited<ReturnType<typeof startPod>>;

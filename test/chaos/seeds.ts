@@ -18,6 +18,7 @@ interface Options {
 export async function runSeeds({ seeds, seconds, parallel, print }: Options): Promise<Totals> {
   const totals = emptyTotals();
   const next = nextBuild();
+  process.once('exit', next.remove); // also when it is interrupted
   const waiting = [...seeds];
   const worker = async () => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {

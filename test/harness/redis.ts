@@ -1,7 +1,7 @@
 // A real Redis of the test's own, with append-only file, that can be killed and started again.
 import { createClient } from '@redis/client';
 import { onTestFinished } from 'vitest';
-import { launchRedis, until } from './processes.ts';
+import { type Env, launchRedis, until } from './processes.ts';
 
 type Redis = Awaited<ReturnType<typeof startRedis>>;
 
@@ -17,9 +17,12 @@ export async function untilReplicated(master: Redis, replica: Redis): Promise<vo
   });
 }
 
-/** @param further settings of redis.conf, over those of the test's own */
-export async function startRedis(further: Record<string, string> = {}) {
-  const redis = await launchRedis(further);
+/**
+ * @param further settings of redis.conf, over those of the test's own
+ * @param env added to its environment
+ */
+export async function startRedis(further: Record<string, string> = {}, env?: Env) {
+  const redis = await launchRedis(further, env);
   onTestFinished(redis.stop);
   /** As an administrator. */
   const command = async (...args: string[]) => {

@@ -72,8 +72,12 @@ export async function threeServers(
 }
 
 /** Two servers on one Redis; what the second one says to it, and hears, goes through a relay. */
-export async function nearAndFar(options: Options = {}, further: Partial<ServerOptions> = {}) {
-  const redis = await startRedis();
+export async function nearAndFar(
+  options: Options = {},
+  further: Partial<ServerOptions> = {},
+  started = startRedis(),
+) {
+  const redis = await started;
   const relay = await startRelay(redis.port);
   const urls = [redis.url, `redis://127.0.0.1:${relay.port}`];
   const servers = urls.map((url) => startServer(createClient({ url }), options, further));

@@ -16,7 +16,7 @@ export function buildClocks() {
   const folder = mkdtempSync(join(tmpdir(), 'mooring-clocks-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   const library = join(folder, 'clock.so');
-  const args = ['-shared', '-fPIC', '-O2', '-o', library, 'test/chaos/clock.c'];
+  const args = ['-shared', '-fPIC', '-O2', '-o', library, 'test/harness/clock.c'];
   if (spawnSync('cc', args, { stdio: 'ignore' }).status !== 0) return void remove();
   return {
     create(name: string): Clock {
