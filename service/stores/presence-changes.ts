@@ -22,8 +22,8 @@ export function createPresenceChanges(publish: Broadcast['publish']) {
   let listener: ChangeListener | undefined;
   const notify = (change: PresenceChange) =>
     listener?.(change, async (target, event, ...args) => {
-      const once = `presence:${change.id}`;
-      await publish(target, event, args, { once, onceMs: toldMs });
+      const once = { key: `presence:${change.id}`, ms: toldMs };
+      await publish(target, event, args, { once });
     });
   const tell = async ({ key, roomId, userId, changes }: Untold) => {
     const { id } = changes.at(-1) as Change;
