@@ -7,7 +7,7 @@ import { type MooringServer, roomIdSchema, userIdSchema } from '../protocol/iden
 import { roomName, userRoom } from '../protocol/rooms.ts';
 import type { Broadcast } from '../stores/broadcast.ts';
 import type { Traced } from '../telemetry/tracing/tracing.ts';
-import { type Endpoint, routeOf } from './endpoint.ts';
+import { type Endpoint, refuse, routeOf } from './endpoint.ts';
 
 const namesLoggedMax = 10;
 const gives = (name: string) => ({ required: [name] });
@@ -38,6 +38,8 @@ const publishSchema = z
     ],
   });
 
+const idInUse = 'The id was used for another event, target or data within ten minutes';
+
 export const publishEndpoint = {
   name: 'POST /v1/publish',
   summary: 'Publishes an event to rooms, users or both, or to everyone; each client gets it once',
@@ -45,7 +47,10 @@ export const publishEndpoint = {
   body: publishSchema,
   status: 202,
   answer: z.object({ id: z.string() }),
-  refusals: { 429: 'The API key exceeded PUBLISHES_PER_SECOND_MAX; see Retry-After' },
+  refusals: {
+    409: idInUse,
+    429: 'The API key exceeded PUBLISHES_PER_SECOND_MAX; see Retry-After',
+  },
 } as const satisfies Endpoint;
 
 export interface PublishParts {
@@ -60,10 +65,12 @@ export const publishRoute = ({ io, publish, traced }: PublishParts) =>
     async ({ body, headers }) => {
       const { rooms = [], users = [], event, data, id } = body;
       const target = io.to([...rooms.map(roomName), ...users.map(userRoom)]);
-      const once = id === undefined ? {} : { once: `publish:${id}` };
-      await traced(headers.traceparent, (context) =>
+      const content = { rooms: rooms.toSorted(), users: users.toSorted(), event, data };
+      const once = id === undefined ? {} : { once: { key: `publish:${id}`, content } };
+      const { conflict } = await traced(headers.traceparent, (context) =>
         publish(target, event, [data], { ...once, ...(context && { context }) }),
       );
+      if (conflict) return refuse(409, 'id_in_use', 'Conflict', idInUse);
       return { id: id ?? randomUUID() };
     },
     ({ body: { event, id, everyone, rooms, users } }) => ({

@@ -10,6 +10,8 @@ interface Parts extends Pick<Services, 'history' | 'limits'> {
   io: MooringServer;
 }
 
+const idInUse = 'id was used for another message within ten minutes';
+
 export const sendMessage = defineEvent(
   'send_message',
   roomSchema.extend({
@@ -29,8 +31,9 @@ export const sendMessage = defineEvent(
       return reply(refusal('invalid_payload', `text has over ${limits.messageBytesMax} bytes`));
     }
     const draft = { ...payload, userId: socket.data.user.id };
-    const { message } = await history.publish(io.to(room), 'new_message', draft);
-    reply({ ok: true, message });
+    const published = await history.publish(io.to(room), 'new_message', draft);
+    if (!published.ok) return reply(refusal('invalid_payload', idInUse));
+    reply({ ok: true, message: published.message });
   },
 );
 

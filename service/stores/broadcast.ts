@@ -38,17 +38,26 @@ export interface Target {
 export interface Extras {
   /** Appends `value` to a list that keeps `entriesMax` values, for `ms` after the last write. */
   record?: { key: string; value: string; entriesMax: number; ms: number };
-  /** An idempotency key: the message is published at most once in `onceMs`, ten minutes. */
-  once?: string;
-  onceMs?: number;
+  /** An idempotency key: the message is published at most once in `ms`, ten minutes. */
+  once?: {
+    key: string;
+    /** What a repetition must have in common with the first message. JSON. */
+    content?: unknown;
+    /** What repetitions get. */
+    result?: string;
+    ms?: number;
+  };
   /** Passed to `deliveryDelayed` on each process that delivers the message. */
   context?: string;
 }
 
 export interface Outcome {
-  /** False if the idempotency key was used before. `record` is then the first value. */
+  /** False if the idempotency key was used before. */
   first: boolean;
-  record: string;
+  /** Whether it was used with another content. Nothing was published. */
+  conflict: boolean;
+  /** That of the first message with the key. */
+  result: string;
 }
 
 export interface Broadcast {
@@ -118,9 +127,9 @@ export function createBroadcast(parts: Parts): Broadcast {
       if (!started) throw new Unavailable('Redis is unavailable');
       const startedAt = performance.now();
       const published = adapter.publish(target, event, args, extrasOf(adapter, extras));
-      const { first, record } = (await orUnavailable(published)) ?? { first: true, record: '' };
-      if (first) metrics.messagePublished((performance.now() - startedAt) / 1000);
-      return { first, record };
+      const outcome = (await orUnavailable(published)) ?? localOnly;
+      if (outcome.first) metrics.messagePublished((performance.now() - startedAt) / 1000);
+      return outcome;
     },
     async *recorded(name) {
       const key = adapter.key(name);
@@ -171,13 +180,22 @@ function optionsOf(parts: Parts, connectionChanged: () => void): GivenOptions {
   };
 }
 
-function extrasOf(
-  { key }: AdapterFactory,
-  { record, once, onceMs = onceMsDefault, context }: Extras,
-) {
+const localOnly: Outcome = { first: true, conflict: false, result: '' };
+
+/** The same for objects that differ only in the order of their properties. */
+function canonical(content: unknown): string {
+  const sorted = (_: string, value: unknown) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  return JSON.stringify(content, sorted) ?? '';
+}
+
+function extrasOf({ key }: AdapterFactory, { record, once, context }: Extras) {
+  const { content, ms = onceMsDefault } = once ?? {};
   return {
     ...(record && { record: { ...record, key: key(record.key) } }),
-    ...(once !== undefined && { once: { key: key(once), ms: onceMs } }),
+    ...(once && { once: { ...once, key: key(once.key), ms, content: canonical(content) } }),
     ...(context !== undefined && { context }),
   };
 }

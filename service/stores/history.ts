@@ -15,14 +15,15 @@ export interface Draft {
 export interface History {
   /**
    * Emits the message to a target in the namespace `/` and records it, atomically. If the draft's
-   * id was published before, nothing happens: `first` is false and `message` is the first message.
+   * id was published before, nothing happens: `first` is false and `message` is the first message,
+   * or `ok` is false if that has another text or room.
    * After `Unavailable` the message may still have been published; retry with the same id.
    */
   publish(
     target: Target,
     event: string,
     draft: Draft,
-  ): Promise<{ message: Message; first: boolean }>;
+  ): Promise<{ ok: true; message: Message; first: boolean } | { ok: false }>;
   /**
    * The newest `limit` messages before a message id or a time in epoch milliseconds, oldest first.
    */
@@ -59,12 +60,16 @@ export function createHistory(
         at: Math.floor(now()),
       };
       const value = JSON.stringify(message);
-      const outcome = await publish(target, event, [message], {
+      // The length keeps `a:b` + `c` apart from `a` + `b:c`.
+      const key = `sent:${userId.length}:${userId}:${id}`;
+      const { first, conflict, result } = await publish(target, event, [message], {
         record: { key: keyOf(roomId), value, entriesMax: messagesMax, ms: msMax },
-        // The length keeps `a:b` + `c` apart from `a` + `b:c`.
-        ...(id !== undefined && { once: `sent:${userId.length}:${userId}:${id}` }),
+        ...(id !== undefined && {
+          once: { key, content: [roomId, text], result: String(message.at) },
+        }),
       });
-      return { message: JSON.parse(outcome.record), first: outcome.first };
+      if (conflict) return { ok: false };
+      return { ok: true, message: first ? message : { ...message, at: Number(result) }, first };
     },
     async read(roomId, { before, limit }) {
       const page: Message[] = []; // newest first

@@ -41,7 +41,8 @@ export function createPresenceChanges(publish: Broadcast['publish']) {
   const publishOnce =
     (id: string): Publish =>
     async (target, event, ...args) => {
-      await publish(target, event, args, { once: `presence:${id}`, onceMs: toldMs });
+      const once = { key: `presence:${id}`, ms: toldMs };
+      await publish(target, event, args, { once });
     };
   const tell = async ({ key, roomId, userId, changes }: Untold) => {
     const { id } = changes.at(-1) as Change;

@@ -125,7 +125,7 @@ describe('POST /v1/publish', () => {
     expect(of('bob')).toEqual([2, 3, 4, 5]);
   });
 
-  it('delivers the same id once', async () => {
+  it('delivers the same id once, and refuses it with another content', async () => {
     const service = await startApp();
     const alice = await connected(service.connect('alice'));
     const seen: unknown[] = [];
@@ -135,10 +135,19 @@ describe('POST /v1/publish', () => {
     const again = await publish(service.operationsUrl, body);
     expect([first.status, again.status]).toEqual([202, 202]);
     expect(await again.json()).toEqual(await first.json());
+    for (const other of [{ event: 'refunded' }, { data: 2 }, { users: ['bob'] }]) {
+      const refused = await publish(service.operationsUrl, { ...body, ...other });
+      expect(refused.status).toBe(409);
+      expect(await refused.json()).toMatchObject({ code: 'id_in_use' });
+    }
+    const reordered = { ...body, id: 'order-8', users: ['alice', 'bob'], data: { a: 1, b: 2 } };
+    const same = { ...reordered, users: ['bob', 'alice'], data: { b: 2, a: 1 } };
+    const answers = [reordered, same].map((one) => publish(service.operationsUrl, one));
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([202, 202]);
     const end = next(alice, 'end');
     await publish(service.operationsUrl, { users: ['alice'], event: 'end', data: null });
     await end;
-    expect(seen).toHaveLength(1);
+    expect(seen).toEqual([1, { a: 1, b: 2 }]);
   });
 
   it.each([

@@ -24,14 +24,28 @@ async function history(variables: Record<string, string>) {
     await io.close();
     await stores.close();
   });
-  const append = (draft: Draft) => stores.history.publish(io.to('room'), 'new_message', draft);
-  return { append, read: stores.history.read };
+  const publish = (draft: Draft) => stores.history.publish(io.to('room'), 'new_message', draft);
+  const append = async (draft: Draft) => {
+    const { ok, ...published } = await publish(draft);
+    if (!('message' in published)) throw new Error('the id was used for another message');
+    return published;
+  };
+  return { publish, append, read: stores.history.read };
 }
 
 const modes = {
   memory: async () => ({}),
   redis: async () => ({ REDIS_URL: (await startRedis()).url }),
 };
+
+it('an idempotency key in Redis takes the same memory for a message of any size', async () => {
+  const redis = await startRedis();
+  const { append } = await history({ REDIS_URL: redis.url });
+  await append({ roomId: 'r', userId: 'alice', text: 'x'.repeat(100_000), id: 'large' });
+  const kept = await redis.command('STRLEN', 'mooring:sent:5:alice:large');
+  expect(Number(kept)).toBeGreaterThan(0);
+  expect(Number(kept)).toBeLessThan(100);
+});
 
 describe.each(Object.entries(modes))('history in %s', (_, mode) => {
   const create = async (messagesMax = 5, msMax = 60_000) =>
@@ -106,8 +120,11 @@ describe.each(Object.entries(modes))('history in %s', (_, mode) => {
     const history = await create();
     const first = await history.append(draft('one', 'a'));
     expect(first).toMatchObject({ first: true, message: { id: 'a', text: 'one' } });
-    const again = await history.append(draft('two', 'a'));
+    const again = await history.append(draft('one', 'a'));
     expect(again).toEqual({ first: false, message: first.message });
+    expect(await history.publish(draft('two', 'a'))).toEqual({ ok: false });
+    const elsewhere = { ...draft('one', 'a'), roomId: 'another' };
+    expect(await history.publish(elsewhere)).toEqual({ ok: false });
     const other = await history.append({ ...draft('three', 'a'), userId: 'bob' });
     expect(other.first).toBe(true);
     expect(texts(await history.read('r', { limit: 9 }))).toEqual(['one', 'three']);

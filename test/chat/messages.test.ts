@@ -18,15 +18,23 @@ describe('messages', () => {
     expect(outside).toEqual([]);
   });
 
-  it('with the same id are one message, answered with the first result', async () => {
+  it('with the same id are one message, or refused if the content differs', async () => {
     const { member } = await startChat();
     const alice = await member('alice');
     const bob = await member('bob');
     const seen = recording(bob, 'new_message');
-    const send = (client: Socket, text: string) =>
-      client.emitWithAck('send_message', { roomId: 'lobby', text, id: 'same' });
+    const send = (client: Socket, text: string, roomId = 'lobby') =>
+      client.emitWithAck('send_message', { roomId, text, id: 'same' });
     const first = await send(alice, 'one');
-    expect(await send(alice, 'two')).toEqual(first);
+    expect(await send(alice, 'one')).toEqual(first);
+    await alice.emitWithAck('join_room', 'elsewhere');
+    for (const refused of [await send(alice, 'two'), await send(alice, 'one', 'elsewhere')]) {
+      expect(refused.error).toEqual({
+        code: 'invalid_payload',
+        message: 'Invalid payload: id was used for another message within ten minutes',
+        retryable: false,
+      });
+    }
     const last = next(bob, 'new_message');
     expect((await send(bob, 'of another user')).message.text).toBe('of another user');
     await last;

@@ -21,8 +21,17 @@ export interface Publication {
   record?: { key: string; value: string; entriesMax: number; ms: number };
   /** Sent as it is, with the message. */
   raw?: RawMessage;
-  /** An idempotency key: published at most once in `ms` milliseconds. */
-  once?: { key: string; ms: number };
+  once?: Once;
+}
+
+/** An idempotency key: published at most once in `ms` milliseconds. */
+export interface Once {
+  key: string;
+  ms: number;
+  /** Of the content, which a repetition must have in common. All have the same length. */
+  digest: string;
+  /** What repetitions get. */
+  result: string;
 }
 
 /** A message on a channel of the bus. */
@@ -35,9 +44,12 @@ export interface RawMessage {
 export interface Outcome {
   /** The id of its last message. */
   id: Id;
-  /** False if the idempotency key was used before. `record` is then the first value. */
+  /** False if the idempotency key was used before. */
   first: boolean;
-  record: string;
+  /** Whether it was used with another content. */
+  conflict: boolean;
+  /** That of the first publication with the key. */
+  result: string;
 }
 
 export interface Subscription {

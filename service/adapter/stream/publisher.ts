@@ -1,4 +1,5 @@
 // Batches all messages of an event-loop turn into one call of the engine.
+import { createHash } from 'node:crypto';
 import {
   bundle,
   encode,
@@ -65,15 +66,28 @@ export function toMessage(
   };
 }
 
-export interface Extras extends Pick<Message, 'record' | 'once'> {
+export interface Extras extends Pick<Message, 'record'> {
+  /**
+   * An idempotency key. A repetition with the same `content` gets the `result` of the first
+   * message; one with another content is a `conflict`.
+   */
+  once?: { key: string; ms: number; content?: string; result?: string };
   /** A short text for the observer of each process that delivers the message. */
   context?: string;
 }
 
-export function extend(message: Message, { context, ...more }: Extras): Message {
+export function extend(message: Message, { context, record, once }: Extras): Message {
   const payload = context === undefined ? message.payload : withContext(message.payload, context);
-  return { ...message, ...more, payload };
+  return {
+    ...message,
+    payload,
+    ...(record && { record }),
+    ...(once && { once: { ...once, digest: digestOf(once.content), result: once.result ?? '' } }),
+  };
 }
+
+/** Redis keeps this instead of the content. */
+const digestOf = (content = '') => createHash('sha256').update(content).digest('base64url');
 
 interface Waiting {
   message: Message;

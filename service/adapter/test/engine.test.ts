@@ -104,7 +104,7 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       const heard: string[] = [];
       await engine.subscribe('channel', undefined, (id) => heard.push(id)).ready;
       const [outcome] = await engine.publish([message('volatile', { logs: [] })]);
-      expect(outcome).toEqual({ id: noId, first: true, record: '' });
+      expect(outcome).toEqual({ id: noId, first: true, conflict: false, result: '' });
       await until('it arrives', () => heard.length > 0);
       expect(heard).toEqual([noId]);
     });
@@ -123,17 +123,23 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       ]);
     });
 
-    it('once for an idempotency key, and answers again with the first outcome', async () => {
+    it('once for an idempotency key, and nothing if it was used with another content', async () => {
       const { engine, other } = await twoEngines();
       const heard: string[] = [];
       await engine.subscribe('channel', 'log', (_id, text) => heard.push(String(text))).ready;
-      const once = { key: 'test:once', ms: 60_000 };
+      const once = { key: 'test:once', ms: 60_000, digest: 'content', result: 'first' };
       const record = { key: 'test:record', value: 'first', entriesMax: 10, ms: 60_000 };
       const [first] = await engine.publish([message('a', { once, record })]);
-      const again = { once, record: { ...record, value: 'second' } };
-      const [second, plain] = await other.engine.publish([message('b', again), message('c')]);
-      expect(first).toMatchObject({ first: true, record: 'first' });
+      const again = { once: { ...once, result: 'second' }, record: { ...record, value: 'second' } };
+      const changed = { once: { ...once, digest: 'another' }, record };
+      const [second, conflict, plain] = await other.engine.publish([
+        message('b', again),
+        message('changed', changed),
+        message('c'),
+      ]);
+      expect(first).toMatchObject({ first: true, conflict: false, result: 'first' });
       expect(second).toEqual({ ...first, first: false });
+      expect(conflict).toEqual({ ...first, first: false, conflict: true, result: '' });
       expect(plain?.first).toBe(true);
       await until('the last arrives', () => heard.includes('c'));
       expect(heard).toEqual(['a', 'c']);

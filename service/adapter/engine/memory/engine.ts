@@ -9,6 +9,7 @@ import type {
   Engine,
   EngineEvents,
   EngineSource,
+  Once,
   Outcome,
   Publication,
   Receive,
@@ -36,7 +37,7 @@ export function createMemoryStore(options: AdapterOptions) {
     channels: new Map<string, Set<Receive>>(),
     logs: createLogs({ entriesMax, bytesMax, keepMs }, horizon),
     sessions: createSessions({ ...options, keepMs }, (holder) => holders.get(holder)?.received()),
-    published: createExpiringMap<Outcome>(keptMax),
+    published: createExpiringMap<Once & { id: Id }>(keptMax),
     records: createExpiringMap<{ id: Id; value: string }[]>(keptMax),
     holders,
     bus: createMemoryBus(),
@@ -153,7 +154,10 @@ function publishOne(
   limitReached: AdapterOptions['observer']['limitReached'],
 ): Outcome {
   const before = once && store.published.get(once.key);
-  if (before) return { ...before, first: false };
+  if (before) {
+    const conflict = before.digest !== once?.digest;
+    return { id: before.id, first: false, conflict, result: conflict ? '' : before.result };
+  }
   let id = noId;
   if (logs.length > 0 || record) {
     store.last = Math.max(store.last, nowMicroseconds() - 1) + messages;
@@ -167,11 +171,10 @@ function publishOne(
     const values = [...(store.records.get(key) ?? []), { id, value }];
     store.records.set(key, values.slice(-entriesMax), ms);
   }
-  const outcome = { id, first: true, record: record?.value ?? '' };
-  if (once) store.published.set(once.key, outcome, once.ms);
+  if (once) store.published.set(once.key, { id, ...once }, once.ms);
   for (const channel of channels) {
     for (const receive of [...(store.channels.get(channel) ?? [])]) receive(id, payload, rooms);
   }
   if (raw) void store.bus.publish(raw.channel, raw.message);
-  return outcome;
+  return { id, first: true, conflict: false, result: once?.result ?? '' };
 }

@@ -15,9 +15,10 @@ const copiedBytesMax = 4_096;
  * KEYS: sequence, clock, low watermark, shared log, formats, then for each message: logs, record,
  * once. ARGV: entries max, bytes max, both for the shared log, log ms, format, number of messages,
  * then for each message: payload, number of ids, number of logs, number of channels, record max,
- * record ms, record value, once ms, encoded rooms, channel and text of a raw message, channels. ''
- * means none.
- * Returns the last id of each message, or `=` and the value of its `once` key; then the number of
+ * record ms, record value, once ms, digest and result, encoded rooms, channel and text of a raw
+ * message, channels. '' means none.
+ * Returns the last id of each message. If its `once` key was used before, it is `=`, the first id
+ * and the first result; if the digest differs, `!` and the first id. Then follows the number of
  * logs that were trimmed because of their bytes. Or returns the newest format that all processes
  * read, as a number, and does nothing else.
  */
@@ -49,12 +50,14 @@ for message = 1, tonumber(ARGV[7]) do
   local payload, ids = ARGV[arg], ARGV[arg + 1]
   local logs, channels = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
   local recordMax, recordMs, record = ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6]
-  local onceMs, rooms, rawChannel, raw = ARGV[arg + 7], ARGV[arg + 8], ARGV[arg + 9], ARGV[arg + 10]
-  arg = arg + 11
+  local onceMs, digest, result = ARGV[arg + 7], ARGV[arg + 8], ARGV[arg + 9]
+  local rooms, rawChannel, raw = ARGV[arg + 10], ARGV[arg + 11], ARGV[arg + 12]
+  arg = arg + 13
   local recordKey, onceKey = key + logs, key + logs + (recordMax ~= '' and 1 or 0)
   local published = onceMs ~= '' and redis.call('GET', KEYS[onceKey])
   if published then
-    out[message] = '=' .. published
+    local id, same = string.sub(published, 1, 16), string.sub(published, 17, 16 + #digest) == digest
+    out[message] = same and '=' .. id .. string.sub(published, 17 + #digest) or '!' .. id
   else
     local id = '0000000000000000'
     if logs > 0 or recordMax ~= '' then
@@ -73,7 +76,7 @@ for message = 1, tonumber(ARGV[7]) do
       redis.call('XADD', KEYS[recordKey], 'MAXLEN', recordMax, id .. '-0', 'd', record)
       redis.call('PEXPIRE', KEYS[recordKey], recordMs)
     end
-    if onceMs ~= '' then redis.call('SET', KEYS[onceKey], id .. record, 'PX', onceMs) end
+    if onceMs ~= '' then redis.call('SET', KEYS[onceKey], id .. digest .. result, 'PX', onceMs) end
     for channel = arg, arg + channels - 1 do
       redis.call('PUBLISH', ARGV[channel], format .. id .. rooms .. payload)
     end

@@ -31,14 +31,15 @@ export async function publish(
     throw new FormatRefused(`Format ${format} is refused; the newest is ${answers}`);
   }
   if (Number(answers.at(-1)) > 0) options.observer.limitReached('log_bytes');
-  return publications.map(({ logs, record }, i) => {
+  return publications.map(({ logs, once }, i) => {
     const answer = answers[i] as string;
-    if (answer.startsWith('=')) {
+    if (/^[=!]/.test(answer)) {
       const end = 1 + idLength;
-      return { id: answer.slice(1, end), first: false, record: answer.slice(end) };
+      const conflict = answer.startsWith('!');
+      return { id: answer.slice(1, end), first: false, conflict, result: answer.slice(end) };
     }
     witness.seen(answer, logs[0]);
-    return { id: answer, first: true, record: record?.value ?? '' };
+    return { id: answer, first: true, conflict: false, result: once?.result ?? '' };
   });
 }
 
@@ -64,7 +65,7 @@ function callOf(
       String(logs.length),
       String(channels.length),
       ...(record ? [`${record.entriesMax}`, `${record.ms}`, record.value] : ['', '', '']),
-      once ? String(once.ms) : '',
+      ...(once ? [`${once.ms}`, once.digest, once.result] : ['', '', '']),
       encodeRooms(rooms),
       ...(raw ? [raw.channel, raw.message] : ['', '']),
       ...channels,
