@@ -11,12 +11,15 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startRedis } from '../harness/redis.ts';
 import { connected, type Env, next, startProcess, untilReady } from '../harness/service.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mooring-bundle-'));
-beforeAll(() => void execFileSync(process.execPath, ['tools/bundle.ts', folder]));
+const build = (to: string) => void execFileSync(process.execPath, ['tools/bundle.ts', to]);
+const filesOf = (from: string) =>
+  globSync('**', { cwd: from }).filter((path) => statSync(join(from, path)).isFile());
+beforeAll(() => build(folder));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const start = async (env: Env) => {
@@ -102,8 +105,18 @@ describe('the bundle', () => {
     expect(bytes.reduce((sum, size) => sum + size)).toBeLessThan(3_000_000);
   });
 
+  it('is the same each time, byte for byte', () => {
+    const other = `${folder}-again`;
+    build(other);
+    onTestFinished(() => rmSync(other, { recursive: true }));
+    for (const file of filesOf(other))
+      expect(readFileSync(join(other, file)).equals(readFileSync(join(folder, file))), file).toBe(
+        true,
+      );
+  });
+
   it('is less than 6 MB in the image', () => {
-    const files = globSync('**/*.*', { cwd: folder });
+    const files = filesOf(folder);
     const bytes = files.map((file) => statSync(join(folder, file)).size);
     expect(bytes.reduce((sum, size) => sum + size)).toBeLessThan(6_000_000);
   });
