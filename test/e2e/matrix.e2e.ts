@@ -53,6 +53,9 @@ const withoutStrangers: Record<string, Values> = {
   quota: { redis: { exporter: { enabled: false } } },
 };
 
+/** The chart refuses less with ingress-nginx, which takes that long to notice a pod. */
+const swiftest: Values = { drain: { seconds: 1, settleSeconds: 5 } };
+
 const quota = [
   {
     apiVersion: 'v1',
@@ -91,7 +94,7 @@ describe.runIf(everything)('the chart', () => {
           metadata: { ...one.metadata, namespace },
         })),
       );
-      const files = [swift, values, withoutStrangers[name] ?? {}, scratch, imageValues()];
+      const files = [swiftest, values, withoutStrangers[name] ?? {}, scratch, imageValues()];
       await installWith(namespace, files);
       await ready(namespace);
       await helm(['upgrade', 'mooring', chart, '-n', namespace, '--reuse-values', '-f', '-']);
