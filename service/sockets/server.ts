@@ -76,14 +76,9 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     namespace.on('connect', (socket: MooringSocket) => {
       observe(socket);
       trailSocket(socket);
-      const { user, expiresAt } = socket.data;
-      const { id: userId, role } = user;
-      const { recovered } = socket;
-      const pid = privateIdOf(socket); // some clients do not show the answer to CONNECT
-      const { podName: pod } = config;
-      socket.emit('welcome', { userId, role, pod, expiresAt, recovered, pid });
+      welcome(socket, config.podName);
       // After the application's listeners.
-      if (recovered) process.nextTick(() => roomReview.recovered(socket));
+      if (socket.recovered) process.nextTick(() => roomReview.recovered(socket));
     });
   };
   prepare(io.of('/'));
@@ -120,6 +115,14 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
       clearTimeout(timer);
     },
   };
+}
+
+function welcome(socket: MooringSocket, pod: string) {
+  const { data, recovered } = socket;
+  const { user, expiresAt } = data;
+  const { id: userId, role } = user;
+  const pid = privateIdOf(socket); // some clients do not show the answer to CONNECT
+  socket.emit('welcome', { userId, role, pod, expiresAt, recovered, pid });
 }
 
 /** How much a connection may send. */

@@ -74,7 +74,7 @@ export async function openClient(
     write({ type: 'answered', request: number, ok: ok === true });
     return ok === true;
   };
-  /** Leaves on purpose. Nobody knows whether the pod hears of it. */
+  /** Leaves on purpose. Nobody knows whether the pod notices. */
   const quit = () => {
     const id = sid();
     const { socket } = current;

@@ -29,7 +29,7 @@
 //               its clock steps forward by more than the recovery window.
 // stuck         A client that is not connected although all pods are healthy; an old connection
 //               that is still open although its session was taken over, or ended by a backend.
-// presence      Who is in a room, and what is told about it; see presence.ts.
+// presence      Who is in a room, and who is notified of it; see presence.ts.
 //
 // Volatile messages, questions and unacknowledged publishes are received at most once.
 

@@ -155,7 +155,7 @@ describe('presence at the end', () => {
   });
 });
 
-describe('what is told', () => {
+describe('what clients are notified of', () => {
   it('alternates, begins with a join and ends with what presence says', () => {
     const end = atTheEnd(['alice'], { A: ['r1'], W: ['watch'] });
     const judged = (events: Timed[]) => found([alice(), watcher(events)], end);

@@ -1,4 +1,4 @@
-// Judges presence: who is in a room while clients move, and what is told about it.
+// Judges presence: who is in a room while clients move, and what they are notified of.
 //
 // A user is in a room from the answer to a join until the call of a leave, or until the session may
 // have ended, wherever its connection is. At the end, with everything mended, presence is exactly
@@ -6,7 +6,7 @@
 // those of clients that are gone for good without a word.
 //
 // Changes of one user in one room alternate, the first one is a join, the last one says what
-// presence says at the end, and none is told twice.
+// presence says at the end, and nobody is notified twice.
 import { type ClientRecord, type History, hasForgotten } from './history.ts';
 import { type Life, mayBeIn, stateAt, throughout } from './membership.ts';
 import type { Violation } from './violation.ts';

@@ -39,7 +39,7 @@ function textOf(event: ClientEvent, { publishes }: History): string {
     case 'opened':
       return 'its transport is open';
     case 'presence':
-      return `is told that ${event.user} ${event.change} ${event.room}, at ${event.offset}`;
+      return `receives that ${event.user} ${event.change} ${event.room}, at ${event.offset}`;
     case 'connected':
       return `connected as ${event.sid}, ${event.recovered ? 'recovered' : 'not recovered'}`;
     case 'disconnected':

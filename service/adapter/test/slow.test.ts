@@ -1,4 +1,4 @@
-// Redis answers too late: what was refused meanwhile harms nobody afterwards. Found by `make chaos`.
+// Redis answers too late: what was refused harms nobody afterwards. Found by `make chaos`.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { buildClocks } from '../../../test/harness/clock.ts';
 import { startRedis } from '../../../test/harness/redis.ts';
