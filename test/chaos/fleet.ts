@@ -25,7 +25,7 @@ export async function startFleet(
     APPLICATION: 'test/chaos/application.ts',
     EVENTS_PER_SECOND_MAX: '100000',
     PACKETS_PER_SECOND_MAX: '100000',
-    LOG_LEVEL: 'warn',
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
     RECOVERY_MS_MAX: '900000', // longer than a run, on a busy machine too
     CHAOS_PING_MS: '1500', // missing pings are noticed after 4.5 s instead of 45 s
     ...env,

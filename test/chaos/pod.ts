@@ -35,10 +35,10 @@ export async function startPod({ name, redisPort, build, clock, start, broken }:
   const launch = () => start(env, folder);
   let service = await launch();
   const outputs: (() => string)[] = [service.output];
-  const restart = (signal: 'SIGKILL' | 'SIGTERM', downMs: number) => {
+  const restart = (signal: 'SIGKILL' | 'SIGTERM', downMs: number, to = '') => {
     if (signal === 'SIGKILL' && queue.size() === 0) service.child.kill(signal); // not a tick later
     return queue.add(() =>
-      broken(`${name} ${signal}`, async () => {
+      broken(`${name} ${signal}${to}`, async () => {
         service.child.kill(signal);
         await service.exited;
         await sleep(downMs);
@@ -57,7 +57,7 @@ export async function startPod({ name, redisPort, build, clock, start, broken }:
     /** Ends it as in a rollout, and starts another build. */
     replace(build: string) {
       folder = build;
-      return restart('SIGTERM', 0);
+      return restart('SIGTERM', 0, `, then ${build}`);
     },
     freeze: (thawed: () => Promise<unknown>) =>
       queue.add(() =>

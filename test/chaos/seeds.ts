@@ -1,8 +1,11 @@
 // Runs many seeds, several in parallel: prints a line for each, timelines of failures, and totals.
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { nextBuild } from './builds.ts';
 import type { ClientRecord } from './history.ts';
 import { drawPlan } from './plan.ts';
-import { timelineOf } from './timeline.ts';
+import { recordOf, timelineOf } from './timeline.ts';
 import { emptyTotals, type Totals } from './totals.ts';
 import { type Outcome, run } from './world.ts';
 
@@ -34,11 +37,19 @@ export async function runSeeds({ seeds, seconds, parallel, print }: Options): Pr
       if (outcome.violations.length === 0) continue;
       totals.failed.push(`seed ${seed}`);
       print(timelineOf(outcome.history, outcome.violations));
+      print(`all clients and logs: ${keep(seed, outcome)}`);
       print(`again: make chaos ROUNDS=0 SEEDS=${seed} SECONDS=${seconds}`);
     }
   };
   await Promise.all(Array.from({ length: parallel }, worker)).finally(next.remove);
   return totals;
+}
+
+/** Writes everything about a run to a file. */
+function keep(seed: number, { history, output }: Outcome): string {
+  const path = join(tmpdir(), `mooring-chaos-seed-${seed}.log`);
+  writeFileSync(path, [...history.clients.map((one) => recordOf(one, history)), output].join('\n'));
+  return path;
 }
 
 /** Adds a run to the totals and prints its result. */

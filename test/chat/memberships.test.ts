@@ -104,6 +104,22 @@ describe('memberships over several processes', () => {
     expect(await membersOf(here, 'r')).toEqual(['bob']);
   });
 
+  it('end the sessions of a user although their process has just died', async () => {
+    const shared = await redis();
+    const [dead, alive] = [onRedis(shared, 'dead', 60_000), onRedis(shared, 'alive', 60_000)];
+    await write(dead, session('s1', 'alice', ['r']), session('s2', 'bob', ['r']));
+    await write(alive, session('s3', 'carol', ['r']));
+    const { untold } = await alive.end(['alice', 'carol'], []);
+    expect(untold).toEqual([]); // their processes may be about to close them
+    const changes: string[] = [];
+    await until('it is noticed', async () => {
+      changes.push(...short((await alive.sweep([])).untold));
+      return changes.length > 0;
+    });
+    expect(changes).toEqual(['alice left r']);
+    expect(await membersOf(alive, 'r')).toEqual(['bob', 'carol']);
+  });
+
   it('move with the claim: who leaves on one process after a move has left at once', async () => {
     const shared = await redis();
     const [a, b] = ['a', 'b'].map((id) => onRedis(shared, id, 60_000)) as [

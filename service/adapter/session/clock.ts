@@ -39,8 +39,11 @@ export function createClock() {
     /** Records the engine's time from the answer to a request of the given time. */
     measure(microseconds: number, sentAt: number): void {
       const receivedAt = performance.now();
-      const isTighter = !current || leastAt(current, receivedAt) < microseconds;
+      // It was set back if it was behind its lower bound when it was read, at the earliest.
+      const isSetBack = current && microseconds < leastAt(current, sentAt);
+      const isTighter = !current || isSetBack || leastAt(current, receivedAt) < microseconds;
       if (isTighter) current = { microseconds, receivedAt };
+      if (isSetBack) midpoint = undefined;
       const errorMsMax = (receivedAt - sentAt) / 2;
       const isCloser = !midpoint || errorMsMax <= errorOf(midpoint, receivedAt);
       if (isCloser) midpoint = { microseconds, atMs: sentAt + errorMsMax, errorMsMax };

@@ -52,7 +52,11 @@ export function openChannels(stream: Stream, members: Members, names: Names) {
     session.estimates?.delete(room); // of an earlier join
     const known = listening.since <= made.seen;
     if (!stream.isLive()) estimatePosition(session, room, made, stream.clock);
-    else if (!known) session.pending.push(complete(session, room, made, listening.subscription));
+    else if (!known) {
+      const completed = complete(session, room, made, listening.subscription);
+      completed.catch(() => {}); // the next save reports it, which may have to wait for another one
+      session.pending.push(completed);
+    }
     if (!known) session.pending.push(listening.subscription.ready);
   };
 

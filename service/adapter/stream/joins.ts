@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Envelope, type Id } from '../delivery/envelope.ts';
 import { EngineUnavailable, type Subscription } from '../engine/engine.ts';
 import type { Names } from '../engine/names.ts';
-import { estimatePosition } from '../session/clock.ts';
+import { correctPositions, estimatePosition } from '../session/clock.ts';
 import { keepMissed, type Members, writeHeld } from '../session/delivery.ts';
 import { type Estimate, hold, isOver, raisePosition, type Session } from '../session/session.ts';
 import { messagesOf } from './log-part.ts';
@@ -50,7 +50,9 @@ export function createJoins(stream: Stream, members: Members, { logOf }: Pick<Na
       await stream.live();
       try {
         await subscription.ready;
-        await read(session, room, await stream.position());
+        const upTo = await stream.position();
+        correctPositions(session, clock); // which may have been set back
+        await read(session, room, upTo);
         break;
       } catch (error) {
         if (!(error instanceof EngineUnavailable)) options.observer.failed('join', error);
@@ -71,7 +73,9 @@ export function createJoins(stream: Stream, members: Members, { logOf }: Pick<Na
     hold(session, made.seen);
     try {
       const since = await subscription.ready;
-      raisePosition(session, room, made.requestedAt ?? clock.around(made.atMs));
+      const estimate = made.requestedAt ?? clock.around(made.atMs);
+      // It is beyond that if the clock was set back between.
+      raisePosition(session, room, estimate < since ? estimate : since);
       await read(session, room, since);
       finish(session);
     } catch (error) {

@@ -7,7 +7,8 @@
 // <prefix>session:<sid>: hash, epoch, user, holder ('' while it waits), and a field `/<room>` for
 //   each room: '', or the number of the change, a space and the JSON of what the session shows.
 //   A session that ended may leave its epoch behind, so that a late write is refused.
-// <prefix>leases: sorted set by expiry, `p <process>` and, for waiting sessions, `s <sid>`.
+// <prefix>leases: sorted set by expiry, `p <process>`, for waiting sessions `s <sid>`, and `e <sid>`
+//   for sessions that were ended, which their process has to do unless it is dead.
 // <prefix>held:<process>: hash, the sessions of a process. <prefix>user:<user>: those of a user.
 // <prefix>ended:<sid>: the session may not be recovered. <prefix>seen:<user>: epoch ms.
 // <prefix>untold: hash, JSON of room and user -> JSON of the changes; `untold-since`: its ages.
@@ -120,6 +121,11 @@ local function finish(sid, session, epoch, dead, seenAt)
   if not dead and tonumber(epoch) == 1 then return end
   redis.call('HSET', sessionKey(sid), 'epoch', epoch)
   redis.call('PEXPIRE', sessionKey(sid), keepMs)
+end
+local function isAlone(session, leaseMs, silentMs)
+  if session.holder == '' then return true end
+  local expires = redis.call('ZSCORE', leases, 'p ' .. session.holder)
+  return not expires or expires - leaseMs < now - silentMs
 end`;
 
 /**
@@ -200,14 +206,13 @@ return {registered, outcomes, untold, allKept}`;
  */
 export const endLua = `${common}
 local budget, users = tonumber(ARGV[7]), tonumber(ARGV[10])
-local function isAlone(session)
-  if session.holder == '' then return true end
-  local expires = redis.call('ZSCORE', leases, 'p ' .. session.holder)
-  return not expires or expires - ARGV[5] < now - ARGV[6]
-end
 local function finishAlone(sid)
   local session = load(sid)
-  if not session.user or not isAlone(session) then return end
+  if not session.user then return end
+  if not isAlone(session, ARGV[5], ARGV[6]) then
+    redis.call('ZADD', leases, now + ARGV[6], 'e ' .. sid) -- a process that just died seems alive
+    return
+  end
   budget = budget - 1 - session.count
   finish(sid, session, session.epoch, true)
 end

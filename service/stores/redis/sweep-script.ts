@@ -67,11 +67,21 @@ local function finishProcess(process)
   end
   if redis.call('EXISTS', held) == 0 then redis.call('ZREM', leases, 'p ' .. process) end
 end
+local function finishEnded(sid)
+  local session = load(sid)
+  budget = budget - 1 - session.count
+  if session.user and not isAlone(session, ARGV[6], ARGV[7]) then
+    redis.call('ZADD', leases, now + ARGV[7], 'e ' .. sid)
+    return
+  end
+  redis.call('ZREM', leases, 'e ' .. sid)
+  if session.user then finish(sid, session, session.epoch, true) end
+end
+local finishers = {s = function(sid) finishOne(sid, '') end, e = finishEnded, p = finishProcess}
 local due = redis.call('ZRANGE', leases, '-inf', now, 'BYSCORE', 'LIMIT', 0, budget)
 for _, lease in ipairs(due) do
   if budget <= 0 then break end
-  local name = string.sub(lease, 3)
-  if string.sub(lease, 1, 1) == 's' then finishOne(name, '') else finishProcess(name) end
+  finishers[string.sub(lease, 1, 1)](string.sub(lease, 3))
 end
 local function diffOf(room)
   local changed, members = prefix .. 'changed:' .. room, prefix .. 'members:' .. room

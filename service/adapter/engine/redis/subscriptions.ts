@@ -101,9 +101,11 @@ export function createSubscriptions({ main, use, opened }: Connections, parts: P
 /** Makes this the current attempt of a subscription. */
 function begin(subscription: Known, attempt: Promise<Start>): Promise<Id> {
   const { log, after } = subscription;
-  const ready = attempt.then(({ position, behind }) =>
-    log === undefined || after === undefined || behind.has(log) ? position : after,
-  );
+  const ready = attempt.then(({ position, behind }) => {
+    // An id beyond the newest one comes from before the clock was set back.
+    const isKnown = log !== undefined && after !== undefined && after <= position;
+    return isKnown && !behind.has(log) ? after : position;
+  });
   subscription.ready = ready;
   ready.catch(() => {}); // callers that wait for it handle the error
   return ready;
