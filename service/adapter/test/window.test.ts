@@ -1,6 +1,7 @@
 // The recovery window, and what is older than Redis keeps: never recovered if something may be
 // missing, and always if nothing is.
 import { describe, expect, it } from 'vitest';
+import { sendTo } from '../../../test/harness/moving.ts';
 import { nearAndFar, setClockAhead } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
 
@@ -52,6 +53,45 @@ describe('the recovery window', () => {
     await back;
     expect(tries).toBeGreaterThan(1);
     expect([client.recovered, seen]).toEqual([false, []]);
+  });
+
+  /** A client of a server that is cut off, while Redis is down for longer than the window. */
+  async function afterLongOutage() {
+    const parts = await nearAndFar({}, short);
+    const { redis, near, relay, connect } = parts;
+    const { client, socket, seen } = await connect();
+    await socket.join('room');
+    relay.cut();
+    await redis.kill();
+    const downAt = performance.now();
+    await until('the window is over', () => performance.now() - downAt > 2 * windowMs);
+    await redis.start();
+    await near.adapter.ready();
+    return { ...parts, client, seen };
+  }
+
+  it('does not count while Redis is unavailable and the client is connected', async () => {
+    const { near, client, seen, publish } = await afterLongOutage();
+    expect(client.connected).toBe(true);
+    await publish(['room'], 'missed');
+    const gone = next(client, 'disconnect');
+    sendTo(client, near.address);
+    client.io.engine.close();
+    await gone;
+    await next(client, 'connect');
+    expect(client.recovered).toBe(true);
+    await until('the message is replayed', () => seen.length > 0);
+    expect(seen).toEqual(['missed']);
+  });
+
+  it('counts from the end of an outage, if the process does not come back', async () => {
+    const { near, client } = await afterLongOutage();
+    client.io.reconnection(false);
+    client.io.engine.close();
+    const backAt = performance.now();
+    await until('the window is over', () => performance.now() - backAt > 2 * windowMs);
+    sendTo(client, near.address);
+    expect(await reconnect(client)).toBe(false);
   });
 
   it('starts again once the client has answered, and not before', async () => {

@@ -1,8 +1,8 @@
-// Renews the key of this process, whose sessions are valid as long as it exists, and agrees with
-// the other processes on the format to write.
+// Renews the key of this process, which shows until when its sessions were connected, and agrees
+// with the other processes on the format to write.
 import type { Id } from '../../delivery/envelope.ts';
 import { type Format, formats } from '../../delivery/formats.ts';
-import type { AdapterOptions } from '../../options.ts';
+import { type AdapterOptions, keepMsOf } from '../../options.ts';
 import { rejectable } from './connection.ts';
 import type { Connections } from './connections.ts';
 import { type Keys, positionKeys } from './keys.ts';
@@ -13,6 +13,19 @@ const beatsPerWindow = 8;
 const beatMsMin = 250;
 const beatMsMax = 2_000;
 const aliveMsMin = 1_000;
+const pauseBeats = 3;
+
+/** How often a process sends a heartbeat. */
+const everyMsOf = ({ recoveryMsMax }: Pick<AdapterOptions, 'recoveryMsMax'>) =>
+  Math.max(beatMsMin, Math.min(beatMsMax, recoveryMsMax / beatsPerWindow));
+
+/** After this time without a heartbeat, a process has been dead for longer than the window. */
+export const aliveMsOf = ({ recoveryMsMax }: Pick<AdapterOptions, 'recoveryMsMax'>) =>
+  Math.max(aliveMsMin, recoveryMsMax);
+
+/** After this time without a heartbeat of any process, Redis is unavailable. */
+export const pauseMsOf = (options: Pick<AdapterOptions, 'recoveryMsMax'>) =>
+  pauseBeats * everyMsOf(options);
 
 interface Events {
   /** Everything up to this id has arrived at all clients of this process. */
@@ -39,18 +52,19 @@ export function startHeartbeat(
   { main, run, use }: Pick<Connections, 'main' | 'run' | 'use'>,
   keys: Keys,
   processId: string,
-  { recoveryMsMax }: AdapterOptions,
+  options: AdapterOptions,
   { received, alive, forgot, agreed, failed }: Events,
 ) {
   const first = Promise.withResolvers<void>();
   let refused = rejectable();
   let isFirst = true;
-  const names = [...positionKeys(keys), keys.processes + processId, keys.formats];
-  const aliveMs = Math.max(aliveMsMin, recoveryMsMax);
-  const args = [aliveMs, processId, formats.oldest, formats.newest].map(String);
+  const own = keys.processes + processId;
+  const names = [...positionKeys(keys), own, keys.formats, keys.heartbeats];
+  const args = [aliveMsOf(options), processId, formats.oldest, formats.newest].map(String);
+  const times = [keepMsOf(options), pauseMsOf(options)].map(String);
   const beat = async () => {
     const askedAt = performance.now();
-    const answer = (await run(script, names, [...args, received()])) as Answer;
+    const answer = (await run(script, names, [...args, received(), ...times])) as Answer;
     const [id, microseconds, before, format, oldest, newest] = answer;
     alive(id, microseconds, askedAt);
     if (format === 0) {
@@ -64,8 +78,7 @@ export function startHeartbeat(
     isFirst = false;
     first.resolve();
   };
-  const everyMs = Math.max(beatMsMin, Math.min(beatMsMax, recoveryMsMax / beatsPerWindow));
-  const timer = setInterval(() => main() && void beat().catch(failed), everyMs);
+  const timer = setInterval(() => main() && void beat().catch(failed), everyMsOf(options));
   return {
     beat,
     /** Resolves with the first heartbeat. */

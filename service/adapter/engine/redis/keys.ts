@@ -13,8 +13,13 @@ export const keysOf = (prefix: string) => ({
   lowWatermark: `${prefix}:low-watermark`,
   /** The log that stores large messages to several rooms once. The logs of rooms refer to it. */
   shared: `${prefix}:shared`,
-  /** A key and a channel per process. Its sessions are valid as long as the key exists. */
+  /** A key and a channel per process. The key has the time of its last heartbeat. */
   processes: `${prefix}:process:`,
+  /**
+   * The last heartbeat of any process, and the last time during which there was none: its start and
+   * end. That time does not count for sessions whose process may be alive.
+   */
+  heartbeats: `${prefix}:heartbeats`,
   /** The formats that each process reads, and the one that all of them have agreed on. */
   formats: `${prefix}:formats`,
 });

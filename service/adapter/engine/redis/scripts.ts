@@ -20,8 +20,10 @@ return out`,
 /**
  * Renews the key of a process and the formats that it reads, and agrees on the format that all
  * processes write: the newest that each of them reads.
- * KEYS: sequence, clock, low watermark, process, formats. ARGV: TTL in ms, id of the process,
- * oldest and newest format, the id up to which all clients of the process have received everything.
+ * If there was no heartbeat of any process for a while, records when. Redis was unavailable then.
+ * KEYS: sequence, clock, low watermark, process, formats, heartbeats. ARGV: how long the formats are
+ * valid in ms, id of the process, oldest and newest format, the id up to which all clients of the
+ * process have received everything, TTL of the keys in ms, the longest pause between heartbeats.
  * Returns the newest id, raised to the clock, the time in microseconds, the previous value of the
  * key, the agreed format, and the formats that all others read. If they have none in common with
  * this process, renews nothing and returns 0 as the agreed format.
@@ -43,7 +45,15 @@ for i = 1, #all, 2 do
 end
 local agreed = math.min(high, ARGV[4])
 if agreed < math.max(low, ARGV[3]) then return {text(last), text(now), '', 0, low, high} end
-local before = redis.call('SET', KEYS[4], ARGV[5] .. text(ms), 'PX', ARGV[1], 'GET')
+local beats = redis.call('HMGET', KEYS[6], 'last', 'start', 'end')
+local latest = tonumber(beats[1] or ms)
+if ms - latest > tonumber(ARGV[7]) then
+  local again = beats[3] and latest - beats[3] < tonumber(ARGV[7]) -- it was back only briefly
+  redis.call('HSET', KEYS[6], 'start', again and beats[2] or latest, 'end', ms)
+end
+redis.call('HSET', KEYS[6], 'last', ms)
+redis.call('PEXPIRE', KEYS[6], ARGV[6])
+local before = redis.call('SET', KEYS[4], ARGV[5] .. text(ms), 'PX', ARGV[6], 'GET')
 local own = text(ms + ARGV[1]) .. ' ' .. ARGV[3] .. ' ' .. ARGV[4]
 redis.call('HSET', KEYS[5], ARGV[2], own, 'agreed', agreed)
 redis.call('PEXPIRE', KEYS[5], ARGV[1])

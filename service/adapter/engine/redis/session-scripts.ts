@@ -56,10 +56,13 @@ return redis.call('DEL', KEYS[1])`,
 
 /**
  * Takes over a session. The newest claim wins, and the previous process is asked to hand it over.
- * If the socket was not known to be gone, it was lost after the last heartbeat of its process.
- * KEYS: sequence, clock, low watermark, session. ARGV: user, process, window in ms, prefix of
- * processes, notice, claims from live connections in ten seconds, format to write, oldest and
- * newest format to read.
+ * If the socket was not known to be gone, it was lost after the last heartbeat of its process. A
+ * process that was alive when Redis became unavailable may not be back yet: its silence counts from
+ * when Redis was back.
+ * KEYS: sequence, clock, low watermark, session, heartbeats. ARGV: user, process, window in ms,
+ * prefix of processes, notice, claims from live connections in ten seconds, format to write, oldest
+ * and newest format to read, after how long without a heartbeat a process is dead in ms, the longest
+ * pause between heartbeats of all processes in ms.
  * Returns the outcome; for 'unreadable' also the format; for 'ok' also the epoch, the newest id,
  * the id up to which the client has received everything, the session as alternating fields and
  * values, and the previous process if it will answer: a connection had the session, and the process
@@ -81,8 +84,12 @@ if not isLost then
   local beat = redis.call('GET', ARGV[4] .. held[2]) or ''
   gone = tonumber(string.sub(beat, 17))
   if string.sub(beat, 1, 16) > received then received = string.sub(beat, 1, 16) end
+  local pause = redis.call('HMGET', KEYS[5], 'start', 'end')
+  if gone and pause[1] and gone > pause[1] - ARGV[11] and gone < tonumber(pause[2]) then
+    gone = tonumber(pause[2])
+  end
 end
-if not gone or isLost and ms - gone > tonumber(ARGV[3]) then
+if not gone or ms - gone > tonumber(ARGV[isLost and 3 or 10]) then
   redis.call('DEL', session)
   return {'expired'}
 end

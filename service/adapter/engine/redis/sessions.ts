@@ -7,6 +7,7 @@ import type { ClaimOutcome, Engine, SaveOutcome, SessionKey } from '../engine.ts
 import { scopeOf } from '../names.ts';
 import type { Connections } from './connections.ts';
 import type { Handovers } from './handovers.ts';
+import { aliveMsOf, pauseMsOf } from './heartbeat.ts';
 import { type Keys, positionKeys } from './keys.ts';
 import { claimSession, deleteSession, saveSession } from './session-scripts.ts';
 
@@ -62,12 +63,13 @@ export function createSessions(
       const [name] = keysOf(key);
       const { notice, answerOf, close } = handovers.ask(key);
       const limits = [recoveryMsMax, keys.processes, notice, takeoversMax];
+      const silence = [aliveMsOf(options), pauseMsOf(options)];
       const readable = [format(), formats.oldest, formats.newest];
       try {
         const claimed = (await run(
           claimSession,
-          [...positionKeys(keys), name],
-          [key.user, processId, ...limits, ...readable].map(String),
+          [...positionKeys(keys), name, keys.heartbeats],
+          [key.user, processId, ...limits, ...readable, ...silence].map(String),
         )) as Claimed;
         const [outcome, epoch, highWatermark, received, fields, previous] = claimed;
         if (outcome === 'unreadable') observer.unreadable('session', Number(epoch));
