@@ -182,7 +182,8 @@ const saturation: Panel[] = [
     title: 'Disconnects and slow clients',
     description:
       'By reason. transport_close: a network failure or a rollout; ping_timeout: a client that ' +
-      'vanished; slow: over 4 MiB unread; short of: closed to protect the replica.',
+      'vanished; slow: over 4 MiB unread; fast: more per second than allowed; short of: closed to ' +
+      'protect the replica.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -194,6 +195,10 @@ const saturation: Panel[] = [
       {
         expr: `sum by (cause) (${perSecond('mooring_protective_closes_total')})`,
         legend: 'short of {{cause}}',
+      },
+      {
+        expr: `sum by (action) (${perSecond('mooring_flow_limited_total')})`,
+        legend: 'fast: {{action}}',
       },
     ],
     alert: 'MooringSlowConsumers',

@@ -1,4 +1,5 @@
 // Authentication on every namespace, static or dynamic: the token identifies the user.
+import { refusedOf } from '../protocol/bounds.ts';
 import type { MooringNamespace, MooringSocket } from '../protocol/identity.ts';
 import { type Refusal, refusal, Unavailable } from '../protocol/refusals.ts';
 import { userRoom } from '../protocol/rooms.ts';
@@ -8,6 +9,7 @@ import { refuseToken, type Verdict, type Verify } from './tokens.ts';
 
 export type VerifyAuth = (auth: Record<string, unknown>) => Promise<Verdict>;
 const authBytesMax = 4_096; // beside the token
+const namespacesMax = 20; // of one connection
 
 type Report = (stage: string, error: unknown) => void;
 
@@ -69,6 +71,7 @@ export function createAuthentication(parts: {
       metrics.connectRefused(code, { socketId: socket.id, reason });
       next(Object.assign(new Error(message), { data: { code, ...data } }));
     };
+    if (namespaces.size > namespacesMax) return refuse(refusal('too_many_namespaces'));
     if (!verdict.ok) return refuse(refuseToken(verdict), verdict.reason);
     const code = adminOnly(nsp.name, verdict.data.user);
     if (code) return refuse(refusal(code));
@@ -115,7 +118,9 @@ export function identifyBy(verifyAuth: VerifyAuth, admit: Strangers['admit']) {
 }
 
 /** The socket keeps what is beside the token, and shares it with every replica that asks. */
-function isTooLarge({ token: _, ...rest }: Record<string, unknown>): boolean {
+function isTooLarge(auth: Record<string, unknown>): boolean {
+  if (refusedOf(auth)) return true;
+  const { token: _, ...rest } = auth;
   try {
     return Buffer.byteLength(JSON.stringify(rest)) > authBytesMax;
   } catch {

@@ -203,6 +203,15 @@ export const settings = z.object({
     "events per second per socket; a burst may hold five seconds' worth",
     100,
   ),
+  PACKETS_PER_SECOND_MAX: count(
+    "packets per second per connection, of any kind; a burst may hold five seconds' worth",
+    1_000,
+  ),
+  BYTES_PER_SECOND_MAX: count(
+    "bytes per second per connection; a burst may hold five seconds' worth, and one message",
+    1_048_576,
+    1_024,
+  ),
   LOG_LEVEL: choice('minimum log level', ['info', 'debug', 'warn', 'error', 'silent']),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(
     'URL of an OpenTelemetry collector (OTLP/HTTP); empty: no traces',

@@ -37,6 +37,13 @@ export const refusals = {
     description: 'What `auth` holds beside the token is over 4 KiB.',
     alert: 'connects',
   },
+  too_many_namespaces: {
+    message: 'Too many namespaces on one connection',
+    retryable: false,
+    refuses: 'connects',
+    description: 'The connection has 20 namespaces.',
+    alert: 'connects',
+  },
   token_not_active: {
     message: 'Token not active yet: try again',
     retryable: true,

@@ -4,8 +4,9 @@ import { Socket } from 'socket.io';
 import { runHandlers } from '../adapter/index.ts';
 import { parsePayload, replyTo } from '../application/handle.ts';
 import type { Events, Registered } from '../application/register.ts';
+import { refusedOf } from '../protocol/bounds.ts';
 import type { MooringSocket } from '../protocol/identity.ts';
-import { refusal } from '../protocol/refusals.ts';
+import { type RefusalCode, refusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { guardedMethods, handlerFailed } from './handlers.ts';
 import { createRateLimit } from './limits.ts';
@@ -38,14 +39,16 @@ export function createDispatch(parts: Parts): (socket: MooringSocket) => void {
     const own = event === 'error' ? 1 : 0; // Socket.IO registers a no-op listener
     const handled = registered !== undefined || socket.listenerCount(event) > own;
     metrics.messageReceived(handled ? event : 'unknown'); // clients must not choose label values
-    const refuse = (code: 'rate_limited' | 'unknown_event') => {
+    const refuse = (code: RefusalCode, detail?: string) => {
       const acknowledged = typeof args.at(-1) === 'function';
       if (code === 'rate_limited' && !acknowledged && !rate.notifies(socket)) return;
-      replyTo(socket, event, args, metrics, handled)(refusal(code));
+      replyTo(socket, event, args, metrics, handled)(refusal(code, detail));
     };
     if (!rate.allows(socket)) return refuse('rate_limited');
     if (!handled && socket.listenersAny().length === 0) return refuse('unknown_event');
     if (registered && !rate.allowsEvent(socket, registered.event)) return refuse('rate_limited');
+    const bounded = refusedOf(args[0]);
+    if (bounded) return refuse(bounded.code, bounded.detail);
     return { registered };
   }
 

@@ -12,6 +12,7 @@ import type { RoomReview } from '../auth/room-review.ts';
 import type { Verify } from '../auth/tokens.ts';
 import { type AllowsOrigin, createOriginCheck } from '../config/origins.ts';
 import type { Config } from '../config/schema.ts';
+import { createBound } from '../protocol/bounds.ts';
 import { pingIntervalMs, pingTimeoutMs } from '../protocol/events.ts';
 import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
 import type { HandshakeRefusal } from '../protocol/refusals.ts';
@@ -25,8 +26,10 @@ import { closeSlowConsumers } from './limits.ts';
 import { createObserver, observeEngine, observeRooms } from './observation.ts';
 import { watchStrangers } from './strangers.ts';
 import { createSocketTrail, trailRooms } from './trail.ts';
+import { paceTransports } from './transports.ts';
 
 const envelopeBytesMax = 4_096; // lets an oversized message reach the handler, which refuses it
+const encodingMax = 6; // JSON may need six bytes, such as `\u0001`, for one
 const goodbyeMsMax = 1_000; // live clients answer a close frame at once
 
 type Connection = MooringSocket['conn'] & { openedAt: number };
@@ -51,6 +54,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   const { config, events, metrics, trail, report, roomReview } = parts;
   const io: MooringServer = new Server(httpServer, socketOptions(parts));
   const trailSocket = createSocketTrail(trail);
+  paceTransports(io, paceOf(config, metrics));
   const strangers = watchStrangers(io, { config, metrics });
 
   const authenticate = createAuthentication({
@@ -87,6 +91,7 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   guardDynamicNamespaces(io, report);
   io.engine.on('connection', (connection) => {
     Object.assign(connection, { openedAt: performance.now() });
+    connection.setMaxListeners(0); // each namespace adds some
   });
   observeEngine(io.engine, metrics);
   closeSlowConsumers(io, metrics);
@@ -117,6 +122,12 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   };
 }
 
+/** How much a connection may send. */
+function paceOf(config: Config, metrics: Metrics): Parameters<typeof paceTransports>[1] {
+  const packetBytesMax = config.messageBytesMax + envelopeBytesMax;
+  return { limits: { ...config, packetBytesMax }, bound: createBound(packetBytesMax), metrics };
+}
+
 /**
  * Destroys the open TCP connections: a WebSocket waits 30 s for the close frame of a dead client.
  */
@@ -136,7 +147,7 @@ function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
   return {
     pingInterval: pingIntervalMs,
     pingTimeout: pingTimeoutMs,
-    maxHttpBufferSize: config.messageBytesMax + envelopeBytesMax,
+    maxHttpBufferSize: encodingMax * config.messageBytesMax + envelopeBytesMax,
     serveClient: config.page === 'on',
     cleanupEmptyChildNamespaces: true,
     allowRequest: (request, answer) => answer(null, originAllowed(request, allows)),

@@ -129,6 +129,12 @@ const connectionMetrics = ({ counter, gauge }: Kinds) => ({
     'Connections that this replica closed to protect itself, by what ran short',
     { cause: fixed(protectiveCauses) },
   ),
+  flowLimited: counter(
+    'flow_limited_total',
+    'Times that a connection sent more packets or bytes per second than it may: it was not read ' +
+      'for a while, or closed',
+    { action: fixed(['paused', 'closed']) },
+  ),
   rooms: gauge('rooms', 'Rooms with at least one member on this replica'),
 });
 

@@ -34,6 +34,10 @@ export function withEventLog(metrics: Metrics, log: Log, tell: Tell): Metrics {
       metrics.connectionClosed(cause);
       tell('warn', `closed ${cause}`, { cause }, 'connection closed to protect this replica');
     },
+    flowLimited(action) {
+      metrics.flowLimited(action);
+      tell('warn', `flow ${action}`, { action }, 'connection sends too fast');
+    },
     slowConsumerClosed() {
       metrics.slowConsumerClosed();
       tell('warn', 'slow', {}, 'slow consumer closed');

@@ -91,6 +91,8 @@ export function createMetrics() {
     /** It did not authenticate in time, or was the oldest of too many. */
     strangerClosed: (reason: 'timeout' | 'evicted') => metrics.strangersClosed.inc({ reason }),
     connectionClosed: (cause: ProtectiveCause) => metrics.protectiveCloses.inc({ cause }),
+    /** It sent more packets or bytes per second than it may. */
+    flowLimited: (action: 'paused' | 'closed') => metrics.flowLimited.inc({ action }),
     slowConsumerClosed: () => metrics.slowConsumers.inc(),
     redisUp: (up: boolean) => metrics.redisUp.set(up ? 1 : 0),
     redisReconnected: () => metrics.redisReconnects.inc(),

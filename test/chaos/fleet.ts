@@ -24,6 +24,7 @@ export async function startFleet(
   const variables = {
     APPLICATION: 'test/chaos/application.ts',
     EVENTS_PER_SECOND_MAX: '100000',
+    PACKETS_PER_SECOND_MAX: '100000',
     LOG_LEVEL: 'warn',
     RECOVERY_MS_MAX: '900000', // longer than a run, on a busy machine too
     CHAOS_PING_MS: '1500', // missing pings are noticed after 4.5 s instead of 45 s

@@ -42,8 +42,8 @@ describe('exposure through ingress-nginx', () => {
   });
 
   it('lets every message through that the service takes', () => {
-    expect(nginx()['proxy-body-size']).toBe('192k');
-    expect(nginx({ config: { MESSAGE_BYTES_MAX: 4194304 } })['proxy-body-size']).toBe('4160k');
+    expect(nginx()['proxy-body-size']).toBe('832k');
+    expect(nginx({ config: { MESSAGE_BYTES_MAX: 4194304 } })['proxy-body-size']).toBe('24640k');
   });
 
   it.each([

@@ -64,6 +64,8 @@ describe('malformed events', () => {
   it('get clear errors, and ten thousand leave process and memory whole', async () => {
     const process = await startProcess({
       EVENTS_PER_SECOND_MAX: '100000',
+      PACKETS_PER_SECOND_MAX: '100000',
+      BYTES_PER_SECOND_MAX: '1000000000',
       LOG_LEVEL: 'warn',
       NODE_OPTIONS: '--max-old-space-size=96', // garbage is collected soon; a leak ends the process
     });

@@ -26,7 +26,7 @@ With an hour, Socket.IO decides when to give up a connection.
   "proxy-next-upstream" "error timeout http_503"
   "proxy-next-upstream-tries" (include "mooring.tries" .)
   "proxy-next-upstream-timeout" "5"
-  "proxy-body-size" (printf "%dk" (add 64 (div (.Values.config.MESSAGE_BYTES_MAX | default 131072 | int64) 1024)))
+  "proxy-body-size" (printf "%dk" (add 64 (div (mul 6 (.Values.config.MESSAGE_BYTES_MAX | default 131072 | int64)) 1024)))
 -}}
 {{- range $name, $value := $values }}
 nginx.ingress.kubernetes.io/{{ $name }}: {{ $value | quote }}
