@@ -182,8 +182,8 @@ const saturation: Panel[] = [
     title: 'Disconnects and slow clients',
     description:
       'By reason. transport_close: a network failure or a rollout; ping_timeout: a client that ' +
-      'vanished; slow: over 4 MiB unread; fast: more per second than allowed; short of: closed to ' +
-      'protect the replica.',
+      'vanished; slow: over 4 MiB unread; fast: more per second than allowed; short of: ' +
+      'closed to protect the replica.',
     kind: 'lines',
     unit: 'ops',
     queries: [

@@ -88,12 +88,7 @@ export function createMetrics() {
     deliveryDelayed: (seconds: number, _?: Delivery) => delaySeconds.observe(seconds),
     caughtUp: (messages: number) => metrics.catchUp.inc(messages),
     messageDelivered: deliveries.add,
-    /** It did not authenticate in time, or was the oldest of too many. */
-    strangerClosed: (reason: 'timeout' | 'evicted') => metrics.strangersClosed.inc({ reason }),
-    connectionClosed: (cause: ProtectiveCause) => metrics.protectiveCloses.inc({ cause }),
-    /** It sent more packets or bytes per second than it may. */
-    flowLimited: (action: 'paused' | 'closed') => metrics.flowLimited.inc({ action }),
-    slowConsumerClosed: () => metrics.slowConsumers.inc(),
+    ...createLimited(metrics),
     redisUp: (up: boolean) => metrics.redisUp.set(up ? 1 : 0),
     redisReconnected: () => metrics.redisReconnects.inc(),
     draining: (on: boolean) => metrics.draining.set(on ? 1 : 0),
@@ -111,6 +106,16 @@ export function createMetrics() {
     snapshot: (): Promise<Snapshot> => look(deliveries.end).getMetricsAsJSON(),
   };
 }
+
+/** Connections that reached a limit. */
+const createLimited = (metrics: ReturnType<typeof registerMetrics>) => ({
+  /** It did not authenticate in time, or was the oldest of too many. */
+  strangerClosed: (reason: 'timeout' | 'evicted') => metrics.strangersClosed.inc({ reason }),
+  connectionClosed: (cause: ProtectiveCause) => metrics.protectiveCloses.inc({ cause }),
+  /** It sent more packets or bytes per second than it may. */
+  flowLimited: (action: 'paused' | 'closed') => metrics.flowLimited.inc({ action }),
+  slowConsumerClosed: () => metrics.slowConsumers.inc(),
+});
 
 /** Keeps the hot path cheap: counts in a number and updates the counter at the next scrape. */
 function createTally(counter: Counter) {
