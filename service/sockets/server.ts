@@ -86,7 +86,6 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   guardDynamicNamespaces(io, report);
   io.engine.on('connection', (connection) => {
     Object.assign(connection, { openedAt: performance.now() });
-    connection.setMaxListeners(0); // each namespace adds some
   });
   observeEngine(io.engine, metrics);
   closeSlowConsumers(io, metrics);

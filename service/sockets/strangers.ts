@@ -58,6 +58,7 @@ export function watchStrangers(io: MooringServer, { config, metrics }: Parts) {
     const transport = transportOf(connection);
     if (transport.name === 'polling') transport.closeTimeout = pollMsMax;
     setBytesMax(connection, bytesMax);
+    connection.setMaxListeners(0); // each namespace adds some
     connection.on('close', closed);
     if (transport.name === 'polling') connection.on('upgrade', upgraded);
     wait(connection);
