@@ -16,7 +16,7 @@ export const presenceEndpoint = {
   scope: 'read',
   path,
   status: 200,
-  answer: z.object({ roomId: text, members: z.array(text), count: z.int() }),
+  answer: z.object({ roomId: text, members: z.array(text) }),
 } as const satisfies Endpoint;
 
 export const membersEndpoint = {
@@ -66,8 +66,8 @@ export interface RoomParts {
 
 export const presenceRoute = ({ presence }: RoomParts) =>
   routeOf(presenceEndpoint, async ({ path: { roomId } }) => {
-    const { count, members } = await presence.page(roomId, { limit: pageMembersMax });
-    return { roomId, members: members.map(({ userId }) => userId), count };
+    const { members } = await presence.page(roomId, { limit: pageMembersMax });
+    return { roomId, members: members.map(({ userId }) => userId) };
   });
 
 export const membersRoute = ({ presence }: RoomParts) =>

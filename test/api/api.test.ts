@@ -97,6 +97,7 @@ describe('GET /openapi.json', () => {
       '/v1/revoke',
       '/v1/rooms/{roomId}/members',
       '/v1/rooms/{roomId}/presence',
+      '/v1/rooms/{roomId}/members',
       '/v1/rooms/{roomId}/history',
       '/v1/users/{userId}',
       '/v1/pods',

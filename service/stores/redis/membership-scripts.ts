@@ -67,8 +67,9 @@ local function load(sid)
 end
 local function newest(room, user)
   local best, found = 0, ''
-  for _, sid in ipairs(redis.call('HKEYS', prefix .. 'user:' .. user)) do
-    local stored = redis.call('HGET', sessionKey(sid), '/' .. room) or ''
+  local sids = redis.call('HGETALL', prefix .. 'user:' .. user)
+  for i = 1, #sids, 2 do
+    local stored = redis.call('HGET', sessionKey(sids[i]), '/' .. room) or ''
     local number = tonumber(string.match(stored, '^%d+') or 0)
     if number > best then best, found = number, stored end
   end

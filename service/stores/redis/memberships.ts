@@ -144,9 +144,9 @@ function parse(fields: string[]): Untold[] {
   return [...byKey.values()];
 }
 
-type RawDiff = [roomId: string, id: string, count: number, changes: number, ...users: string[]];
+type RawDiff = [roomId: string, id: string, count: number, complete: number, ...users: string[]];
 
-function diffOf([roomId, id, count, changes, ...users]: RawDiff): Diff {
+function diffOf([roomId, id, count, complete, ...users]: RawDiff): Diff {
   const diff: Diff = {
     key: `/${roomId}`,
     id,
@@ -154,12 +154,11 @@ function diffOf([roomId, id, count, changes, ...users]: RawDiff): Diff {
     count,
     joined: [],
     left: [],
-    isComplete: true,
+    isComplete: complete === 1,
   };
   for (const [userId, state] of pairsOf(users)) {
     if (state === '') diff.left.push(userId);
     else diff.joined.push({ userId, presence: state.slice(1) });
   }
-  diff.isComplete = users.length === 2 * changes;
   return diff;
 }

@@ -7,8 +7,8 @@ import { common } from './membership-scripts.ts';
  * diffs max, names max, then alternating fields of `untold` or rooms after `/`, and ids of changes
  * that are confirmed.
  * Returns 1 if this process was taken for dead or silent, 1 if there is more to do, `untold` as
- * above, and for each diff: room, id, number of members, number of changes, then alternating users
- * and '' for who has left, otherwise `+` and the presence.
+ * above, and for each diff: room, id, number of members, 1 if all changes are named, then
+ * alternating users and '' for who has left, otherwise `+` and the presence.
  */
 export const sweepLua = `${common}
 local ages, diffs = prefix .. 'untold-since', prefix .. 'diffs'
@@ -89,9 +89,10 @@ local function diffOf(room)
     or redis.call('ZRANGE', changed, 0, 0, 'REV', 'WITHSCORES')[2]
   redis.call('HSET', prefix .. 'telling', room, id)
   redis.call('ZADD', diffs, now + ARGV[9], room)
-  local total = redis.call('ZCOUNT', changed, '-inf', id)
-  local diff = {room, id, redis.call('ZCARD', members), total}
-  local users = redis.call('ZRANGE', changed, '-inf', id, 'BYSCORE', 'LIMIT', 0, ARGV[13])
+  local users = redis.call('ZRANGE', changed, '-inf', id, 'BYSCORE', 'LIMIT', 0, ARGV[13] + 1)
+  local isComplete = #users <= tonumber(ARGV[13])
+  local diff = {room, id, redis.call('ZCARD', members), isComplete and 1 or 0}
+  if not isComplete then users[#users] = nil end
   for _, user in ipairs(users) do
     local present = redis.call('ZSCORE', members, user)
     diff[#diff + 1] = user
