@@ -87,7 +87,7 @@ describe.runIf(everything)('the chart', () => {
       const lacking = await unknownKinds(namespace, values);
       if (lacking.length > 0) ctx.skip(`the cluster has no ${lacking.join(', ')}`);
       await apply(
-        secret('chat-auth', { 'jwt-secret': 'x'.repeat(64), 'api-key': 'key' }),
+        secret('chat-auth', { 'jwt-secret': 'x'.repeat(64), 'api-key': 'k'.repeat(32) }),
         secret('chat-redis', { 'redis-password': 'password' }),
         ...(name === 'quota' ? quota : []).map((one) => ({
           ...one,
