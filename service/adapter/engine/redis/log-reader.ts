@@ -6,8 +6,9 @@ import { type Keys, positionKeys } from './keys.ts';
 import { readLogs as script } from './log-scripts.ts';
 import { chunks } from './subscriptions.ts';
 
-const stepEntries = 2_000; // per script call, which takes Redis a few milliseconds
-const stepBytes = 1_048_576;
+// Per script call, which takes Redis about a millisecond. One entry may be larger.
+const stepEntries = 400;
+const stepBytes = 262_144;
 
 /** Runs a script. Strings are returned as Buffers. */
 type Read = (script: { lua: string }, keys: string[], args: string[]) => Promise<unknown>;

@@ -124,10 +124,10 @@ local function payloadOf(id, field, value)
   return value
 end
 local entriesLeft, bytesLeft, out = tonumber(ARGV[2]), tonumber(ARGV[3]), {0}
-local countMin = 8
+local countMax = 64
 -- Returns whether the log is finished.
 local function read(log, entries, part)
-  local count = countMin
+  local count = 1
   while true do
     local bytes, after = 0, ''
     for _, entry in ipairs(entries) do
@@ -146,13 +146,14 @@ local function read(log, entries, part)
       part[#part + 1] = payload
     end
     if #entries < count then return true end
-    count = math.max(1, math.min(256, math.floor(bytesLeft / (bytes / count + 1))))
+    local fitting = math.floor(bytesLeft / (bytes / count + 1))
+    count = math.max(1, math.min(4 * count, countMax, fitting, entriesLeft))
     entries = entriesAfter(log, after, count)
   end
 end
 for i = 5, #KEYS do
   local log, after, place = KEYS[i], ARGV[i], i - 4
-  local entries = entriesAfter(log, after, countMin)
+  local entries = entriesAfter(log, after, 1)
   if after < low or not isComplete(log, after, #entries > 0) then
     out[#out + 1] = {place, 'trimmed'}
   elseif #entries > 0 and ARGV[4] == '1' then

@@ -21,7 +21,7 @@ return out`,
  * Renews the key of a process and the formats that it reads, and agrees on the format that all
  * processes write: the newest that each of them reads.
  * If there was no heartbeat of any process for a while, records when. Redis was unavailable then.
- * KEYS: sequence, clock, low watermark, process, formats, heartbeats. ARGV: how long the formats are
+ * KEYS: sequence, clock, low watermark, process, formats, heartbeats. ARGV: how long formats are
  * valid in ms, id of the process, oldest and newest format, the id up to which all clients of the
  * process have received everything, TTL of the keys in ms, the longest pause between heartbeats.
  * Returns the newest id, raised to the clock, the time in microseconds, the previous value of the

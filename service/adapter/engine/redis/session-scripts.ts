@@ -61,7 +61,7 @@ return redis.call('DEL', KEYS[1])`,
  * when Redis was back.
  * KEYS: sequence, clock, low watermark, session, heartbeats. ARGV: user, process, window in ms,
  * prefix of processes, notice, claims from live connections in ten seconds, format to write, oldest
- * and newest format to read, after how long without a heartbeat a process is dead in ms, the longest
+ * and newest format to read, after how many ms without a heartbeat a process is dead, the longest
  * pause between heartbeats of all processes in ms.
  * Returns the outcome; for 'unreadable' also the format; for 'ok' also the epoch, the newest id,
  * the id up to which the client has received everything, the session as alternating fields and
