@@ -5,7 +5,7 @@ import { userRoom } from '../protocol/rooms.ts';
 import type { Command, Commands } from '../stores/commands.ts';
 
 const pollMs = 500;
-// Longer than a connect takes: its token may have been verified just before the revocation.
+// Longer than a connect takes: its token was verified, or its session claimed, just before.
 const repeatMs = 20_000;
 type Disconnect = Extract<Command, { type: 'disconnect' }>;
 type Report = (stage: string, error: unknown) => void;
@@ -16,11 +16,8 @@ export function runCommands(io: MooringServer, { issue, poll }: Commands, report
   const runNew = async () => {
     const commands = await poll();
     started.resolve();
-    for (const command of commands) {
-      if (command.type === 'revoke')
-        repeated.push({ command, until: performance.now() + repeatMs });
-      else close(io, command);
-    }
+    const until = performance.now() + repeatMs;
+    repeated.push(...commands.map((command) => ({ command, until })));
     repeated = repeated.filter(({ until }) => until > performance.now());
     for (const { command } of repeated) close(io, command);
   };

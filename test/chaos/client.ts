@@ -128,7 +128,7 @@ export async function openClient(
       const { socket, proxy } = current;
       socket.io.reconnection(false);
       if (onPurpose) quit();
-      else proxy.breakNear();
+      else proxy.vanish();
     },
     slow(middlewareMs: number) {
       current.slowMs = middlewareMs;

@@ -34,9 +34,12 @@ export function readLives(history: History, record: ClientRecord, report: Report
     } else if (type === 'connected') {
       const why = judgeConnect(history, event, { life, lostAt: lostAt ?? at, openedAt });
       if (why) report(event.recovered ? 'wrongly recovered' : 'wrongly not recovered', at, why);
+      if (event.recovered && life) {
+        lostAt = undefined;
+        continue;
+      }
+      if (life) Object.assign(life, { to: at, mayLinger: hasForgotten(history, lostAt ?? at, at) });
       lostAt = undefined;
-      if (event.recovered && life) continue;
-      if (life) life.to = at;
       const next = beginLife(event.sid, at, unanswered.values());
       applyEndings(history, record, next, openedAt);
       lives.push(next);
@@ -70,5 +73,5 @@ function judgeConnect(
 /** It is owed nothing after its last event. */
 function endLast(lives: Life[], { events }: ClientRecord): void {
   const life = lives.at(-1);
-  if (life) life.to = events.at(-1)?.at ?? life.from;
+  if (life) life.to = (events.at(-1)?.at ?? life.from) + 1e-6; // see createClock
 }

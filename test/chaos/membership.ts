@@ -21,6 +21,8 @@ export interface Life {
   /** From when something may have ended it, and by when something certainly has. */
   mayEnd: number;
   mustEnd: number;
+  /** Redis forgot it, and its pod may have stored it again without anybody to claim it. */
+  mayLinger: boolean;
   rooms: Map<string, Segment[]>;
   /** The latest request for each room, answered or not. */
   latest: Map<string, Request>;
@@ -28,7 +30,8 @@ export interface Life {
 
 /** @param unanswered requests of the previous session, which may take effect in this one */
 export function beginLife(sid: string, from: number, unanswered: Iterable<Request>): Life {
-  const start = { sid, from, to: Infinity, durable: false, mayEnd: Infinity, mustEnd: Infinity };
+  const ends = { to: Infinity, mayEnd: Infinity, mustEnd: Infinity, mayLinger: false };
+  const start = { sid, from, durable: false, ...ends };
   const life: Life = { ...start, rooms: new Map(), latest: new Map() };
   for (const request of unanswered) asked(life, { ...request, at: from });
   return life;

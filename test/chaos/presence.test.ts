@@ -145,6 +145,19 @@ describe('presence at the end', () => {
     }
   });
 
+  it('may list a session that Redis forgot and its pod stored again', () => {
+    const again: Timed[] = [
+      [5500, down],
+      [6500, opened],
+      [7000, up('B')],
+    ];
+    const step = [{ from: 6000, to: 6000, what: 'Redis: clock', forgets: true }];
+    for (const members of [[], ['alice']]) {
+      const end = atTheEnd(members, { B: [] });
+      expect(found([alice(again)], { ...end, disturbances: step })).toEqual([]);
+    }
+  });
+
   it('agrees with the rooms of the sockets', () => {
     expect(found([alice()], atTheEnd([], { A: [] }))).toEqual(['wrong rooms']);
     const never = client('never', 'alice', [

@@ -98,7 +98,9 @@ function judgeFinal(history: History, lives: Lives, report: Report): void {
 function finalState(history: History, { role }: ClientRecord, life: Life, room: string) {
   const { at = 0, rooms } = history.final ?? {};
   if (role !== 'gone') {
-    if (life.to !== Number.POSITIVE_INFINITY) return 'no';
+    if (life.to !== Infinity) {
+      return life.mayLinger && stateAt(life, room, life.to) !== 'no' ? 'may' : 'no';
+    }
     return rooms?.get(life.sid)?.includes(room) ? 'yes' : 'no';
   }
   const isReplaced = rooms === undefined || life.mustEnd < at;

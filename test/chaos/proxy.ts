@@ -45,6 +45,11 @@ export async function openProxy(port: number) {
     port: () => target,
     cut,
     breakNear,
+    /** As `breakNear`, for good. */
+    vanish() {
+      server.close();
+      breakNear();
+    },
     /** Routes new connections; earlier keep-alive connections must not be reused. */
     moveTo(port: number) {
       target = port;

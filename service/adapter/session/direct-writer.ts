@@ -38,7 +38,8 @@ export function createDirectWriter(nsp: Namespace, encoder: PacketEncoder, parts
     write(session: Session, socket: Socket, packet: Packet, flags: Flags): void {
       const { volatile, compress = true } = flags;
       notifyOutgoing(socket, packet);
-      const id = delivered();
+      const newest = delivered();
+      const id = session.heldAfter ?? newest; // the client has nothing of what is held
       const number = numbers.next();
       const offered = withOffset(nsp, packet, offsetOf(id, number));
       if (volatile || packet.id !== undefined || session.pid === undefined) {

@@ -4,6 +4,7 @@ import { createClient } from '@redis/client';
 import { Server, type Socket } from 'socket.io';
 import { connect } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { sendTo } from '../../../test/harness/moving.ts';
 import { startRedis } from '../../../test/harness/redis.ts';
 import { nearAndFar } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
@@ -163,6 +164,27 @@ describe('while the subscription is on its way to Redis', () => {
     near.io.to('room').emit('event', 3);
     await until('the last one arrives', () => seen.includes(3));
     expect([client.recovered, ...seen]).toEqual([true, 1, 2, 3]);
+  });
+
+  it('a client that moves to another server gets what it was not sent', async () => {
+    const { relay, near, publish, connect } = await nearAndFar();
+    const [{ client, socket, seen }, other] = [await connect(), await connect()];
+    await Promise.all([socket.join('known'), other.socket.join('known')]);
+    const offsets: string[] = [];
+    client.onAny((...args) => offsets.push(args.at(-1)));
+    relay.hold();
+    Promise.resolve(socket.join('room')).catch(() => {}); // the session moves
+    await publish(['known'], 1);
+    await until('it has arrived there', () => other.seen.includes(1));
+    socket.emit('direct');
+    await next(client, 'direct');
+    sendTo(client, near.address);
+    client.io.engine.close();
+    await next(client, 'connect');
+    await publish(['known'], 2);
+    await until('the last one arrives', () => seen.includes(2));
+    expect([client.recovered, ...seen]).toEqual([true, 1, 2]);
+    expect(offsets).toEqual(offsets.toSorted());
   });
 
   it('and Redis is lost, the socket gets everything in order when it is back', async () => {

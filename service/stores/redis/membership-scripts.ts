@@ -7,8 +7,8 @@
 // <prefix>session:<sid>: hash, epoch, user, holder ('' while it waits), and a field `/<room>` for
 //   each room: '', or the number of the change, a space and the JSON of what the session shows.
 //   A session that ended may leave its epoch behind, so that a late write is refused.
-// <prefix>leases: sorted set by expiry, `p <process>`, for waiting sessions `s <sid>`, and `e <sid>`
-//   for sessions that were ended, which their process has to do unless it is dead.
+// <prefix>leases: sorted set by expiry, `p <process>`, for waiting sessions `s <sid>`, and
+//   `e <sid>` for sessions that were ended, which their process has to do unless it is dead.
 // <prefix>held:<process>: hash, the sessions of a process. <prefix>user:<user>: those of a user.
 // <prefix>ended:<sid>: the session may not be recovered. <prefix>seen:<user>: epoch ms.
 // <prefix>untold: hash, JSON of room and user -> JSON of the changes; `untold-since`: its ages.
