@@ -166,7 +166,7 @@ export const handshakeRefusals = {
     description: 'The replica receives no messages from Redis, and other replicas do.',
     rollout: false,
   },
-  yielding: { description: 'A newer `RELEASE` is ready.', rollout: true },
+  yielding: { description: 'Replicas of a newer `RELEASE` replace this one.', rollout: true },
   shedding: { description: 'Other replicas have fewer connections.', rollout: true },
 } as const satisfies Record<string, RefusalReason>;
 
