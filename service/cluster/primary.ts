@@ -2,7 +2,9 @@
 // hands each connection to the worker that has its session, and serves no client itself.
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { setupMaster } from '@socket.io/sticky';
+import { createLimiter } from '../adapter/session/limiter.ts';
 import { listen, problem } from '../api/router.ts';
 import type { Config } from '../config/schema.ts';
 import { connectionsForDescriptors, reserveDescriptors } from '../sockets/descriptors.ts';
@@ -32,7 +34,11 @@ export function startPrimary(config: Config, log: Log): Pod {
   const addExited = (last: Snapshot) => {
     exited = exited.then((sum) => sumMetrics([sum, withoutGauges(last)]).snapshot());
   };
-  const members = Array.from({ length: config.workers }, () => startMember(log, addExited));
+  // On less than one core, all starts at once would take so long that none ends in time.
+  const takeTurn = createLimiter(availableParallelism());
+  const members = Array.from({ length: config.workers }, () =>
+    startMember(log, takeTurn, addExited),
+  );
   const ready = () => members.filter((member) => member.readiness().ready);
   const logFailure = (error: unknown) =>
     log.error({ err: error }, 'backend API call to worker failed');

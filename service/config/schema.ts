@@ -155,6 +155,10 @@ export const settings = z.object({
     .regex(/^[\w.:-]*$/, 'must be letters, digits or any of _ - . :')
     .default('')
     .describe('release, such as the pod-template-hash; older releases yield clients to newer ones'),
+  YIELD_TO_NEWER: choice(
+    'whether older releases send clients to newer ones, once those can replace them all',
+    ['on', 'off'],
+  ),
   REBALANCE: choice('whether to move connections to replicas that have fewer', ['on', 'off']),
   POD_DELETION_COST: choice(
     'whether a scale-down on Kubernetes removes the pod with the fewest connections',

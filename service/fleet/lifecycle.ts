@@ -9,7 +9,12 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { operationsAddress, watchBehind } from './behind.ts';
 import { type Connection, closePaced, drain } from './drain.ts';
 import { joinFleet } from './membership.ts';
-import { type RebalanceDecision, refusalOf, type Situation } from './rebalance.ts';
+import {
+  type RebalanceDecision,
+  type RebalanceSettings,
+  refusalOf,
+  type Situation,
+} from './rebalance.ts';
 import { createStorm } from './storm.ts';
 
 const movedMsMin = 30_000; // a connection that was just moved is not moved again
@@ -52,7 +57,7 @@ export function createLifecycle(parts: Parts) {
   };
   const membership = joinFleet({
     fleet,
-    settings: { settleMs: config.settleMs, rebalance: config.rebalance === 'on' },
+    settings: settingsOf(config),
     heartbeat: () => ({
       ...own,
       ready: readiness().ready,
@@ -107,6 +112,12 @@ export function createLifecycle(parts: Parts) {
     },
   };
 }
+
+const settingsOf = ({ settleMs, rebalance, yieldToNewer }: Config): RebalanceSettings => ({
+  settleMs,
+  rebalance: rebalance === 'on',
+  yields: yieldToNewer === 'on',
+});
 
 function unreadyReason(phase: Situation['phase'], behind: boolean, full: boolean) {
   if (phase !== 'running') return phase;

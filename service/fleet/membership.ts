@@ -43,7 +43,7 @@ export function joinFleet({ fleet, heartbeat, settings, apply, onError }: Parts)
       const all = await fleet.exchange(own);
       const others = all.filter(({ id }) => id !== own.id);
       const self = all.find(({ id }) => id === own.id) ?? { ...own, generation: 0 };
-      const eligible = eligiblePeersOf(self, others, settings.settleMs);
+      const eligible = eligiblePeersOf(self, others, settings);
       peers = { at: performance.now(), self, others, eligible };
       return true;
     } catch (error) {

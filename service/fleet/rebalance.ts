@@ -15,6 +15,8 @@ export interface RebalanceSettings {
   settleMs: number;
   /** Whether connections move to peers that have fewer. */
   rebalance: boolean;
+  /** Whether a process yields to newer releases. */
+  yields: boolean;
 }
 
 const peakMs = 8_000; // the current total misses clients that are reconnecting
@@ -30,19 +32,43 @@ export const isSettled = ({ ready, draining, readyMs }: Replica, settleMs: numbe
   ready && !draining && readyMs >= settleMs;
 
 /**
- * The peers that can accept what this process refuses: settled, of the newest generation (older
- * ones yield themselves), and not behind the same port, where a proxy would not retry.
+ * The peers that can accept what this process refuses: settled, not replaced by newer ones (those
+ * yield themselves), and not behind the same port, where a proxy would not retry.
  */
-export function eligiblePeersOf(own: Replica, others: Replica[], settleMs: number): Replica[] {
-  const settled = [own, ...others].filter((replica) => isSettled(replica, settleMs));
-  const newest = Math.max(...settled.map(({ generation }) => generation));
+export function eligiblePeersOf(
+  own: Replica,
+  others: Replica[],
+  { settleMs, yields }: Pick<RebalanceSettings, 'settleMs' | 'yields'>,
+): Replica[] {
+  const all = [own, ...others];
+  const settled = all.filter((replica) => isSettled(replica, settleMs));
   return settled.filter(
-    ({ upstream, generation }) => upstream !== own.upstream && generation === newest,
+    ({ upstream, generation }) =>
+      upstream !== own.upstream && !(yields && isReplaced(generation, settled, all)),
   );
 }
 
+/** Whether there are as many settled processes of newer generations as there are of this one. */
+function isReplaced(generation: number, settled: Replica[], all: Replica[]): boolean {
+  const newer = settled.filter((replica) => replica.generation > generation);
+  const same = all.filter((one) => one.generation === generation && one.ready && !one.draining);
+  return newer.length >= Math.max(1, same.length);
+}
+
+/**
+ * Whether clients of processes that newer ones replace are on their way, and newer ones still have
+ * fewer than their share: else such a client would be moved again when the next process ends.
+ */
+function isTakingOver(newer: Replica[], older: Replica[]): boolean {
+  const draining = older.filter((one) => one.draining);
+  const totalOf = (some: Replica[]) => some.reduce((sum, { connections }) => sum + connections, 0);
+  const processes = newer.length + older.length - draining.length;
+  const mean = (totalOf(newer) + totalOf(older)) / processes;
+  return totalOf(draining) > 0 && totalOf(newer) < mean * newer.length;
+}
+
 /** Call the returned function about once a second, with the time in milliseconds. */
-export function createRebalance({ settleMs, rebalance }: RebalanceSettings) {
+export function createRebalance({ settleMs, rebalance, yields }: RebalanceSettings) {
   let totals: { at: number; total: number }[] = [];
   let shedUntil = 0;
   let before = 0; // own connections a second ago
@@ -59,9 +85,11 @@ export function createRebalance({ settleMs, rebalance }: RebalanceSettings) {
 
     const settled = others.filter((other) => isSettled(other, settleMs));
     const newer = settled.filter(({ generation }) => generation > own.generation);
-    if (newer.length > 0) {
-      const complete = newer.length >= connections.length; // they can replace this generation
-      return { refuse: 'yielding', close: complete ? Infinity : 0 };
+    if (yields && newer.length > 0) {
+      // Otherwise they may be canaries, and proxies spread new clients over all processes.
+      if (newer.length >= connections.length) return { refuse: 'yielding', close: Infinity };
+      const older = [own, ...others].filter(({ generation }) => generation <= own.generation);
+      if (isTakingOver(newer, older)) return { refuse: 'yielding', close: 0 };
     }
     if (!rebalance || own.draining) return { close: 0 };
 

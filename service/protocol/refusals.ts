@@ -195,7 +195,11 @@ export const handshakeRefusals = {
     status: 503,
     rollout: false,
   },
-  yielding: { description: 'A newer `RELEASE` is ready.', status: 503, rollout: true },
+  yielding: {
+    description: 'Replicas of a newer `RELEASE` replace this one.',
+    status: 503,
+    rollout: true,
+  },
   address_connections: {
     description: 'The client address has `CONNECTIONS_PER_ADDRESS_MAX` connections here.',
     status: 429,

@@ -31,7 +31,7 @@ it('a process goes on refusing while Redis is unavailable, but closes no connect
   const membership = joinFleet({
     fleet,
     heartbeat: () => own,
-    settings: { settleMs: 6_000, rebalance: true },
+    settings: { settleMs: 6_000, rebalance: true, yields: true },
     apply: (decision) => applied.push(decision),
     onError() {},
   });
@@ -59,7 +59,7 @@ it('a process that yields reads heartbeats several times as often as others', as
     },
     async leave() {},
   });
-  const settings = { settleMs: 6_000, rebalance: false };
+  const settings = { settleMs: 6_000, rebalance: false, yields: true };
   const onError = () => {};
   const join = (name: keyof typeof heartbeats) =>
     joinFleet({ fleet: fleetOf(name), heartbeat: () => own, settings, apply() {}, onError });

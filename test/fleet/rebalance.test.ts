@@ -1,8 +1,15 @@
 // The decisions of a process about its fleet, as tables.
 import { describe, expect, it } from 'vitest';
-import { createRebalance, refusalOf, type Situation } from '../../service/fleet/rebalance.ts';
+import {
+  createRebalance,
+  eligiblePeersOf,
+  refusalOf,
+  type Situation,
+} from '../../service/fleet/rebalance.ts';
 import type { Replica } from '../../service/stores/fleet.ts';
 import { replica } from '../harness/replica.ts';
+
+const settings = { settleMs: 6_000, rebalance: true, yields: true };
 
 describe('a handshake', () => {
   const calm: Situation = {
@@ -39,16 +46,22 @@ describe('a handshake', () => {
 });
 
 describe('a process yields', () => {
-  const steer = (others: Partial<Replica>[], own: Partial<Replica> = {}) =>
-    createRebalance({ settleMs: 6_000, rebalance: true })(replica(own), others.map(replica), 0);
+  const steer = (others: Partial<Replica>[], own: Partial<Replica> = {}, changed: object = {}) =>
+    createRebalance({ ...settings, ...changed })(replica(own), others.map(replica), 0);
   const old = { connections: 100 };
   const fresh = { generation: 2, connections: 0 };
   it.each<[string, Partial<Replica>[], object]>([
     ['to nobody of its own generation', [old, old], { close: 0 }],
+    ['not to a canary, which gets what proxies send it', [old, old, fresh], { close: 0 }],
     [
-      'new connections once a newer one is settled',
-      [old, old, fresh],
+      'what a draining one closes to a newer one that replaces it',
+      [old, { ...old, draining: true }, fresh],
       { refuse: 'yielding', close: 0 },
+    ],
+    [
+      'not beyond the share of the newer one',
+      [old, { ...old, draining: true }, { ...fresh, connections: 200 }],
+      { close: 0 },
     ],
     ['not to one that proxies do not know yet', [old, { ...fresh, readyMs: 5_000 }], { close: 0 }],
     ['not to one that is not ready', [old, { ...fresh, ready: false }], { close: 0 }],
@@ -62,11 +75,23 @@ describe('a process yields', () => {
   ])('%s', (_, others, decision) => {
     expect(steer(others)).toEqual(decision);
   });
+
+  it('to nobody if that is turned off', () => {
+    expect(steer([old, fresh, fresh], {}, { yields: false })).toEqual({ close: 0 });
+  });
+
+  it.each<[string, Partial<Replica>[], boolean, number]>([
+    ['all beside a canary', [old, old, fresh], true, 3],
+    ['the newer ones that replace all', [old, fresh, fresh], true, 2],
+    ['all if nobody yields', [old, fresh, fresh], false, 3],
+  ])('while others can be sent clients: %s', (_, others, yields, eligible) => {
+    const peers = others.map((one, i) => replica({ ...one, upstream: `upstream-${i}` }));
+    const own = replica({ ...old, upstream: 'own' });
+    expect(eligiblePeersOf(own, peers, { ...settings, yields })).toHaveLength(eligible);
+  });
 });
 
 describe('after a scale-up', () => {
-  const settings = { settleMs: 6_000, rebalance: true };
-
   /** Seconds of a fleet whose clients come back two seconds later to one that does not refuse. */
   function simulate(start: number[], seconds: number, readySeconds: number[] = []) {
     const counts = [...start];

@@ -30,7 +30,8 @@ describe('eligible peers', () => {
   it.each<[string, Partial<Replica>, Partial<Replica>[], string[]]>([
     ['are the others', old, [old, old], ['old', 'old']],
     ['are those that proxies know', old, [old, { ...old, readyMs: 1_000 }], ['old']],
-    ['are the newer ones, to an old one', old, [old, fresh], ['new']],
+    ['are all, beside a canary', old, [old, fresh], ['old', 'new']],
+    ['are the newer ones, to one that they replace', old, [fresh], ['new']],
     ['are not the old ones, which yield to a new one', fresh, [old, old, fresh], ['new']],
     [
       'are the old ones as long as no proxy knows a new one',
@@ -47,7 +48,8 @@ describe('eligible peers', () => {
     ['are nobody, alone', old, [], []],
     ['are not of its own pod', { ...old, upstream: 'pod' }, [{ ...old, upstream: 'pod' }], []],
   ])('%s', (_, own, others, pods) => {
-    const eligible = eligiblePeersOf(replica(own), others.map(replica), 6_000);
+    const settings = { settleMs: 6_000, yields: true };
+    const eligible = eligiblePeersOf(replica(own), others.map(replica), settings);
     expect(eligible.map(({ pod }) => pod)).toEqual(pods);
   });
 });

@@ -4,10 +4,10 @@ import { launchRedis, launchService } from './processes.ts';
 import { startRedis } from './redis.ts';
 import { apiKey, connectorOf, startProcess, until, untilReady } from './service.ts';
 
-export async function startWorkers(env: Record<string, string> = {}) {
+export async function startWorkers(env: Record<string, string> = {}, msMax?: number) {
   const redis = await startRedis();
   const service = await startProcess({ REDIS_URL: redis.url, WORKERS: '2', ...env });
-  await untilBothReady(service.operationsUrl);
+  await untilBothReady(service.operationsUrl, msMax);
   return service;
 }
 
@@ -28,19 +28,23 @@ export function shareWorkers(env: Record<string, string> = {}) {
 }
 
 /** Each of them knows that both are. */
-async function untilBothReady(operationsUrl: string): Promise<void> {
-  await untilReady(operationsUrl);
+async function untilBothReady(operationsUrl: string, msMax?: number): Promise<void> {
+  await untilReady(operationsUrl, msMax);
   const headers = { Authorization: `Bearer ${apiKey}` };
   const processesReady = async () => {
     const answer = await fetch(`${operationsUrl}/v1/pods`, { headers });
     const { pods = [] } = (await answer.json()) as { pods?: { processesReady: number }[] };
     return pods[0]?.processesReady;
   };
-  await until('both workers are ready', async () => {
-    // They answer in turn.
-    const answers = await Promise.all(Array.from({ length: 4 }, processesReady));
-    return answers.every((count) => count === 2);
-  });
+  await until(
+    'both workers are ready',
+    async () => {
+      // They answer in turn.
+      const answers = await Promise.all(Array.from({ length: 4 }, processesReady));
+      return answers.every((count) => count === 2);
+    },
+    msMax,
+  );
 }
 
 /** The status that a handshake is answered with, 0 when its connection is closed. */
