@@ -1,6 +1,7 @@
 // A child process of the benchmark that answers calls: both sides of the protocol.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 
 interface Call {
@@ -70,6 +71,8 @@ export function answerCalls(given: Handlers): void {
     cpuMicros,
     residentBytes,
     liveHeapBytes,
+    usedHeapBytes,
+    writes,
     ...given,
   };
   process.on('disconnect', () => process.exit());
@@ -89,6 +92,12 @@ function cpuMicros(): number {
 }
 
 const residentBytes = () => process.memoryUsage.rss();
+
+/** Garbage included, so its growth is what was allocated, as long as nothing is collected. */
+const usedHeapBytes = () => process.memoryUsage().heapUsed;
+
+/** Write calls of the process so far, as Linux counts them. */
+const writes = () => Number(/syscw: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
 
 /** Live memory, after a forced garbage collection. */
 async function liveHeapBytes(): Promise<number> {

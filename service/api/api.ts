@@ -1,10 +1,11 @@
 // The backend API: other services call it with an API key.
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { ApiKey } from '../config/credentials.ts';
 import { type CommandParts, disconnectRoute } from './disconnect.ts';
-import { limitPerKey } from './endpoint.ts';
+import { createKeyLimit } from './endpoint.ts';
 import { type PodsParts, podsRoute } from './pods.ts';
-import { type PublishParts, publishRoute } from './publish.ts';
+import { createPublishing, type PublishParts, publishRoute } from './publish.ts';
+import { publishBatchRoute } from './publish-batch.ts';
 import { revokeRoute } from './revoke.ts';
 import { historyRoute, membersRoute, presenceRoute, type RoomParts } from './rooms.ts';
 import { createRoutes, type Handler, problem } from './router.ts';
@@ -19,8 +20,10 @@ interface Parts extends PublishParts, CommandParts, RoomParts, PodsParts, TraceP
 }
 
 export function createApi({ apiKeys, ...parts }: Parts): Handler {
+  const publishing = createPublishing(parts, createKeyLimit(parts.publishesPerSecondMax));
   const routes = createRoutes({
-    ...limitPerKey(publishRoute(parts), parts.publishesPerSecondMax),
+    ...publishRoute(publishing),
+    ...publishBatchRoute(publishing),
     ...disconnectRoute(parts),
     ...revokeRoute(parts),
     ...presenceRoute(parts),
@@ -53,7 +56,7 @@ function findKey(
   return keys.filter(({ key }) => timingSafeEqual(digestOf(key), digest))[0];
 }
 
-const digestOf = (value: string) => createHash('sha256').update(value).digest();
+const digestOf = (value: string) => hash('sha256', value, 'buffer');
 
 /** @param isWrong whether there was a key (RFC 6750, 3) */
 function unauthorized(isWrong: boolean) {

@@ -37,10 +37,12 @@ export interface Input<E extends Endpoint> {
   query: Part<E, 'query'>;
   body: Part<E, 'body'>;
   headers: HttpRequest['headers'];
+  /** The name of the API key. */
+  caller: string;
 }
 
 /** What `run` answers instead of a result. */
-interface Refused {
+export interface Refused {
   refused: HttpResponse;
 }
 
@@ -60,27 +62,17 @@ export function routeOf<E extends Endpoint>(
   changesOf?: (input: Input<E>) => object,
 ): Record<string, Route> {
   const answerTo = async (request: HttpRequest, params: Params): Promise<HttpResponse> => {
-    const query = new URLSearchParams(request.url.replace(/^[^?]*/, ''));
-    const given = {
-      path: decoded(params),
-      query: Object.fromEntries(query),
-      body: parseJson(request.body),
-    };
-    const input: Record<string, unknown> = { headers: request.headers };
-    const errors: { pointer: string; detail: string }[] = [];
+    const { headers, caller } = request;
+    const input: Record<string, unknown> = { headers, caller: caller?.name };
+    const errors: RequestError[] = [];
     for (const part of ['path', 'query', 'body'] as const) {
-      const parsed = endpoint[part]?.safeParse(given[part]);
+      const parsed = endpoint[part]?.safeParse(given[part](request, params));
       input[part] = parsed?.data;
-      for (const { path, message } of parsed?.error?.issues ?? []) {
-        errors.push({ pointer: `/${path.join('/')}`, detail: message });
-      }
+      if (parsed?.error) errors.push(...errorsOf(parsed.error));
     }
-    if (errors.length > 0)
-      return problem(400, 'Invalid request', 'One or more values are invalid; see errors', {
-        errors,
-      });
+    if (errors.length > 0) return invalid(errors).refused;
     const changes = changesOf?.(input as never);
-    const answer = await run(input as never).catch(unavailable);
+    const answer = await run(input as never).catch(ifUnavailable);
     const response = isRefused(answer) ? answer.refused : json(endpoint.status, answer);
     return { ...response, ...(changes && { log: { changes } }) };
   };
@@ -92,34 +84,56 @@ export function routeOf<E extends Endpoint>(
   return { [endpoint.name]: route };
 }
 
-/** Refuses what a key asks beyond `perSecondMax`, on average; bursts hold five seconds' worth. */
-export function limitPerKey(
-  routes: Record<string, Route>,
-  perSecondMax: number,
-): Record<string, Route> {
+/**
+ * Refuses what a key asks beyond `perSecondMax`, on average; bursts hold five seconds' worth.
+ * @returns the refusal, if there is one
+ */
+export function createKeyLimit(perSecondMax: number): (key: string) => Refused | undefined {
   const buckets = new Map<string, TokenBucket>();
-  const allows = (key: string) => {
+  return (key) => {
     const nowMs = performance.now();
     const bucket = buckets.get(key) ?? fullBucket(perSecondMax, nowMs);
     buckets.set(key, bucket);
-    return takeToken(bucket, perSecondMax, nowMs);
+    return takeToken(bucket, perSecondMax, nowMs) ? undefined : tooMany(perSecondMax);
   };
-  const limited = Object.entries(routes).map(([name, route]) => {
-    const run: Route = (request, params) =>
-      allows(request.caller?.name ?? '') ? route(request, params) : tooMany(perSecondMax);
-    return [name, run];
-  });
-  return Object.fromEntries(limited);
 }
 
-function tooMany(perSecondMax: number): HttpResponse {
+function tooMany(perSecondMax: number): Refused {
   const detail = `The API key may ask this ${perSecondMax} times per second on each process`;
-  const answer = problem(429, 'Too many requests', detail, {
-    code: 'rate_limited',
-    retryable: true,
-  });
-  return { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } };
+  const extensions = { code: 'rate_limited', retryable: true };
+  return later(problem(429, 'Too many requests', detail, extensions));
 }
+
+const later = (answer: HttpResponse): Refused => ({
+  refused: { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } },
+});
+
+/** The parts of a request, before they are validated. */
+const given = {
+  path: (_: HttpRequest, params: Params) => decoded(params),
+  query: ({ url }: HttpRequest) =>
+    Object.fromEntries(new URLSearchParams(url.replace(/^[^?]*/, ''))),
+  body: ({ body }: HttpRequest) => parseJson(body),
+};
+
+/** A value that is invalid, and where it is in the request. */
+export interface RequestError {
+  pointer: string;
+  detail: string;
+}
+
+/** @param place where the value that was validated is */
+export const errorsOf = (error: z.ZodError, place: PropertyKey[] = []): RequestError[] =>
+  error.issues.map(({ path, message }) => ({
+    pointer: `/${[...place, ...path].join('/')}`,
+    detail: message,
+  }));
+
+export const invalid = (errors: RequestError[]): Refused => ({
+  refused: problem(400, 'Invalid request', 'One or more values are invalid; see errors', {
+    errors,
+  }),
+});
 
 function lacksScope(scope: Scope, name: string): HttpResponse {
   const detail = `The API key ${name} lacks the scope ${scope}`;
@@ -128,14 +142,17 @@ function lacksScope(scope: Scope, name: string): HttpResponse {
   return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': challenge } };
 }
 
-function unavailable(error: unknown): Refused {
+export function ifUnavailable(error: unknown): Refused {
   if (!(error instanceof Unavailable)) throw error;
-  const detail = 'Redis or a replica is unavailable; try again';
-  const answer = problem(503, 'Unavailable', detail, { retryable: true });
-  return { refused: { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } } };
+  return unavailable();
 }
 
-const isRefused = (answer: unknown): answer is Refused =>
+function unavailable(): Refused {
+  const detail = 'Redis or a replica is unavailable; try again';
+  return later(problem(503, 'Unavailable', detail, { retryable: true }));
+}
+
+export const isRefused = (answer: unknown): answer is Refused =>
   typeof answer === 'object' && answer !== null && 'refused' in answer;
 
 /** A malformed escape becomes an empty value, which no schema of a path accepts. */

@@ -4,6 +4,7 @@ import { disconnectEndpoint } from './disconnect.ts';
 import type { Endpoint } from './endpoint.ts';
 import { podsEndpoint } from './pods.ts';
 import { publishEndpoint } from './publish.ts';
+import { publishBatchEndpoint } from './publish-batch.ts';
 import { revokeEndpoint } from './revoke.ts';
 import { historyEndpoint, membersEndpoint, presenceEndpoint } from './rooms.ts';
 import { readTraceEndpoint, startTraceEndpoint, stopTraceEndpoint } from './traces.ts';
@@ -11,6 +12,7 @@ import { userEndpoint } from './users.ts';
 
 const endpoints: Endpoint[] = [
   publishEndpoint,
+  publishBatchEndpoint,
   disconnectEndpoint,
   revokeEndpoint,
   presenceEndpoint,

@@ -7,12 +7,12 @@ import { type MooringServer, roomIdSchema, userIdSchema } from '../protocol/iden
 import { roomName, userRoom } from '../protocol/rooms.ts';
 import type { Broadcast } from '../stores/broadcast.ts';
 import type { Traced } from '../telemetry/tracing/tracing.ts';
-import { type Endpoint, refuse, routeOf } from './endpoint.ts';
+import { type Endpoint, type Input, type Refused, refuse, routeOf } from './endpoint.ts';
 
-const namesLoggedMax = 10;
+export const namesLoggedMax = 10;
 const gives = (name: string) => ({ required: [name] });
 
-const publishSchema = z
+export const publishSchema = z
   .strictObject({
     rooms: z.array(roomIdSchema).min(1).max(1000).optional(),
     users: z.array(userIdSchema).min(1).max(1000).optional(),
@@ -59,20 +59,38 @@ export interface PublishParts {
   traced: Traced;
 }
 
-export const publishRoute = ({ io, publish, traced }: PublishParts) =>
+export type Publishing = ReturnType<typeof createPublishing>;
+
+/**
+ * Publishes what a backend asks for. Resolves to the id once Redis has it, or to why not.
+ * @param limit refuses what exceeds the limit of a key
+ */
+export function createPublishing(
+  { io, publish, traced }: PublishParts,
+  limit: (caller: string) => Refused | undefined,
+) {
+  return async (
+    body: z.output<typeof publishSchema>,
+    { caller, headers }: Pick<Input<typeof publishEndpoint>, 'caller' | 'headers'>,
+  ): Promise<{ id: string } | Refused> => {
+    const refused = limit(caller);
+    if (refused) return refused;
+    const { rooms = [], users = [], event, data, id } = body;
+    const target = io.to([...rooms.map(roomName), ...users.map(userRoom)]);
+    const content = { rooms: rooms.toSorted(), users: users.toSorted(), event, data };
+    const once = id === undefined ? {} : { once: { key: `publish:${id}`, content } };
+    const { conflict } = await traced(headers.traceparent, (context) =>
+      publish(target, event, [data], { ...once, ...(context && { context }) }),
+    );
+    if (conflict) return refuse(409, 'id_in_use', 'Conflict', idInUse);
+    return { id: id ?? randomUUID() };
+  };
+}
+
+export const publishRoute = (publish: Publishing) =>
   routeOf(
     publishEndpoint,
-    async ({ body, headers }) => {
-      const { rooms = [], users = [], event, data, id } = body;
-      const target = io.to([...rooms.map(roomName), ...users.map(userRoom)]);
-      const content = { rooms: rooms.toSorted(), users: users.toSorted(), event, data };
-      const once = id === undefined ? {} : { once: { key: `publish:${id}`, content } };
-      const { conflict } = await traced(headers.traceparent, (context) =>
-        publish(target, event, [data], { ...once, ...(context && { context }) }),
-      );
-      if (conflict) return refuse(409, 'id_in_use', 'Conflict', idInUse);
-      return { id: id ?? randomUUID() };
-    },
+    ({ body, ...asked }) => publish(body, asked),
     ({ body: { event, id, everyone, rooms, users } }) => ({
       event,
       id,

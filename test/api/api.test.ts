@@ -93,6 +93,7 @@ describe('GET /openapi.json', () => {
     expect(description.openapi).toMatch(/^3\.1\./);
     expect(Object.keys(description.paths)).toEqual([
       '/v1/publish',
+      '/v1/publish/batch',
       '/v1/disconnect',
       '/v1/revoke',
       '/v1/rooms/{roomId}/presence',
@@ -128,6 +129,10 @@ describe('GET /openapi.json', () => {
     ['publish', { users: ['a\nb'], event: 'x', data: 1 }],
     ['publish', { users: ['a b'], rooms: ['a'], event: 'x', data: null }],
     ['publish', { everyone: true, event: 'x', data: [1] }],
+    ['publish/batch', {}],
+    ['publish/batch', { messages: [] }],
+    ['publish/batch', { messages: [{ users: ['a'], event: 'x', data: 1 }] }],
+    ['publish/batch', { messages: [{ users: ['a'], event: 'x' }] }],
     ['disconnect', {}],
     ['disconnect', { users: ['a'] }],
     ['disconnect', { sockets: [''] }],

@@ -52,14 +52,22 @@ function digestOf(lua: string): string {
   return digest;
 }
 
-/** Rejects on a timeout. The command may still take effect. */
-export async function within<T>(command: Promise<T>, msMax: number, late = () => {}): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+/** Rejects on a timeout. The command may still take effect. One promise: this is on every path. */
+export function within<T>(command: Promise<T>, msMax: number, late = () => {}): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
       late();
       reject(new Error(`no answer within ${msMax} ms`));
     }, msMax);
+    command.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-  return Promise.race([command, timeout]).finally(() => clearTimeout(timer));
 }
