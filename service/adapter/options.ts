@@ -108,8 +108,8 @@ export interface Observer {
   caughtUp(messages: number): void;
   limitReached(limit: Limit): void;
   /**
-   * Another process wrote something in a format that this version does not read. Clients that need
-   * it are disconnected, and are not recovered here.
+   * Something is broken (format 0), or in a format that this version does not read. Clients that
+   * need it are disconnected, and are not recovered here.
    */
   unreadable(kind: UnreadableKind, format: Format): void;
   failed(stage: string, error: unknown): void;

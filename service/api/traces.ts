@@ -1,6 +1,7 @@
 // Traces of single users: POST /v1/traces starts one on every process, GET reads what happened
 // since the last read, DELETE ends it. One that nobody reads ends by itself.
 import { z } from 'zod';
+import { readJson } from '../lib/read-json.ts';
 import { userIdSchema } from '../protocol/identity.ts';
 import type { Traces } from '../stores/traces.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -85,7 +86,8 @@ export function traceRoutes({ trace, traces, now, log }: TraceParts) {
           const detail = 'Its time is over, or it was not read for too long';
           return refuse(404, 'trace_ended', 'The trace has ended', detail);
         }
-        return { ...read, events: read.events.map((event) => JSON.parse(event)), now: now() };
+        const events = read.events.flatMap((event) => readJson(trailEventSchema, event) ?? []);
+        return { ...read, events, now: now() };
       }),
     ),
     ...routeOf(

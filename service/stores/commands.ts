@@ -1,13 +1,17 @@
 // Commands from backends to every process, and the revocations that they leave.
+import { z } from 'zod';
 import type { EndedAt } from './memberships.ts';
 
 /**
  * `endedAt` is added when the command is issued. Sockets that have connected since then stay open.
  */
-export type Command = (
-  | { type: 'disconnect'; users: string[]; sockets: string[] }
-  | { type: 'revoke'; userId: string; before: number }
-) & { endedAt?: EndedAt };
+export type Command = z.output<typeof commandSchema>;
+const endedAt = { endedAt: z.record(z.string(), z.number()).optional() };
+const texts = z.array(z.string());
+export const commandSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('disconnect'), users: texts, sockets: texts, ...endedAt }),
+  z.object({ type: z.literal('revoke'), userId: z.string(), before: z.number(), ...endedAt }),
+]);
 
 /** Processes poll for commands, so that one that lost its connection to Redis misses none. */
 export interface Commands {

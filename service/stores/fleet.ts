@@ -1,28 +1,30 @@
 // The processes of the fleet. Each publishes a heartbeat every second.
+import { z } from 'zod';
 
 /** The heartbeat of a process. */
-export interface Heartbeat {
+export type Heartbeat = z.output<typeof heartbeatSchema>;
+export const heartbeatSchema = z.looseObject({
   /** Identifies the process. A pod with workers has several. */
-  id: string;
-  pod: string;
+  id: z.string(),
+  pod: z.string(),
   /** The upstream that proxies see. Workers behind one port share it. */
-  upstream: string;
+  upstream: z.string(),
   /** The release that the process runs. Each release has its own generation. */
-  release: string;
+  release: z.string(),
   /** Whether it accepts handshakes. */
-  ready: boolean;
+  ready: z.boolean(),
   /** Milliseconds since it was first ready, or 0. */
-  readyMs: number;
-  draining: boolean;
+  readyMs: z.number(),
+  draining: z.boolean(),
   /** Whether it receives messages; missing in heartbeats of older releases. */
-  live?: boolean;
+  live: z.boolean().optional(),
   /** Host and port where peers reach its operations port, if known. */
-  operations?: string | undefined;
-  /** Open Engine.IO connections. */
-  connections: number;
+  operations: z.string().optional(),
+  /** Authenticated connections. */
+  connections: z.number(),
   /** Handshakes received in the last second. */
-  handshakes: number;
-}
+  handshakes: z.number(),
+});
 
 export interface Replica extends Heartbeat {
   /** Rank of the release in rollout order. The newest has the highest. */

@@ -1,6 +1,7 @@
 // Recent messages of each room. A message is recorded and published atomically.
 import { randomUUID } from 'node:crypto';
-import type { Message } from '../protocol/events.ts';
+import { readJson } from '../lib/read-json.ts';
+import { type Message, messageSchema } from '../protocol/events.ts';
 import type { Broadcast, Target } from './broadcast.ts';
 
 export interface Draft {
@@ -49,7 +50,16 @@ export function createHistory(
   { publish, recorded }: Pick<Broadcast, 'publish' | 'recorded'>,
   { messagesMax, msMax }: HistoryLimits,
   now: () => number,
+  unreadable: () => void,
 ): History {
+  /** The messages of a room, newest first. A broken one is skipped. */
+  async function* stored(roomId: string): AsyncGenerator<Message> {
+    for await (const value of recorded(keyOf(roomId))) {
+      const message = readJson(messageSchema, value);
+      if (message) yield message;
+      else unreadable();
+    }
+  }
   return {
     async publish(target, event, { roomId, userId, text, id }) {
       const message: Message = {
@@ -74,7 +84,7 @@ export function createHistory(
     async read(roomId, { before, limit }) {
       const page: Message[] = []; // newest first
       let letters = 0;
-      for await (const message of older(recorded(keyOf(roomId)), before, now() - msMax)) {
+      for await (const message of older(stored(roomId), before, now() - msMax)) {
         letters += message.text.length;
         const full = page.length >= limit || (page.length > 0 && letters > pageLettersMax);
         if (full) return { messages: page.reverse(), more: true };
@@ -90,13 +100,12 @@ export function createHistory(
  * oldest of these messages counts, so that paging terminates.
  */
 async function* older(
-  newestFirst: AsyncIterable<string>,
+  newestFirst: AsyncIterable<Message>,
   before: HistoryQuery['before'],
   oldestAt: number,
 ): AsyncGenerator<Message> {
   let beforeId: Message[] | undefined;
-  for await (const value of newestFirst) {
-    const message: Message = JSON.parse(value);
+  for await (const message of newestFirst) {
     if (message.at <= oldestAt) break;
     if (before === undefined || (typeof before === 'number' && message.at < before)) yield message;
     else if (message.id === before) beforeId = [];

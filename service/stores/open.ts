@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import { wallClockMs } from '../lib/wall-clock.ts';
+import type { StoreKind } from '../telemetry/definitions.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Trail } from '../telemetry/trail/trail.ts';
 import { type Admit, type Broadcast, createBroadcast, type Identify } from './broadcast.ts';
@@ -62,13 +63,14 @@ function openMemoryStores({ config, ...common }: Parts): Stores {
   common.metrics.redisUp(true); // there is no Redis that could be down
   const clock = { now: wallClockMs }; // a suspended host must not forget that tokens expire
   const changed = () => {};
+  const skip = createSkip(common);
   const memberships = createMemoryMemberships(recoveryMsMax, membershipLimitsOf(config));
   const presence = createPresence(memberships, recoveryMsMax, (...args) => publish(...args));
   const { sessions, end } = presence;
   const broadcast = createBroadcast({ ...common, recoveryMsMax, clock, sessions, changed });
   const { publish } = broadcast;
   return {
-    history: createHistory(broadcast, limitsOf(config), clock.now),
+    history: createHistory(broadcast, limitsOf(config), clock.now, skip('history_entry')),
     presence,
     commands: createMemoryCommands(memberships, end, config.jwtLifetimeMsMax),
     broadcast,
@@ -90,6 +92,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
   const traced = config.trace === 'on' ? [tracesNeeds] : [];
   const needs = [membershipsNeeds, commandsNeeds, fleetNeeds, installationNeeds, ...traced];
   const redis = openRedis(client, prefix, needs, metrics, report, changed);
+  const skip = createSkip(common);
   const lease = holdPrefix(redis, config, report);
   const clock = createClock();
   const stats = watchStats(redis, clock, metrics);
@@ -97,6 +100,7 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
     recoveryMs: recoveryMsMax,
     cutoffMs: config.jwtLifetimeMsMax,
     ...membershipLimitsOf(config),
+    unreadable: skip('membership'),
   });
   const presence = createPresence(memberships, recoveryMsMax, (...args) => publish(...args));
   const { sessions, end } = presence;
@@ -111,16 +115,12 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
     changed,
   });
   const { publish } = broadcast;
-  const unreadable = (format = 'none') => {
-    metrics.unreadable('command');
-    report('unreadable', new Error(`Ignored a command in the format ${format} of another version`));
-  };
   return {
-    history: createHistory(broadcast, limitsOf(config), clock.now),
+    history: createHistory(broadcast, limitsOf(config), clock.now, skip('history_entry')),
     presence,
-    commands: createRedisCommands(redis, end, unreadable, config.jwtLifetimeMsMax),
+    commands: createRedisCommands(redis, end, skip('command'), config.jwtLifetimeMsMax),
     broadcast,
-    fleet: createRedisFleet(redis),
+    fleet: createRedisFleet(redis, skip('heartbeat')),
     traces: createRedisTraces(redis),
     isLive: () => redis.isUp() && broadcast.isLive(),
     now: clock.now,
@@ -133,6 +133,16 @@ function openRedisStores(parts: Parts, redisUrl: NonNullable<Config['redisUrl']>
     },
   };
 }
+
+/** Whatever is broken, or of another version, is skipped: it must not stop the rest. */
+const createSkip =
+  ({ metrics, report }: Pick<Parts, 'metrics' | 'report'>) =>
+  (kind: StoreKind) =>
+  (format?: string) => {
+    metrics.unreadable(kind);
+    const why = format === undefined ? 'broken' : `in the format ${format} of another version`;
+    report('unreadable', new Error(`Skipped a ${kind.replace('_', ' ')}: it is ${why}`));
+  };
 
 const limitsOf = (config: Config) => ({
   messagesMax: config.historyMessagesMax,

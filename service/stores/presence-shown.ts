@@ -1,4 +1,6 @@
 // What a user shows in a room, from the JSON that memberships store.
+import { z } from 'zod';
+import { readJson } from '../lib/read-json.ts';
 import type { Member } from './memberships.ts';
 
 export interface Shown {
@@ -11,7 +13,9 @@ export interface Present extends Shown {
 }
 
 export const shownOf = (presence: string): Shown =>
-  presence === '' ? {} : { presence: JSON.parse(presence) };
+  presence === '' ? {} : { presence: readJson(presenceSchema, presence) ?? {} };
+
+const presenceSchema = z.record(z.string(), z.unknown());
 
 export const presentOf = ({ userId, presence }: Member): Present => ({
   userId,

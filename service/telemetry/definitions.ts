@@ -20,8 +20,10 @@ export const recoveryResults = {
 } as const;
 export type RecoveryResult = keyof typeof recoveryResults;
 
-/** What may be in a format that this version does not read. */
-export const unreadableKinds = [...adapterKinds, 'command'] as const;
+/** What may be broken, or in a format that this version does not read. */
+const storeKinds = ['command', 'history_entry', 'heartbeat', 'membership'] as const;
+export type StoreKind = (typeof storeKinds)[number];
+export const unreadableKinds = [...adapterKinds, ...storeKinds] as const;
 export type UnreadableKind = (typeof unreadableKinds)[number];
 
 /** Why a replica closes connections of clients that did nothing wrong. */
@@ -214,7 +216,7 @@ const replicaMetrics = ({ counter, gauge }: Kinds) => ({
   }),
   unreadable: counter(
     'unreadable_total',
-    'Finds in a format of another version that this one cannot read',
+    'Finds in Redis that this version cannot read: broken, or in a format of another version',
     { kind: fixed(unreadableKinds) },
   ),
   failures: counter('background_failures_total', 'Failures outside of requests', { stage: open() }),

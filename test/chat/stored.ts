@@ -24,7 +24,7 @@ export async function redis() {
   return opened;
 }
 
-const limits = { eventsMembersMax: 3, lastSeenMs: 60_000 };
+const limits = { unreadable: () => {}, eventsMembersMax: 3, lastSeenMs: 60_000 };
 
 export const onRedis = (shared: Awaited<ReturnType<typeof redis>>, id: string, windowMs: number) =>
   createRedisMemberships(shared, id, { ...limits, recoveryMs: windowMs, cutoffMs: 60_000 });

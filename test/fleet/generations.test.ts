@@ -20,7 +20,7 @@ async function startFleet() {
 
   /** A process of a pod, and the generation of each release that it sees. */
   return async (release: string, pod: string) => {
-    const fleet = createRedisFleet(redis);
+    const fleet = createRedisFleet(redis, () => {});
     started += 1;
     const id = `process-${started}`;
     const said: Heartbeat = {

@@ -153,6 +153,12 @@ function headerOf(payload: Buffer): Header {
   return end - start === '{}'.length ? {} : JSON.parse(payload.toString('utf8', start, end));
 }
 
+/** @throws {Error} if the payload is broken */
+export function requireWhole(payload: Buffer): void {
+  headerOf(payload);
+  if (bodyStartOf(payload) > payload.length) throw new Error('The body is missing');
+}
+
 const formatOf = (payload: Buffer) => payload[0] as Format;
 
 /** Returns the payload in a format. */

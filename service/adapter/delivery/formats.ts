@@ -10,6 +10,9 @@ export const formats: { readonly oldest: Format; readonly newest: Format } = {
   newest: 1,
 };
 
+/** Of what is broken. */
+export const noFormat: Format = 0;
+
 /** What can be found in a format that this version does not read. */
 export const unreadableKinds = ['message', 'log_entry', 'session', 'notice'] as const;
 export type UnreadableKind = (typeof unreadableKinds)[number];

@@ -1,7 +1,8 @@
 // Stores the sessions of live sockets in the engine, so that any process can take them over.
 import type { Id } from '../delivery/envelope.ts';
-import type { Format } from '../delivery/formats.ts';
+import { type Format, noFormat } from '../delivery/formats.ts';
 import type { ClaimOutcome, Engine, SessionKey, SessionWrite } from '../engine/engine.ts';
+import type { Observer } from '../options.ts';
 import { type Clock, correctPositions } from './clock.ts';
 import type { Session } from './session.ts';
 import { type StoredUnconfirmed, toStored } from './unconfirmed.ts';
@@ -27,9 +28,13 @@ interface Parts {
   clock: Clock;
   /** Returns the format to write. */
   format(): Format;
+  options: { observer: Pick<Observer, 'unreadable'> };
 }
 
-export function createSessionStore({ engine, isUp, clock, format }: Parts, namespace: string) {
+export function createSessionStore(
+  { engine, isUp, clock, format, options }: Parts,
+  namespace: string,
+) {
   const saveNow = async (session: Session, gone: boolean): Promise<boolean> => {
     const { sid, pid, epoch, user } = session;
     if (pid === undefined) return true;
@@ -76,10 +81,16 @@ export function createSessionStore({ engine, isUp, clock, format }: Parts, names
     async claim(key: Omit<SessionKey, 'namespace'>): Promise<Claim> {
       const outcome = await engine.claimSession({ ...key, namespace });
       if (!outcome.ok) return outcome;
-      const state = JSON.parse(outcome.state) as State;
       const { handover } = outcome;
-      if (handover) state.unconfirmed = JSON.parse(handover) as StoredUnconfirmed;
-      return { ...outcome, state };
+      try {
+        const state = JSON.parse(outcome.state) as State;
+        if (handover) state.unconfirmed = JSON.parse(handover) as StoredUnconfirmed;
+        if (typeof state.sid === 'string') return { ...outcome, state };
+      } catch {
+        // The client gets a new session, as it would fail to claim this one again and again.
+      }
+      options.observer.unreadable('session', noFormat);
+      return { ok: false, why: 'unreadable' };
     },
   };
 }

@@ -1,6 +1,6 @@
 // The messages in a part of a log.
-import { type Id, unbundle } from '../delivery/envelope.ts';
-import { Unreadable } from '../delivery/formats.ts';
+import { type Id, requireWhole, unbundle } from '../delivery/envelope.ts';
+import { noFormat, Unreadable } from '../delivery/formats.ts';
 import type { LogPart } from '../engine/engine.ts';
 import type { Observer } from '../options.ts';
 
@@ -11,10 +11,12 @@ export function messagesOf(
 ): { id: Id; payload: Buffer }[] | 'trimmed' | 'too_much' | 'unreadable' {
   if (part.status !== 'ok') return part.status;
   try {
-    return part.entries.flatMap(({ id, payload }) => unbundle(id, payload));
+    const messages = part.entries.flatMap(({ id, payload }) => unbundle(id, payload));
+    for (const { payload } of messages) requireWhole(payload);
+    return messages;
   } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    unreadable('log_entry', error.format);
+    // A broken entry is no reason to fail: whoever reads it would fail again and again.
+    unreadable('log_entry', error instanceof Unreadable ? error.format : noFormat);
     return 'unreadable';
   }
 }

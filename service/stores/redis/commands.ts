@@ -1,10 +1,13 @@
 // Commands in a Redis stream that every process reads at its own pace, and one key per revoked
 // user.
+
+import { readJson } from '../../lib/read-json.ts';
 import { Unavailable } from '../../protocol/refusals.ts';
 import {
   type Command,
   type Commands,
   type Cutoffs,
+  commandSchema,
   type EndSessions,
   knownMax,
   subjectsOf,
@@ -38,7 +41,7 @@ export const commandsNeeds: StoreNeeds = {
 const none: Cutoffs = { revokedBefore: 0, sessionsEndedAt: 0 };
 
 /**
- * @param unreadable called for a command in another format. It cannot be run.
+ * @param unreadable called for a command that cannot be run: it is broken, or in another format
  * @param revokedMsMax how long a revocation is kept
  */
 export function createRedisCommands(
@@ -76,9 +79,10 @@ export function createRedisCommands(
         client.xRange(streamKey, after, '+', { COUNT: polledMax }),
       );
       const commands = (entries ?? []).flatMap(({ message }): Command[] => {
-        if (message.format === format) return [JSON.parse(message.command ?? '')];
-        unreadable(message.format);
-        return [];
+        const isKnown = message.format === format;
+        const command = isKnown ? readJson(commandSchema, message.command ?? '') : undefined;
+        if (!command) unreadable(isKnown ? undefined : (message.format ?? 'none'));
+        return command ? [command] : [];
       });
       for (const command of commands) {
         if (command.type === 'revoke')

@@ -1,5 +1,6 @@
 // The fleet in Redis: one hash with a field per process, and the generations of the releases.
-import type { Fleet, Heartbeat, Replica } from '../fleet.ts';
+import { readJson } from '../../lib/read-json.ts';
+import { type Fleet, type Heartbeat, heartbeatSchema, type Replica } from '../fleet.ts';
 import type { Redis, StoreNeeds } from './connection.ts';
 
 const staleMs = 3_500; // three missed heartbeats
@@ -35,7 +36,7 @@ return generation`;
 
 /**
  * KEYS: heartbeats, generations. ARGV: id, release, heartbeat, stale ms.
- * Returns the generation and the heartbeat of each process.
+ * Returns the generation and the heartbeat of each process, '' for one that is broken.
  */
 const heartbeatLua = `
 local time = redis.call('TIME')
@@ -44,7 +45,10 @@ redis.call('HSET', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
 local all, out = redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #all, 2 do
   local at, release, heartbeat = string.match(all[i + 1], '^(%d+) (%S*) (.*)$')
-  if now - at > tonumber(ARGV[4]) then
+  if not at then
+    out[#out + 1] = '0'
+    out[#out + 1] = ''
+  elseif now - at > tonumber(ARGV[4]) then
     redis.call('HDEL', KEYS[1], all[i])
   else
     out[#out + 1] = redis.call('HGET', KEYS[2], release) or '0'
@@ -55,7 +59,8 @@ return out`;
 
 export const fleetNeeds: StoreNeeds = { scripts: [joinLua, heartbeatLua], commands: ['HDEL'] };
 
-export function createRedisFleet(redis: Redis): Fleet {
+/** @param unreadable called for a broken heartbeat. Its process is missing in the fleet. */
+export function createRedisFleet(redis: Redis, unreadable: () => void): Fleet {
   const heartbeatsKey = redis.key('fleet:heartbeats');
   const generationsKey = redis.key('fleet:generations');
   let joined: Promise<unknown> | undefined;
@@ -72,7 +77,7 @@ export function createRedisFleet(redis: Redis): Fleet {
       await join(own);
       const args = [own.id, own.release, JSON.stringify(own), staleMs];
       const answer = await redis.script(heartbeatLua, [heartbeatsKey, generationsKey], args);
-      return replicasOf(answer as string[]);
+      return replicasOf(answer as string[], unreadable);
     },
     async leave(id) {
       await redis.run((client) => client.hDel(heartbeatsKey, id));
@@ -80,10 +85,11 @@ export function createRedisFleet(redis: Redis): Fleet {
   };
 }
 
-function replicasOf(answer: string[]): Replica[] {
+function replicasOf(answer: string[], unreadable: () => void): Replica[] {
   const pairs = Array.from({ length: answer.length / 2 }, (_, i) => answer.slice(2 * i, 2 * i + 2));
-  return pairs.map(([generation, heartbeat = '']) => ({
-    ...JSON.parse(heartbeat),
-    generation: Number(generation),
-  }));
+  return pairs.flatMap(([generation, text = '']) => {
+    const heartbeat = readJson(heartbeatSchema, text);
+    if (!heartbeat) unreadable();
+    return heartbeat ? [{ ...heartbeat, generation: Number(generation) }] : [];
+  });
 }

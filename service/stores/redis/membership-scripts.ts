@@ -38,7 +38,11 @@ local function isLarge(room)
   if redis.call('ZCARD', prefix .. 'members:' .. room) > eventsMembersMax then return true end
   return redis.call('EXISTS', prefix .. 'changed:' .. room) == 1
 end
-local function note(type, room, user, sid)
+local function decode(text) -- what is broken is forgotten
+  local ok, list = pcall(cjson.decode, text or '[]')
+  return ok and type(list) == 'table' and list or {}
+end
+local function note(change, room, user, sid)
   local field, number = cjson.encode({room, user}), numberChange()
   local before = redis.call('HGET', prefix .. 'untold', field)
   if not before and isLarge(room) then
@@ -46,8 +50,8 @@ local function note(type, room, user, sid)
     redis.call('ZADD', prefix .. 'diffs', 'NX', now, room)
     return
   end
-  local list = before and cjson.decode(before) or {}
-  list[#list + 1] = {text(now) .. '-' .. number, type, sid, presenceOf(room, user)}
+  local list = decode(before)
+  list[#list + 1] = {text(now) .. '-' .. number, change, sid, presenceOf(room, user)}
   redis.call('HSET', prefix .. 'untold', field, cjson.encode(list))
   if not before then redis.call('ZADD', prefix .. 'untold-since', now, field) end
   untold[#untold + 1] = field

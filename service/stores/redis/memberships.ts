@@ -1,6 +1,7 @@
 // Memberships in Redis, where every process sees and changes those of all.
+import { z } from 'zod';
+import { readJson } from '../../lib/read-json.ts';
 import {
-  type Change,
   type Diff,
   diffNamesMax,
   diffsAtOnceMax,
@@ -36,13 +37,15 @@ interface Options extends MembershipLimits {
   recoveryMs: number;
   /** How long it is remembered when a user's sessions were ended. */
   cutoffMs: number;
+  /** Called for changes that are broken. They are not announced. */
+  unreadable(): void;
 }
 
 /** @param processId unique among the processes that share the Redis */
 export function createRedisMemberships(
   redis: Redis,
   processId: string,
-  { recoveryMs, cutoffMs, eventsMembersMax, lastSeenMs }: Options,
+  { recoveryMs, cutoffMs, eventsMembersMax, lastSeenMs, unreadable }: Options,
 ): Memberships {
   const prefix = redis.key('');
   const keys = [redis.key('leases')];
@@ -65,7 +68,7 @@ export function createRedisMemberships(
       known = true;
       const keptOf = ({ keepsPresence }: SessionWrite) =>
         keepsPresence ? new Map(pairsOf(kept.shift() ?? [])) : undefined;
-      return { outcomes, untold: parse(fields), kept: sessions.map(keptOf) };
+      return { outcomes, untold: parse(fields, unreadable), kept: sessions.map(keptOf) };
     },
     async page(roomId, { after = '', limit }) {
       const args = [redis.key(`presence:${roomId}`), after, limit];
@@ -86,7 +89,7 @@ export function createRedisMemberships(
       const [silent, more, fields, diffs] = answer as [number, number, string[], RawDiff[]];
       const lost = forgotten || before !== reconnects || (silent === 1 && known);
       [forgotten, known, reconnects] = [false, true, before];
-      const untold = parse(fields);
+      const untold = parse(fields, unreadable);
       return { untold, diffs: diffs.map(diffOf), more: more === 1, forgotten: lost };
     },
     async end(userIds, sids) {
@@ -100,7 +103,7 @@ export function createRedisMemberships(
           const limits = [leaseMs, silentMs, roomsAtOnceMax, cutoffMs, first, users];
           const answer = await script(endLua, ...limits, ...part);
           const [isMore, fields, cutoffs] = answer as [number, string[], string[]];
-          untold.push(...parse(fields));
+          untold.push(...parse(fields, unreadable));
           for (const [i, cutoff] of cutoffs.entries()) endedAt[part[i] as string] = Number(cutoff);
           more = isMore;
         }
@@ -132,12 +135,22 @@ function pairsOf(flat: string[]): [string, string][] {
   return pairs;
 }
 
+const keySchema = z.tuple([z.string(), z.string()]);
+const changesSchema = z.array(
+  z.tuple([z.string(), z.enum(['joined', 'left', 'updated']), z.string(), z.string()]),
+);
+
 /** Alternating fields and changes. If a field occurs twice, the later one has all changes. */
-function parse(fields: string[]): Untold[] {
+function parse(fields: string[], unreadable: () => void): Untold[] {
   const byKey = new Map<string, Untold>();
   for (const [key, text] of pairsOf(fields)) {
-    const [roomId, userId] = JSON.parse(key) as [string, string];
-    const list = JSON.parse(text) as [string, Change['type'], string, string][];
+    const names = readJson(keySchema, key);
+    const list = readJson(changesSchema, text);
+    if (!names || !list) {
+      unreadable();
+      continue;
+    }
+    const [roomId, userId] = names;
     const changes = list.map(([id, type, sid, presence]) => ({ id, type, sid, presence }));
     byKey.set(key, { key, roomId, userId, changes });
   }

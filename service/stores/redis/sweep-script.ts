@@ -15,7 +15,7 @@ local ages, diffs = prefix .. 'untold-since', prefix .. 'diffs'
 local function confirm(field, id)
   local before = redis.call('HGET', prefix .. 'untold', field)
   local rest, found = {}, false
-  for _, change in ipairs(before and cjson.decode(before) or {}) do
+  for _, change in ipairs(decode(before)) do
     if found then rest[#rest + 1] = change end
     found = found or change[1] == id
   end
