@@ -138,7 +138,7 @@ function parse(fields: string[]): Untold[] {
   for (const [key, text] of pairsOf(fields)) {
     const [roomId, userId] = JSON.parse(key) as [string, string];
     const list = JSON.parse(text) as [string, Change['type'], string, string][];
-    const changes = list.map(([id, type, sid, presence]) => ({ id, type, sid, presence }));
+    const changes = list.map(([id, type, sid, presence = '']) => ({ id, type, sid, presence }));
     byKey.set(key, { key, roomId, userId, changes });
   }
   return [...byKey.values()];
