@@ -138,10 +138,17 @@ function succeed(
   entry.written = new Map(rooms.map((room) => [room.roomId, shownIn(room)]));
   entry.underWay -= 1;
   entry.isUncertain = false;
+  if (entry.presences?.size) entry.presences = presencesOf(entry, entry.presences);
   if (entry.state === 'claimed') entry.state = 'live';
   if (outcome !== 'ok') entry.state = 'ended'; // another process has it, or it was refused
   forgetIfOver(entry, entries);
   result.resolve(outcome);
+}
+
+/** Those of the rooms that the session is in: it may have left some without `leave`. */
+function presencesOf(entry: Entry, presences: ReadonlyMap<string, string>) {
+  const rooms = new Set([...entry.rooms(), ...entry.changing]);
+  return new Map([...presences].filter(([roomId]) => rooms.has(roomId)));
 }
 
 function fail({ entry, result }: Due, error: unknown): Entry {

@@ -61,6 +61,18 @@ describe('presence that a user sets', () => {
     expect(updates).toEqual(names.map((name) => ({ ...lobby, userId: 'bob', presence: { name } })));
   });
 
+  it('ends with the membership, also if the server removes the socket from the room', async () => {
+    const { app, member } = await startChat();
+    const [alice, bob] = [await member('alice'), await member('bob')];
+    await set(bob, { name: 'Bob' });
+    const left = next(alice, 'user_left');
+    app.io.in('room:lobby').except('user:alice').socketsLeave('room:lobby');
+    await left;
+    await bob.emitWithAck('join_room', 'lobby');
+    const { members } = await alice.emitWithAck('members', lobby);
+    expect(members).toEqual([{ userId: 'alice' }, { userId: 'bob' }]);
+  });
+
   it('is refused outside of the room, above 1 KB, and too often', async () => {
     const { member } = await startChat();
     const alice = await member('alice');

@@ -137,7 +137,7 @@ function pairsOf(flat: string[]): [string, string][] {
 
 const keySchema = z.tuple([z.string(), z.string()]);
 const changesSchema = z.array(
-  z.tuple([z.string(), z.enum(['joined', 'left', 'updated']), z.string(), z.string()]),
+  z.tuple([z.string(), z.enum(['joined', 'left', 'updated']), z.string(), z.string().optional()]),
 );
 
 /** Alternating fields and changes. If a field occurs twice, the later one has all changes. */
@@ -151,7 +151,7 @@ function parse(fields: string[], unreadable: () => void): Untold[] {
       continue;
     }
     const [roomId, userId] = names;
-    const changes = list.map(([id, type, sid, presence]) => ({ id, type, sid, presence }));
+    const changes = list.map(([id, type, sid, presence = '']) => ({ id, type, sid, presence }));
     byKey.set(key, { key, roomId, userId, changes });
   }
   return [...byKey.values()];
