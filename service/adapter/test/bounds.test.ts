@@ -49,6 +49,28 @@ describe('limits', () => {
     expect(limits).toContain('log_bytes');
   });
 
+  it.each([
+    { options: { sharedBytesMax: 500_000 }, reached: ['log_bytes'] },
+    { options: { sharedEntriesMax: 5 }, reached: [] },
+  ])(
+    'of %o trim the log of messages to several rooms, and who missed a part is not recovered',
+    async ({ options, reached }) => {
+      const { receiver, servers, nodes, limits, redis, results } = await bounded(options);
+      receiver.io.reconnection(false);
+      receiver.io.engine.close();
+      const rooms = servers[2]?.to(['room', 'other']) as object;
+      for (let n = 1; n <= 30; n += 1) {
+        await nodes[2]?.adapter.publish(rooms, 'event', [n, 'x'.repeat(50_000)]);
+        expect(await redis.memoryUsage('socket.io:shared')).toBeLessThan(600_000);
+      }
+      receiver.connect();
+      await next(receiver, 'connect');
+      expect(receiver.recovered).toBe(false);
+      expect(results.at(-1)).toBe('trimmed');
+      expect([...limits]).toEqual(reached);
+    },
+  );
+
   it.each([{ queuedMessagesMax: 10 }, { queuedBytesMax: 10_000 }])(
     'of %o refuse to publish, and what was accepted arrives',
     async (options) => {

@@ -173,6 +173,31 @@ describe('what arrives while the process catches up', () => {
     expect(early.seen).toEqual(['missed', 'held', 'held for a room', 'last']);
     expect(late.seen).toEqual(['last']);
   });
+
+  it('is before the join of who joins afterwards', async () => {
+    const { relay, connect, publish, cutOff } = await nearAndFar();
+    const [early, first, second] = [await connect(), await connect(), await connect()];
+    await early.socket.join('room');
+    await cutOff();
+    await publish(['room'], 'missed');
+    const paused = relay.pauseAt('missed');
+    relay.mend();
+    const resume = await paused; // by now it has read up to where it catches up
+    await publish(['quiet'], 'before');
+    const joined = first.socket.join('quiet');
+    resume();
+    await joined;
+    await second.socket.join('quiet');
+    const back = next(second.client, 'connect');
+    second.client.io.engine.close();
+    await back;
+    expect(second.client.recovered).toBe(true);
+    await publish(['quiet'], 'last');
+    for (const { seen } of [first, second]) {
+      await until('the last one arrives', () => seen.includes('last'));
+      expect(seen).toEqual(['last']);
+    }
+  });
 });
 
 describe('a session', () => {
