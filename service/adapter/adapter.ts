@@ -214,7 +214,8 @@ export class RecoveringAdapter extends RedisAdapter {
       endConnection(socket);
       return;
     }
-    this.delAll(session.sid);
+    // A late answer to its last save may come when its successor is here already.
+    if (this.sessions.get(session.sid) === session) this.delAll(session.sid);
     if (socket) forgetUnconnected(this.nsp, socket);
     client?.conn.close();
   }

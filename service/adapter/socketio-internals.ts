@@ -199,7 +199,8 @@ export function reopenWhenAttached(namespace: Namespace, before: () => void): vo
 
 /** Drops a socket whose middlewares still run, but not its successor with the same id. */
 export function forgetUnconnected(namespace: Namespace, socket: Socket): void {
-  member<Map<string, Socket>>(namespace, '_preConnectSockets', isMap).delete(socket.id);
+  const unconnected = member<Map<string, Socket>>(namespace, '_preConnectSockets', isMap);
+  if (unconnected.get(socket.id) === socket) unconnected.delete(socket.id);
   retireId(socket);
 }
 

@@ -1,11 +1,11 @@
 // Joins and leaves rooms.
 import { z } from 'zod';
 import type { Services } from '../application/index.ts';
+import { createRoomMutex } from '../lib/room-mutex.ts';
 import { defineEvent, memberSchema, messageSchema, roomSchema } from '../protocol/events.ts';
 import { type MooringSocket, roomIdSchema, type User, userIdSchema } from '../protocol/identity.ts';
 import { type Answer, refusal } from '../protocol/refusals.ts';
 import { roomIdsOf, roomName } from '../protocol/rooms.ts';
-import { createRoomMutex } from './room-mutex.ts';
 import { createSharedRead } from './shared-read.ts';
 
 const joinHistoryMax = 100;

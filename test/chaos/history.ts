@@ -98,6 +98,8 @@ export interface History {
   disturbances: Disturbance[];
   endings: Ending[];
   reads: PresenceRead[];
+  /** The names of clients who could not join a room although everything was mended. */
+  refused: string[];
   final?: Final;
 }
 
@@ -107,6 +109,7 @@ export const emptyHistory = (disturbances: Disturbance[] = []): History => ({
   disturbances,
   endings: [],
   reads: [],
+  refused: [],
 });
 
 export function nameOf(publish: Publish | undefined, n: number): string {

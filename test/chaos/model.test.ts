@@ -158,6 +158,7 @@ describe('the model reports', () => {
     expect(found([client([up(), down])], [])).toEqual(['stuck']);
     expect(found([client([])], [])).toEqual(['stuck']);
     expect(found([client([up()], 'old')], [])).toEqual(['stuck']);
+    expect(found([client([up()])], [], { refused: ['alice'] })).toEqual(['stuck']);
   });
 });
 

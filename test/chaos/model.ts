@@ -28,7 +28,8 @@
 //               one it may have been lost with its pod; and Redis forgets who is disconnected if
 //               its clock steps forward by more than the recovery window.
 // stuck         A client that is not connected although all pods are healthy; an old connection
-//               that is still open although its session was taken over, or ended by a backend.
+//               that is still open although its session was taken over, or ended by a backend; a
+//               client that cannot join a room.
 // presence      Who is in a room, and who is notified of it; see presence.ts.
 //
 // Volatile messages, questions and unacknowledged publishes are received at most once.
@@ -102,7 +103,7 @@ function judgeClient(
       report('lost', at, `${nameOf(publish, publish.n)} (${whenOf(publish)}; ${id})`);
     }
   }
-  judgeEnd(record, lives.at(-1), report);
+  judgeEnd(history, record, lives.at(-1), report);
   return violations;
 }
 
@@ -161,11 +162,17 @@ function isReplay(
   return connected !== undefined && lagged(connected.at) > acknowledged;
 }
 
-function judgeEnd({ role, events }: ClientRecord, life: Life | undefined, report: Report): void {
+function judgeEnd(
+  { refused }: History,
+  { name, role, events }: ClientRecord,
+  life: Life | undefined,
+  report: Report,
+): void {
   const isTurn = ({ type }: ClientEvent) => type === 'connected' || type === 'disconnected';
   const last = events.findLast(isTurn);
   const at = events.at(-1)?.at ?? 0;
   if (role === 'client' && last?.type !== 'connected') report('stuck', at, 'it did not reconnect');
+  if (role === 'client' && refused.includes(name)) report('stuck', at, 'it cannot join a room');
   if (role === 'client' && life && life.mustEnd < at) report('stuck', at, 'it was not closed');
   if (role === 'old' && last?.type === 'connected') report('stuck', at, 'it was not closed');
 }

@@ -31,6 +31,7 @@ export interface Outcome {
 
 const backMsMax = 60_000;
 const quietMsMax = 10_000;
+const joinMsMax = 30_000;
 
 /** @param otherBuild the folder of another build, to which pods roll and back */
 export async function run(plan: Plan, otherBuild?: string): Promise<Outcome> {
@@ -112,11 +113,16 @@ async function populate(plan: Plan, ground: Ground) {
       const done = perform(operation).finally(() => underWay.delete(done));
       underWay.add(done);
     },
-    /** Repairs everything, then sends a last message to each room and to everyone. */
+    /** Repairs everything; then every client joins a room, and every room gets a last message. */
     async settle(): Promise<void> {
       await Promise.all(underWay);
       await fleet.settled();
       await untilBack();
+      const joining = staying().map(async (one, i) => {
+        const join = () => one.member('join', rooms[i % rooms.length] as string);
+        await until('it may join', join, joinMsMax).catch(() => history.refused.push(one.name));
+      });
+      await Promise.all(joining);
       const through = publishers[0] as ChaosClient;
       for (const room of rooms) await publishing.certainly(through, [room]);
       const last = await publishing.certainly(through, []);

@@ -1,6 +1,7 @@
 // One suite for both implementations of memberships, and what several processes do to them.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Memberships, Untold } from '../../service/stores/memberships.ts';
+import { buildClocks } from '../harness/clock.ts';
 import { until } from '../harness/service.ts';
 import {
   confirm,
@@ -118,6 +119,32 @@ describe('memberships over several processes', () => {
     });
     expect(changes).toEqual(['alice left r']);
     expect(await membersOf(alive, 'r')).toEqual(['bob', 'carol']);
+  });
+
+  it('tell what nobody has told, although the clock of Redis was set back', async ({ skip }) => {
+    const clocks = buildClocks();
+    if (!clocks) return skip('the clock of a process cannot be set on this machine');
+    onTestFinished(clocks.remove);
+    const clock = clocks.create('redis');
+    const shared = await redis(clock.env);
+    const [dead, alive] = [onRedis(shared, 'dead', 60_000), onRedis(shared, 'alive', 60_000)];
+    const users = ['alice', 'bob', 'carol', 'dave', 'erin']; // the last ones come as a diff
+    const sessions = users.map((user, i) => session(`s${i}`, user, ['r']));
+    await dead.write(sessions);
+    clock.step(-3_600_000);
+    const told = new Set<string>();
+    await until('it is told', async () => {
+      const { untold, diffs } = await alive.sweep([]);
+      for (const change of short(untold)) told.add(change);
+      for (const { roomId } of diffs) told.add(`diff of ${roomId}`);
+      return told.size > 3;
+    });
+    expect([...told].sort()).toEqual([
+      'alice joined r',
+      'bob joined r',
+      'carol joined r',
+      'diff of r',
+    ]);
   });
 
   it('move with the claim: who leaves on one process after a move has left at once', async () => {

@@ -10,13 +10,14 @@ import {
 } from '../../service/stores/redis/memberships.ts';
 import { createMetrics } from '../../service/telemetry/metrics.ts';
 import { startRedis } from '../harness/redis.ts';
-import { secret } from '../harness/service.ts';
+import { type Env, secret } from '../harness/service.ts';
 
 const ignore = () => {};
 const recoveryMs = 300;
 
-export async function redis() {
-  const { url } = await startRedis();
+/** @param env added to the environment of Redis */
+export async function redis(env: Env = {}) {
+  const { url } = await startRedis({}, env);
   const client = redisClient([url], parseConfig({ JWT_SECRET: secret }));
   const opened = openRedis(client, 'mooring', [membershipsNeeds], createMetrics(), ignore, ignore);
   await opened.ready();

@@ -8,7 +8,7 @@ export async function openRelay(target: number) {
   const pairs = new Map<Socket, Socket>();
   let cut = false;
   let stopped: { at: string; seen: () => void } | undefined;
-  let held: (() => void)[] | undefined;
+  let held: { chunk: Buffer; send: () => void }[] | undefined;
   let paused: { at: string; seen: () => void; from?: Socket; chunks: Buffer[] } | undefined;
   /** What of it may pass. */
   const passing = (chunk: Buffer): Buffer => {
@@ -25,7 +25,7 @@ export async function openRelay(target: number) {
     let open = true;
     client.on('data', (chunk) => {
       const send = () => upstream.write(chunk);
-      if (held) held.push(send);
+      if (held) held.push({ chunk, send });
       else send();
     });
     upstream.on('data', (chunk) => {
@@ -62,8 +62,10 @@ export async function openRelay(target: number) {
     pass() {
       const sending = held ?? [];
       held = undefined;
-      for (const send of sending) send();
+      for (const { send } of sending) send();
     },
+    /** Whether the text was sent to the server since `hold`. */
+    holds: (text: string) => held?.some(({ chunk }) => chunk.includes(text)) === true,
     /** Resolves when the server sends the text; neither it nor what follows it arrives. */
     stopAt: (text: string) =>
       new Promise<void>((resolve) => {

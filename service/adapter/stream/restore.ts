@@ -86,6 +86,7 @@ export async function restore(
   if (result === 'limited') observer.limitReached('takeovers');
   const { session } = connect;
   if (result === 'recovered' && conn.readyState !== 'open') result = 'postponed';
+  if (result === 'postponed') conn.close(); // the client tries again
   observer.restoreEnded(result);
   if (trail.active) {
     const { user = '' } = connect;

@@ -130,7 +130,8 @@ end
 local function isAlone(session, leaseMs, silentMs)
   if session.holder == '' then return true end
   local expires = redis.call('ZSCORE', leases, 'p ' .. session.holder)
-  return not expires or expires - leaseMs < now - silentMs
+  local renewedAt = expires and expires - leaseMs
+  return not expires or renewedAt < now - silentMs or renewedAt > now -- the clock was set back
 end`;
 
 /**

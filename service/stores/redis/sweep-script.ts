@@ -42,7 +42,14 @@ local own = 'p ' .. ARGV[5]
 local expires = redis.call('ZSCORE', leases, own)
 local forgotten = not expires or expires - ARGV[6] < now - ARGV[7]
 redis.call('ZADD', leases, now + ARGV[6], own)
-local old = redis.call('ZRANGE', ages, '-inf', now - ARGV[9], 'BYSCORE', 'LIMIT', 0, ARGV[10])
+-- Beyond what can be due later are those from before the clock was set back.
+local function dueOf(key, upTo, beyond, count)
+  local due = redis.call('ZRANGE', key, '-inf', upTo, 'BYSCORE', 'LIMIT', 0, count)
+  local stuck = redis.call('ZRANGE', key, '(' .. beyond, '+inf', 'BYSCORE', 'LIMIT', 0, count)
+  for _, name in ipairs(stuck) do due[#due + 1] = name end
+  return due
+end
+local old = dueOf(ages, now - ARGV[9], now, ARGV[10])
 for _, field in ipairs(old) do
   redis.call('ZADD', ages, now, field)
   untold[#untold + 1] = field
@@ -100,8 +107,8 @@ local function diffOf(room)
   end
   return diff
 end
-local rooms = redis.call('ZRANGE', diffs, '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[12])
+local rooms = dueOf(diffs, now, now + ARGV[9] + ARGV[11], ARGV[12])
 local told = {}
 for _, room in ipairs(rooms) do told[#told + 1] = diffOf(room) end
-local more = budget <= 0 or #rooms == tonumber(ARGV[12])
+local more = budget <= 0 or #rooms >= tonumber(ARGV[12])
 return {forgotten and 1 or 0, more and 1 or 0, untold, told}`;

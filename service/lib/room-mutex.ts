@@ -1,16 +1,16 @@
 // Serializes the joins and leaves of one socket in one room. A join waits for the access check and
 // for Redis; whatever follows must see its result.
-import type { MooringSocket } from '../protocol/identity.ts';
 
 export function createRoomMutex() {
-  const sockets = new WeakMap<MooringSocket, Map<string, Promise<unknown>>>();
+  const owners = new WeakMap<object, Map<string, Promise<unknown>>>();
   return {
     /**
      * Runs `work` after all earlier work on this room has ended, whether it succeeded or failed.
+     * @param owner the socket, or what stands for it
      */
-    run<T>(socket: MooringSocket, roomId: string, work: () => Promise<T>): Promise<T> {
-      const rooms = sockets.get(socket) ?? new Map<string, Promise<unknown>>();
-      sockets.set(socket, rooms);
+    run<T>(owner: object, roomId: string, work: () => Promise<T>): Promise<T> {
+      const rooms = owners.get(owner) ?? new Map<string, Promise<unknown>>();
+      owners.set(owner, rooms);
       const result = rooms.get(roomId)?.then(work, work) ?? work();
       rooms.set(roomId, result);
       const end = () => {
@@ -20,6 +20,6 @@ export function createRoomMutex() {
       return result;
     },
     /** The most recent work on this room, if it is still running. */
-    running: (socket: MooringSocket, roomId: string) => sockets.get(socket)?.get(roomId),
+    running: (owner: object, roomId: string) => owners.get(owner)?.get(roomId),
   };
 }
