@@ -83,15 +83,15 @@ describe('an application of one’s own', () => {
     expect(await bob.emitWithAck('say', 'x')).toMatchObject({ error: { code: 'access_denied' } });
   });
 
-  it('that throws in a timer is named, and the process drains and exits', async () => {
+  it('that throws in a callback is named, and the process drains and exits', async () => {
     const service = await startProcess({
       APPLICATION: moduleOf(`
         export default function (io) {
           io.on('connection', (socket) => {
             socket.on('explode', () => {
-              setTimeout(() => {
-                throw new Error('on purpose, in a timer');
-              }, 10);
+              setImmediate(() => {
+                throw new Error('on purpose, in a callback');
+              });
             });
           });
         }`),
@@ -111,7 +111,7 @@ describe('an application of one’s own', () => {
     expect(JSON.parse(line)).toMatchObject({
       msg: 'uncaught exception; draining, then exiting',
       handler: 'explode',
-      err: { message: 'on purpose, in a timer' },
+      err: { message: 'on purpose, in a callback' },
     });
   });
 
