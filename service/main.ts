@@ -16,12 +16,14 @@ import { runTrace, TraceFailed, Unreachable } from './cli/trace/trace.ts';
 import type { Pod } from './cluster/pod.ts';
 import { startPrimary } from './cluster/primary.ts';
 import { serveAsWorker } from './cluster/worker.ts';
-import { ConfigError, parseConfig, secrets } from './config/schema.ts';
+import { type Config, ConfigError, parseConfig, secrets } from './config/schema.ts';
 import { hasFiles } from './config/variables.ts';
+import { currentHandler } from './lib/current-handler.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 
 const signals = { SIGTERM: 15, SIGINT: 2 };
 const operationsStopMsMax = 500;
+const closeMsMax = 10_000; // after an uncaught exception
 const unfitCode = 78; // EX_CONFIG: this Redis is unsupported, so restarting a worker is no use
 
 type Environment = Record<string, string | undefined>;
@@ -91,7 +93,9 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const given = { tokens, reread };
   if (cluster.isWorker) {
     for (const signal of Object.keys(signals)) process.on(signal, () => {}); // for the primary
-    return serveAsWorker(await serve(config, log, given), process, () => process.exit(0));
+    const app = await serve(config, log, given);
+    drainAfterException(app, config, log);
+    return serveAsWorker(app, process, () => process.exit(0));
   }
   const pod = config.workers > 1 ? startPrimary(config, log) : await serve(config, log, given);
   cluster.on('exit', (_, code) => {
@@ -100,6 +104,7 @@ async function start(env: Environment, isDevelopment: boolean): Promise<void> {
   const onError = (error: unknown) => log.error({ err: error }, 'operations request failed');
   const operations = createOperations({ ...pod, onError });
   superviseShutdown(operations, pod, log);
+  drainAfterException(pod, config, log);
   const operationsPort = await listen(operations, config.operationsPort, config.host);
   const port = await pod.listen();
   log.info({ port, operationsPort, workers: config.workers }, 'listening');
@@ -137,7 +142,31 @@ function superviseShutdown(
 
 /** Logs an unhandled rejection, for example in a user's module, instead of ending the process. */
 function surviveRejections(log: Log): void {
-  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
+  process.on('unhandledRejection', (err) =>
+    log.error({ err, handler: currentHandler() }, 'unhandled rejection'),
+  );
+}
+
+/**
+ * Ends the process after an exception in a callback, which may have left anything half done: it
+ * stops being ready, moves its clients to peers and exits with code 1.
+ */
+function drainAfterException(
+  { drain, close }: Pick<Pod, 'drain' | 'close'>,
+  { endpointDelayMs, drainMsMax }: Config,
+  log: Log,
+): void {
+  let failed = false;
+  process.on('uncaughtException', async (err) => {
+    log.error({ err, handler: currentHandler() }, 'uncaught exception; draining, then exiting');
+    if (failed) return;
+    failed = true;
+    setTimeout(() => process.exit(1), endpointDelayMs + drainMsMax + closeMsMax).unref();
+    await drain()
+      .then(close)
+      .catch(() => {}); // in any state, it must end
+    process.exit(1);
+  });
 }
 
 function tokenFor(

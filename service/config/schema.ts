@@ -26,6 +26,10 @@ const algorithms = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512'].concat
   'EdDSA',
 ]);
 
+/** A proxy must wait longer than the two together. */
+export const pingIntervalMsDefault = 25_000;
+export const pingTimeoutMsDefault = 20_000;
+
 /** One entry per variable, in the order of the documentation. */
 export const settings = z.object({
   PORT: port('port for clients: Socket.IO and the test page; 0: any free port', 3000),
@@ -108,6 +112,18 @@ export const settings = z.object({
   API_KEY: apiKey('bearer key of the backend API, with every scope; no key: the API answers 403'),
   API_KEYS: apiKeys(
     'more keys as `name:scope+scope:key`, comma-separated; scopes: publish, read, moderate',
+  ),
+  PING_INTERVAL_MS: count(
+    'how often a client gets a ping, in ms; proxies must wait longer than this and PING_TIMEOUT_MS',
+    pingIntervalMsDefault,
+    1_000,
+    300_000,
+  ),
+  PING_TIMEOUT_MS: count(
+    'how long a client may take to answer a ping before its connection is closed, in ms',
+    pingTimeoutMsDefault,
+    1_000,
+    300_000,
   ),
   RECOVERY_MS_MAX: count('how long a lost connection can be recovered, in ms; 0: off', 120_000, 0),
   HISTORY_MESSAGES_MAX: count(

@@ -4,10 +4,6 @@ import { z } from 'zod';
 import { type MooringSocket, roomIdSchema, userIdSchema } from './identity.ts';
 import { type Answer, type RefusalCode, refusalCodes } from './refusals.ts';
 
-/** Engine.IO's heartbeat; a proxy must wait longer than the two together. */
-export const pingIntervalMs = 25_000;
-export const pingTimeoutMs = 20_000;
-
 /** An event that clients send, with its handler. */
 export interface ClientEvent<App = unknown> {
   name: string;

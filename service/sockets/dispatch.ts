@@ -4,6 +4,7 @@ import { Socket } from 'socket.io';
 import { runHandlers } from '../adapter/index.ts';
 import { parsePayload, replyTo } from '../application/handle.ts';
 import type { Events, Registered } from '../application/register.ts';
+import { inHandler } from '../lib/current-handler.ts';
 import { refusedOf } from '../protocol/bounds.ts';
 import type { MooringSocket } from '../protocol/identity.ts';
 import { type RefusalCode, refusal } from '../protocol/refusals.ts';
@@ -59,7 +60,7 @@ export function createDispatch(parts: Parts): (socket: MooringSocket) => void {
     try {
       const payload = parsePayload(event.schema, args);
       if (!payload.ok) return reply(payload);
-      const outcome = event.handler(payload.data, reply, socket, app);
+      const outcome = inHandler(event.name, () => event.handler(payload.data, reply, socket, app));
       return outcome instanceof Promise ? outcome.catch(failed) : undefined;
     } catch (error) {
       return failed(error);

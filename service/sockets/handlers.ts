@@ -1,6 +1,8 @@
-// Guards all handlers, so that none can end the process. Errors are reported and answered.
+// Guards all handlers: what they throw, or reject with, is reported and answered. What they throw
+// later, in a callback of a timer for example, ends the process after a drain (service/main.ts).
 import { Socket } from 'socket.io';
 import { replyTo } from '../application/handle.ts';
+import { inHandler } from '../lib/current-handler.ts';
 import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
 import { type Refusal, refusal } from '../protocol/refusals.ts';
 import { isUnavailable } from '../stores/broadcast.ts';
@@ -35,7 +37,7 @@ export function guardedMethods(metrics: Metrics, report: Report): Record<string,
         if (!lifecycleEvents.has(event)) replyTo(this, event, args, metrics)(answer);
       };
       // EventEmitter uses this property to find a wrapped listener when removing it.
-      const safe = Object.assign(safely(handler, failed), { listener: handler });
+      const safe = Object.assign(safely(event, handler, failed), { listener: handler });
       return register.call(this, event, safe);
     };
   }
@@ -49,7 +51,7 @@ export function guardedMethods(metrics: Metrics, report: Report): Record<string,
     const register = Socket.prototype[name] as Listener;
     const failed = (error: unknown) => report('handler', error, { method: name });
     methods[name] = function guarded(this: MooringSocket, ...given: unknown[]) {
-      return register.call(this, safely(given[0] as Listener, failed));
+      return register.call(this, safely(name, given[0] as Listener, failed));
     };
   }
   return methods;
@@ -61,7 +63,7 @@ export function guardNamespace(namespace: MooringNamespace, report: Report): voi
   Reflect.set(namespace, 'on', (event: string, handler: Listener) => {
     const failed = (error: unknown) => report('handler', error, { event });
     const connects = event === 'connect' || event === 'connection';
-    return on.call(namespace, event, connects ? safely(handler, failed) : handler);
+    return on.call(namespace, event, connects ? safely(event, handler, failed) : handler);
   });
   const use = namespace.use as Listener;
   Reflect.set(namespace, 'use', (middleware: Listener) =>
@@ -70,7 +72,7 @@ export function guardNamespace(namespace: MooringNamespace, report: Report): voi
         report('handler', error, { middleware: namespace.name });
         next(new Error('Internal error'));
       };
-      safely(middleware, failed)(socket, next);
+      safely('use', middleware, failed)(socket, next);
     }),
   );
 }
@@ -89,10 +91,14 @@ export function guardDynamicNamespaces(io: MooringServer, report: Report): void 
 }
 
 /** Calls `failed` if the handler throws or its promise rejects. */
-function safely(handler: Listener, failed: (error: unknown, args: unknown[]) => void): Listener {
+function safely(
+  name: string,
+  handler: Listener,
+  failed: (error: unknown, args: unknown[]) => void,
+): Listener {
   return function safe(this: unknown, ...args: unknown[]) {
     try {
-      const outcome = handler.apply(this, args);
+      const outcome = inHandler(name, () => handler.apply(this, args));
       if (!(outcome instanceof Promise)) return outcome;
       return outcome.catch((error) => failed(error, args));
     } catch (error) {

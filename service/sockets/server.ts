@@ -13,7 +13,6 @@ import type { Verify } from '../auth/tokens.ts';
 import { type AllowsOrigin, createOriginCheck } from '../config/origins.ts';
 import type { Config } from '../config/schema.ts';
 import { createBound } from '../protocol/bounds.ts';
-import { pingIntervalMs, pingTimeoutMs } from '../protocol/events.ts';
 import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
 import type { HandshakeRefusal } from '../protocol/refusals.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -147,8 +146,8 @@ function cutter(httpServer: HttpServer): () => void {
 function socketOptions({ config, adapter }: Parts): Partial<ServerOptions> {
   const allows = createOriginCheck(config.corsOrigins);
   return {
-    pingInterval: pingIntervalMs,
-    pingTimeout: pingTimeoutMs,
+    pingInterval: config.pingIntervalMs,
+    pingTimeout: config.pingTimeoutMs,
     maxHttpBufferSize: encodingMax * config.messageBytesMax + envelopeBytesMax,
     serveClient: config.page === 'on',
     cleanupEmptyChildNamespaces: true,

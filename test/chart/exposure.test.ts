@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol/events.ts';
+import {
+  pingIntervalMsDefault as pingIntervalMs,
+  pingTimeoutMsDefault as pingTimeoutMs,
+} from '../../service/config/schema.ts';
 import { all, only, render, scenario, type Values } from './render.ts';
 
 const nginx = (values: Values = {}): Record<string, string> => {

@@ -1,7 +1,10 @@
 // What follows from drain.seconds and drain.settleSeconds, and that the parts agree.
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../service/config/schema.ts';
-import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol/events.ts';
+import {
+  parseConfig,
+  pingIntervalMsDefault as pingIntervalMs,
+  pingTimeoutMsDefault as pingTimeoutMs,
+} from '../../service/config/schema.ts';
 import { only, render, scenario, template, type Values } from './render.ts';
 
 const gateway = scenario('gateway');

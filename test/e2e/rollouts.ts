@@ -1,7 +1,10 @@
 // What happens to the pods of a release in a cluster, and what clients may notice.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Load } from '../../service/cli/load/load.ts';
-import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol/events.ts';
+import {
+  pingIntervalMsDefault as pingIntervalMs,
+  pingTimeoutMsDefault as pingTimeoutMs,
+} from '../../service/config/schema.ts';
 import { eventually, helm, kubectl, ready, serverPods, type Values } from './cluster.ts';
 
 export interface Place {

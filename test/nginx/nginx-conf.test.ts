@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withLoopback } from '../../ingress/nginx/fleet/proxy.ts';
 import { drainEnvironment, projectFolder } from '../../ingress/nginx/fleet/settings.ts';
-import { settings } from '../../service/config/schema.ts';
-import { pingIntervalMs, pingTimeoutMs } from '../../service/protocol/events.ts';
+import {
+  pingIntervalMsDefault as pingIntervalMs,
+  pingTimeoutMsDefault as pingTimeoutMs,
+  settings,
+} from '../../service/config/schema.ts';
 
 const read = (path: string) => readFileSync(join(projectFolder, path), 'utf8');
 const configuration = read('ingress/nginx/nginx.conf').replaceAll(/^\s*#.*$/gm, '');

@@ -2,7 +2,15 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { connected, next, startApp, startProcess } from '../harness/service.ts';
+import {
+  connected,
+  next,
+  readyStatus,
+  startApp,
+  startProcess,
+  until,
+  untilReady,
+} from '../harness/service.ts';
 
 function moduleOf(source: string): string {
   const path = join(mkdtempSync(join(tmpdir(), 'mooring-application-')), 'application.mjs');
@@ -73,6 +81,38 @@ describe('an application of one’s own', () => {
     expect(await alice.emitWithAck('say', 'hello')).toBe('hello');
     const bob = await connected(service.connect('bob'));
     expect(await bob.emitWithAck('say', 'x')).toMatchObject({ error: { code: 'access_denied' } });
+  });
+
+  it('that throws in a callback is named, and the process drains and exits', async () => {
+    const service = await startProcess({
+      APPLICATION: moduleOf(`
+        export default function (io) {
+          io.on('connection', (socket) => {
+            socket.on('explode', () => {
+              setImmediate(() => {
+                throw new Error('on purpose, in a callback');
+              });
+            });
+          });
+        }`),
+      LOG_LEVEL: 'error',
+      ENDPOINT_DELAY_MS: '1000',
+    });
+    await untilReady(service.operationsUrl);
+    const options = { reconnection: false, transports: ['websocket'] };
+    const client = await connected(service.connect('alice', options));
+    const closed = next(client, 'disconnect');
+    client.emit('explode');
+    await until('it is not ready', async () => (await readyStatus(service.operationsUrl)) === 503);
+    expect(client.connected).toBe(true); // until the drain closes it
+    expect((await closed)[0]).toBe('transport close');
+    expect(await service.exited).toEqual([1, null]);
+    const [line = '{}'] = service.output().split('\n');
+    expect(JSON.parse(line)).toMatchObject({
+      msg: 'uncaught exception; draining, then exiting',
+      handler: 'explode',
+      err: { message: 'on purpose, in a callback' },
+    });
   });
 
   it.each([

@@ -46,3 +46,12 @@ describe('handlers of an application', () => {
     expect(calls).toEqual(['once']);
   });
 });
+
+it('heartbeats follow the settings', async () => {
+  const service = await startApp({ PING_INTERVAL_MS: '1000', PING_TIMEOUT_MS: '1500' });
+  const handshake = await fetch(`${service.url}/socket.io/?EIO=4&transport=polling`);
+  const opened = JSON.parse((await handshake.text()).slice(1));
+  expect(opened).toMatchObject({ pingInterval: 1_000, pingTimeout: 1_500 });
+  const client = await connected(service.connect('alice'));
+  await new Promise<void>((resolve) => client.io.once('ping', resolve));
+});
