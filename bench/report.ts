@@ -8,6 +8,8 @@ export interface Row {
   unit: string;
   stock?: Summary;
   ours: Summary;
+  /** If more than two are compared, what each measured. */
+  sides?: Record<string, Summary>;
   /** Ours divided by stock, for each round. */
   ratio?: Summary;
   /** Upper limit for `ratio`, or for `ours` without a ratio. */
@@ -53,16 +55,33 @@ export function withTable(page: string, results: Results): string {
 
 function tables({ scenarios }: Results): string {
   return Object.entries(scenarios)
-    .map(([name, { at, rounds, machine, rows, sides: [one, other] = ['stock', 'ours'] }]) =>
-      [
-        `**${name}**: ${at.slice(0, 10)}, ${plural(rounds, 'round')}, ${whereOf(machine)}`,
-        '',
-        `| measured | unit | ${one} | ${other} | ${other} / ${one} | target |`,
-        '|---|---|---|---|---|---|',
-        ...rows.map(tableRow),
-      ].join('\n'),
-    )
+    .map(([name, measured]) => {
+      const { at, rounds, machine, rows } = measured;
+      const when = `${at.slice(0, 10)}, ${plural(rounds, 'round')}`;
+      const title = `**${name}**: ${when}, ${whereOf(machine)}`;
+      const table = rows.some(({ sides }) => sides) ? tableOfMany(rows) : tableOfTwo(measured);
+      return [title, '', ...table].join('\n');
+    })
     .join('\n\n');
+}
+
+const tableOfTwo = ({ rows, sides: [one, other] = ['stock', 'ours'] }: Measured) => [
+  `| measured | unit | ${one} | ${other} | ${other} / ${one} | target |`,
+  '|---|---|---|---|---|---|',
+  ...rows.map(tableRow),
+];
+
+/** A column for each that is compared. */
+export function tableOfMany(rows: Row[]): string[] {
+  const names = [...new Set(rows.flatMap(({ sides = {} }) => Object.keys(sides)))];
+  const lines = rows.map(({ what, unit, sides = {}, ratio }) => [
+    what,
+    unit,
+    ...names.map((name) => (sides[name] ? range(sides[name]) : '')),
+    ratio ? range(ratio) : '',
+  ]);
+  const head = ['measured', 'unit', ...names, 'Mooring / A'];
+  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
 }
 
 const whereOf = ({ cores, processor, memoryGigabytes, node, redis, loadBefore }: Machine) =>

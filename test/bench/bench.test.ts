@@ -1,10 +1,18 @@
 // The parts of the benchmark measure what they claim.
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startChild } from '../../bench/child.ts';
 import { type Kind, startFleet, total } from '../../bench/fleet.ts';
 import { readFrames, textFrame } from '../../bench/frames.ts';
+import { startRedis } from '../../bench/redis.ts';
 import { type Row, withTable } from '../../bench/report.ts';
 import { summarize } from '../../bench/statistics.ts';
+import { apiKey, contestants, jwtSecret, startServer } from '../../bench/whole/contestants.ts';
+import { mintToken } from '../../service/auth/tokens.ts';
 import { until } from '../harness/processes.ts';
 
 async function running(kind: Kind, rooms: string[]) {
@@ -75,6 +83,37 @@ describe('all of Mooring', () => {
     const before = await delivered(false, 11);
     expect(await delivered(false, 21)).toBe(before);
     expect(await delivered(true, 31)).toBe(before + 10);
+  });
+});
+
+describe('the contestants of the whole service', () => {
+  it('deliver each message once to each client of its room', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mooring-bundle-'));
+    execFileSync(process.execPath, ['tools/bundle.ts', folder]);
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    for (const contestant of contestants(folder)) {
+      const redis = contestant.usesRedis ? await startRedis() : undefined;
+      const [load, server] = await Promise.all([
+        startChild('whole/generator.ts'),
+        startServer(contestant, redis?.url),
+      ]);
+      const { protocol, publishPath: path } = contestant;
+      const tokens = Array.from({ length: 6 }, (_, i) =>
+        mintToken(jwtSecret, { sub: `u${i}` }, 60),
+      );
+      const opening = { protocol, port: server.port, tokens, rooms: ['a', 'b'], count: 6 };
+      await load.call('open', opening);
+      expect(await load.call('publish', { inFlight: 4, messages: 20 }), contestant.name).toEqual({
+        deliveries: 60,
+        p50Ms: expect.any(Number),
+      });
+      expect(server.cpuMicros()).toBeGreaterThan(0);
+      const body = { rooms: ['a'], event: 'message', data: {} };
+      const posting = { port: server.backendPort, path, apiKey, body, inFlight: 2, requests: 4 };
+      if (path) await load.call('post', posting);
+      await Promise.all([load, server].map((each) => each.stop()));
+      await redis?.stop();
+    }
   });
 });
 
