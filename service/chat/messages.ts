@@ -52,6 +52,6 @@ export const readHistory = defineEvent(
   },
   async ({ roomId, ...query }, reply, socket, { history }: Parts) => {
     if (!socket.rooms.has(roomName(roomId))) return reply(refusal('not_in_room'));
-    reply({ ok: true, ...(await history.read(roomId, query)) });
+    reply({ ok: true, ...(await history.read(roomId, { ...query, reader: socket.data.user.id })) });
   },
 );

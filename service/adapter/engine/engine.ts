@@ -85,6 +85,18 @@ export interface ReadLimits {
   upTo: Id;
 }
 
+export interface RecordLimits {
+  entriesMax: number;
+  /** Reading stops at the value that reaches it. */
+  bytesMax: number;
+}
+
+export interface RecordPage {
+  values: { id: Id; value: string }[];
+  /** Whether there may be older values. */
+  more: boolean;
+}
+
 export interface SessionKey {
   namespace: string;
   /** The private session id. */
@@ -158,8 +170,8 @@ export interface Engine {
    * once. Logs with entries beyond the limits are `too_much`.
    */
   readLogs(positions: LogPosition[], limits: ReadLimits): Promise<LogPart[]>;
-  /** The newest `count` values of a record before an id or `+`, newest first. */
-  readRecord(key: string, before: string, count: number): Promise<{ id: Id; value: string }[]>;
+  /** The newest values of a record before an id or `+`, newest first. */
+  readRecord(key: string, before: string, limits: RecordLimits): Promise<RecordPage>;
   /**
    * Writes a session. The recovery window starts when its socket is first gone, and ends only when
    * the client has confirmed that it is back: not with a claim.

@@ -143,8 +143,9 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       expect(plain?.first).toBe(true);
       await until('the last arrives', () => heard.includes('c'));
       expect(heard).toEqual(['a', 'c']);
-      const recorded = await engine.readRecord('test:record', '+', 10);
-      expect(recorded.map(({ value }) => value)).toEqual(['first']);
+      const all = { entriesMax: 10, bytesMax: 1_000 };
+      const recorded = await engine.readRecord('test:record', '+', all);
+      expect(recorded.values.map(({ value }) => value)).toEqual(['first']);
     });
 
     it('nothing more to a subscription that is closed', async () => {
@@ -321,10 +322,13 @@ describe.each(kinds)('the engine of %s', (_, open) => {
     const outcomes = await engine.publish(
       ['a', 'b', 'c', 'd', 'e'].map((value) => message(value, { record: { ...record, value } })),
     );
-    const valuesOf = async (before: string, count: number) =>
-      (await engine.readRecord('test:record', before, count)).map(({ value }) => value);
+    const valuesOf = async (before: string, entriesMax: number, bytesMax = 1_000) => {
+      const page = await engine.readRecord('test:record', before, { entriesMax, bytesMax });
+      return page.values.map(({ value }) => value);
+    };
     expect(await valuesOf('+', 10)).toEqual(['e', 'd', 'c', 'b']);
     expect(await valuesOf('+', 2)).toEqual(['e', 'd']);
+    expect(await valuesOf('+', 10, 3)).toEqual(['e', 'd', 'c']);
     expect(await valuesOf(outcomes[3]?.id ?? '', 2)).toEqual(['c', 'b']);
   });
 

@@ -166,3 +166,30 @@ for i = 5, #KEYS do
 end
 return out`,
 };
+
+/**
+ * Reads the newest values of a record: up to a number, and until they reach a number of bytes.
+ * KEYS: record. ARGV: where to start, entries max, bytes max.
+ * Returns 1 if there may be older ones, otherwise 0; then alternating ids and values.
+ */
+export const readRecord: Script = {
+  lua: `
+local from, left, bytesMax = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local out, bytes, seen, count = {1}, 0, 0, math.min(left, 4)
+while left > 0 do
+  local entries = redis.call('XREVRANGE', KEYS[1], from, '-', 'COUNT', count)
+  for _, entry in ipairs(entries) do
+    from, left, seen = '(' .. entry[1], left - 1, seen + 1
+    out[#out + 1] = entry[1]
+    out[#out + 1] = entry[2][2]
+    bytes = bytes + #entry[2][2]
+    if bytes >= bytesMax then return out end
+  end
+  if #entries < count then
+    out[1] = 0
+    return out
+  end
+  count = math.max(1, math.min(left, 256, math.floor((bytesMax - bytes) / (bytes / seen + 1))))
+end
+return out`,
+};
