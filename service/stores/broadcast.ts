@@ -37,8 +37,11 @@ export interface Target {
 
 /** Extra writes, atomic with publishing the message. */
 export interface Extras {
-  /** Appends `value` to a list that keeps `entriesMax` values, for `ms` after the last write. */
-  record?: { key: string; value: string; entriesMax: number; ms: number };
+  /**
+   * Appends `value` to a list that keeps `entriesMax` values and about `bytesMax` bytes, for `ms`
+   * after the last write.
+   */
+  record?: { key: string; value: string; entriesMax: number; bytesMax: number; ms: number };
   /** An idempotency key: the message is published at most once in `ms`, ten minutes. */
   once?: {
     key: string;

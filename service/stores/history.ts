@@ -43,6 +43,8 @@ export interface HistoryQuery {
 export interface HistoryLimits {
   /** Messages kept per room. */
   messagesMax: number;
+  /** Bytes kept per room. */
+  bytesMax: number;
   /** Milliseconds a message is kept. */
   msMax: number;
 }
@@ -55,7 +57,7 @@ const keyOf = (roomId: string) => `history:${roomId}`;
 
 export function createHistory(
   { publish, recorded }: Pick<Broadcast, 'publish' | 'recorded'>,
-  { messagesMax, msMax }: HistoryLimits,
+  { messagesMax, bytesMax, msMax }: HistoryLimits,
   now: () => number,
   unreadable: () => void,
 ): History {
@@ -93,7 +95,7 @@ export function createHistory(
       // The length keeps `a:b` + `c` apart from `a` + `b:c`.
       const key = `sent:${userId.length}:${userId}:${id}`;
       const { first, conflict, result } = await publish(target, event, [message], {
-        record: { key: keyOf(roomId), value, entriesMax: messagesMax, ms: msMax },
+        record: { key: keyOf(roomId), value, entriesMax: messagesMax, bytesMax, ms: msMax },
         ...(id !== undefined && {
           once: { key, content: [roomId, text], result: String(message.at) },
         }),

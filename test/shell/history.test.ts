@@ -53,3 +53,36 @@ it('a user with too many reads is busy, and Redis stays available', async () => 
   const codes = (await Promise.all(reads)).map(({ error }) => error?.code ?? 'ok');
   expect(new Set(codes)).toEqual(new Set(['ok', 'busy']));
 });
+
+it.each(['redis', 'memory'])('the history of a room has a bound in bytes, in %s', async (store) => {
+  const url = store === 'redis' ? (await startRedis()).url : '';
+  const service = await startApp({ HISTORY_BYTES_MAX: '300000', ...(url && { REDIS_URL: url }) });
+  const alice = await connected(service.connect('alice', ws));
+  await alice.emitWithAck('join_room', 'lobby');
+  for (let i = 0; i < 12; i += 1) {
+    const text = 'x'.repeat(50_000);
+    await alice.emitWithAck('send_message', { roomId: 'lobby', text });
+  }
+  const { messages } = await alice.emitWithAck('history', { roomId: 'lobby', limit: 100 });
+  expect(messages.length).toBeGreaterThan(2);
+  expect(messages.length).toBeLessThan(7);
+});
+
+it('a user stores MESSAGE_BYTES_PER_USER_MAX an hour, whatever others do', async () => {
+  const service = await startApp({ MESSAGE_BYTES_PER_USER_MAX: '100000' });
+  const [alice, bob] = [
+    await connected(service.connect('alice', ws)),
+    await connected(service.connect('bob', ws)),
+  ];
+  const send = async (client: typeof alice) => {
+    await client.emitWithAck('join_room', 'lobby');
+    const sent = { roomId: 'lobby', text: 'x'.repeat(60_000) };
+    return client.emitWithAck('send_message', sent);
+  };
+  expect(await send(alice)).toMatchObject({ ok: true });
+  expect(await send(alice)).toMatchObject({
+    ok: false,
+    error: { code: 'rate_limited', retryable: true },
+  });
+  expect(await send(bob)).toMatchObject({ ok: true });
+});

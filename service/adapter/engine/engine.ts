@@ -18,7 +18,7 @@ export interface Publication {
   /** The rooms of a message to several rooms. Sent on the channels, but not stored in the logs. */
   rooms?: string[];
   /** An entry for a list of the application, appended atomically. */
-  record?: { key: string; value: string; entriesMax: number; ms: number };
+  record?: { key: string; value: string; entriesMax: number; bytesMax: number; ms: number };
   /** Sent as it is, with the message. */
   raw?: RawMessage;
   once?: Once;

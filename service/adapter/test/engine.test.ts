@@ -128,7 +128,13 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       const heard: string[] = [];
       await engine.subscribe('channel', 'log', (_id, text) => heard.push(String(text))).ready;
       const once = { key: 'test:once', ms: 60_000, digest: 'content', result: 'first' };
-      const record = { key: 'test:record', value: 'first', entriesMax: 10, ms: 60_000 };
+      const record = {
+        key: 'test:record',
+        value: 'first',
+        entriesMax: 10,
+        bytesMax: 1_000,
+        ms: 60_000,
+      };
       const [first] = await engine.publish([message('a', { once, record })]);
       const again = { once: { ...once, result: 'second' }, record: { ...record, value: 'second' } };
       const changed = { once: { ...once, digest: 'another' }, record };
@@ -318,7 +324,7 @@ describe.each(kinds)('the engine of %s', (_, open) => {
 
   it('reads the newest of a record, before an id', async () => {
     const { engine } = await twoEngines();
-    const record = { key: 'test:record', entriesMax: 4, ms: 60_000 };
+    const record = { key: 'test:record', entriesMax: 4, bytesMax: 1_000_000, ms: 60_000 };
     const outcomes = await engine.publish(
       ['a', 'b', 'c', 'd', 'e'].map((value) => message(value, { record: { ...record, value } })),
     );

@@ -173,9 +173,13 @@ function publishOne(
     if (store.logs.append(log, id, payload)) limitReached('log_bytes');
   }
   if (record) {
-    const { key, value, entriesMax, ms } = record;
-    const values = [...(store.records.get(key) ?? []), { id, value }];
-    store.records.set(key, values.slice(-entriesMax), ms);
+    const { key, value, entriesMax, bytesMax, ms } = record;
+    const values = [...(store.records.get(key) ?? []), { id, value }].slice(-entriesMax);
+    let bytes = values.reduce((sum, one) => sum + Buffer.byteLength(one.value), 0);
+    while (bytes > bytesMax && values.length > 1) {
+      bytes -= Buffer.byteLength(values.shift()?.value ?? '');
+    }
+    store.records.set(key, values, ms);
   }
   if (once) store.published.set(once.key, { id, ...once }, once.ms);
   for (const channel of channels) {
