@@ -2,7 +2,7 @@
 import type { Namespace } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { RecoveringAdapter } from './adapter.ts';
-import type { EngineSource, Outcome } from './engine/engine.ts';
+import type { EngineSource, Outcome, RecordLimits, RecordPage } from './engine/engine.ts';
 import { type MemoryStore, memorySource } from './engine/memory/engine.ts';
 import type { RedisClient, SentinelOptions } from './engine/redis/client.ts';
 import { requireOptions } from './engine/redis/client-options.ts';
@@ -48,8 +48,8 @@ export interface AdapterFactory {
   ): Promise<Outcome | undefined>;
   /** The full name of a key, for the extras of a message in the namespace `/`. */
   key(name: string): string;
-  /** The newest `count` values recorded under such a key before an id or `+`, newest first. */
-  recorded(key: string, before: string, count: number): Promise<{ id: string; value: string }[]>;
+  /** The newest values recorded under such a key before an id or `+`, newest first. */
+  recorded(key: string, before: string, limits: RecordLimits): Promise<RecordPage>;
   /**
    * Resolves once sessions can be restored: the engine is up and the catch-up is done. Rejects with
    * `RedisUnfit`, whose message says why Redis is refused. The adapter keeps retrying.
@@ -147,8 +147,8 @@ function adapterOn(
   return Object.assign(factory, {
     publish,
     key: (name: string) => `${prefixOf('/')}:${name}`,
-    recorded: async (key: string, before: string, count: number) =>
-      main().stream.engine.readRecord(key, before, count),
+    recorded: async (key: string, before: string, limits: RecordLimits) =>
+      main().stream.engine.readRecord(key, before, limits),
     loopback: () => main().loopback(),
     ready: async () => void (await Promise.all(all().map((stream) => stream.ready()))),
     isUp: () => all().every((stream) => stream.isUp()),

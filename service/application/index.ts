@@ -33,7 +33,10 @@ export interface Services {
   handle: Handle;
   log: Log;
   metrics: Metrics;
-  limits: Pick<Config, 'messageBytesMax' | 'roomsPerSocketMax' | 'presenceEventsMembersMax'>;
+  limits: Pick<
+    Config,
+    'messageBytesMax' | 'messageBytesPerUserMax' | 'roomsPerSocketMax' | 'presenceEventsMembersMax'
+  >;
   /** How long a lost connection can be recovered, in milliseconds. 0 turns recovery off. */
   recoveryMs: number;
   /** The pods of the fleet, as of the last heartbeats. */

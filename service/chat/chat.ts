@@ -1,5 +1,6 @@
 // The built-in application: rooms, messages, typing, history and announcements.
 import type { Application, Services } from '../application/index.ts';
+import { createQuotaByKey } from '../lib/quota-by-key.ts';
 import type { ClientEvent } from '../protocol/events.ts';
 import type { MooringServer } from '../protocol/identity.ts';
 import { announce } from './announcements.ts';
@@ -9,7 +10,13 @@ import { announceChanges, listMembers, setPresence } from './presence.ts';
 import { createRooms, joinRoom, leaveRoom, notifyTyping, type Rooms } from './rooms.ts';
 
 /** What the handlers receive. Each declares the few things it needs. */
-type Chat = Services & { io: MooringServer; rooms: Rooms };
+type Chat = Services & {
+  io: MooringServer;
+  rooms: Rooms;
+  takeBytes(userId: string, bytes: number): boolean;
+};
+
+const hourMs = 3_600_000;
 
 /** Every event of the built-in application, by namespace. */
 export const chatEvents: Record<'/' | '/admin', ClientEvent<Chat>[]> = {
@@ -20,7 +27,8 @@ export const chatEvents: Record<'/' | '/admin', ClientEvent<Chat>[]> = {
 const chat: Application = (io, services) => {
   const rooms = createRooms(services);
   announceChanges(io, services);
-  const parts = { ...services, io, rooms };
+  const takeBytes = createQuotaByKey(services.limits.messageBytesPerUserMax, hourMs);
+  const parts = { ...services, io, rooms, takeBytes };
   services.register(io, chatEvents['/'], parts);
   services.register(io.of('/admin'), chatEvents['/admin'], parts);
   return undefined;

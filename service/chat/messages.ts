@@ -8,6 +8,8 @@ import { roomName } from '../protocol/rooms.ts';
 
 interface Parts extends Pick<Services, 'history' | 'limits'> {
   io: MooringServer;
+  /** Takes bytes of the quota of a user, if that many are left. */
+  takeBytes(userId: string, bytes: number): boolean;
 }
 
 const idInUse = 'id was used for another message within ten minutes';
@@ -24,13 +26,17 @@ export const sendMessage = defineEvent(
     description: 'Sends `new_message` to the room and stores it in the history: both or neither.',
     answer: z.object({ message: messageSchema }),
   },
-  async (payload, reply, socket, { io, history, limits }: Parts) => {
+  async (payload, reply, socket, { io, history, limits, takeBytes }: Parts) => {
     const room = roomName(payload.roomId);
     if (!socket.rooms.has(room)) return reply(refusal('not_in_room'));
     if (Buffer.byteLength(payload.text) > limits.messageBytesMax) {
       return reply(refusal('invalid_payload', `text has over ${limits.messageBytesMax} bytes`));
     }
-    const draft = { ...payload, userId: socket.data.user.id };
+    const userId = socket.data.user.id;
+    if (!takeBytes(userId, Buffer.byteLength(payload.text))) {
+      return reply(refusal('rate_limited', 'the bytes of this hour are used'));
+    }
+    const draft = { ...payload, userId };
     const published = await history.publish(io.to(room), 'new_message', draft);
     if (!published.ok) return reply(refusal('invalid_payload', idInUse));
     reply({ ok: true, message: published.message });
@@ -52,6 +58,6 @@ export const readHistory = defineEvent(
   },
   async ({ roomId, ...query }, reply, socket, { history }: Parts) => {
     if (!socket.rooms.has(roomName(roomId))) return reply(refusal('not_in_room'));
-    reply({ ok: true, ...(await history.read(roomId, query)) });
+    reply({ ok: true, ...(await history.read(roomId, { ...query, reader: socket.data.user.id })) });
   },
 );

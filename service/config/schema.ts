@@ -132,6 +132,11 @@ export const settings = z.object({
     1,
     100_000,
   ),
+  HISTORY_BYTES_MAX: count(
+    'maximum size of the history of a room in Redis, in bytes; the oldest messages go first',
+    4_194_304,
+    65_536,
+  ),
   HISTORY_MS_MAX: count('how long a message stays in the history, in ms', 86_400_000),
   PRESENCE_EVENTS_MEMBERS_MAX: count(
     'members of a room up to which each join and leave is an event; above, one diff per second',
@@ -218,6 +223,11 @@ export const settings = z.object({
     1_000,
   ),
   MESSAGE_BYTES_MAX: count('maximum size of a message from a client, in bytes', 131_072, 1_024),
+  MESSAGE_BYTES_PER_USER_MAX: count(
+    'bytes of messages of a user per hour, per process; beyond that, they are rate_limited',
+    67_108_864,
+    1_024,
+  ),
   ROOMS_PER_SOCKET_MAX: count('maximum number of rooms per socket', 100),
   EVENTS_PER_SECOND_MAX: count(
     "events per second per socket; a burst may hold five seconds' worth",

@@ -122,6 +122,13 @@ export const refusals = {
     description: 'Redis or the room access webhook is unavailable or too slow.',
     alert: 'none', // the alerts on Redis cover it
   },
+  busy: {
+    message: 'Busy with your other requests: try again',
+    retryable: true,
+    refuses: 'requests',
+    description: 'The user reads too much of histories at once.',
+    alert: 'requests',
+  },
   internal: {
     message: 'Internal error',
     retryable: false,

@@ -3,6 +3,7 @@
 import { Socket } from 'socket.io';
 import { replyTo } from '../application/handle.ts';
 import { inHandler } from '../lib/current-handler.ts';
+import { Busy } from '../lib/limiter-by-key.ts';
 import type { MooringNamespace, MooringServer, MooringSocket } from '../protocol/identity.ts';
 import { type Refusal, refusal } from '../protocol/refusals.ts';
 import { isUnavailable } from '../stores/broadcast.ts';
@@ -21,6 +22,7 @@ export function handlerFailed(
   report: Report,
 ): Refusal {
   if (isUnavailable(error)) return refusal('unavailable');
+  if (error instanceof Busy) return refusal('busy');
   report('handler', error, { event, socketId: socket.id });
   return refusal('internal');
 }

@@ -28,6 +28,7 @@ export type Admit = (auth: Record<string, unknown>, rooms: string[]) => Promise<
 /** TTL of idempotency keys. */
 const onceMsDefault = 600_000;
 const pageEntries = 100;
+const pageBytes = 512 * 1024;
 
 /** An emit target: the server, a namespace, or the result of `to()` or `except()`. */
 export interface Target {
@@ -36,8 +37,11 @@ export interface Target {
 
 /** Extra writes, atomic with publishing the message. */
 export interface Extras {
-  /** Appends `value` to a list that keeps `entriesMax` values, for `ms` after the last write. */
-  record?: { key: string; value: string; entriesMax: number; ms: number };
+  /**
+   * Appends `value` to a list that keeps `entriesMax` values and about `bytesMax` bytes, for `ms`
+   * after the last write.
+   */
+  record?: { key: string; value: string; entriesMax: number; bytesMax: number; ms: number };
   /** An idempotency key: the message is published at most once in `ms`, ten minutes. */
   once?: {
     key: string;
@@ -69,8 +73,11 @@ export interface Broadcast {
    * one namespace.
    */
   publish(target: Target, event: string, args: unknown[], extras?: Extras): Promise<Outcome>;
-  /** The recorded values of a key, newest first. */
-  recorded(key: string): AsyncIterable<string>;
+  /**
+   * The recorded values of a key, newest first.
+   * @param count how many are likely to be used: they are read at once, if they are not too large
+   */
+  recorded(key: string, count: number): AsyncIterable<string>;
   /** Sends a message to this process through Redis and resolves when it arrives. */
   loopback(): Promise<void>;
   /** Resolves once lost connections can be recovered. Call it after creating the server. */
@@ -131,15 +138,16 @@ export function createBroadcast(parts: Parts): Broadcast {
       if (outcome.first) metrics.messagePublished((performance.now() - startedAt) / 1000);
       return outcome;
     },
-    async *recorded(name) {
+    async *recorded(name, count) {
       const key = adapter.key(name);
-      for (let from = '+'; ; ) {
-        const entries = await orUnavailable(adapter.recorded(key, from, pageEntries));
-        for (const { id, value } of entries) {
+      const limits = { entriesMax: Math.min(count, pageEntries), bytesMax: pageBytes };
+      for (let from = '+', more = true; more; ) {
+        const page = await orUnavailable(adapter.recorded(key, from, limits));
+        for (const { id, value } of page.values) {
           yield value;
           from = id;
         }
-        if (entries.length < pageEntries) return;
+        more = page.more && page.values.length > 0;
       }
     },
     loopback: adapter.loopback,

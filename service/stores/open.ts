@@ -146,6 +146,7 @@ const createSkip =
 
 const limitsOf = (config: Config) => ({
   messagesMax: config.historyMessagesMax,
+  bytesMax: config.historyBytesMax,
   msMax: config.historyMsMax,
 });
 

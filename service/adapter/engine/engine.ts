@@ -18,7 +18,7 @@ export interface Publication {
   /** The rooms of a message to several rooms. Sent on the channels, but not stored in the logs. */
   rooms?: string[];
   /** An entry for a list of the application, appended atomically. */
-  record?: { key: string; value: string; entriesMax: number; ms: number };
+  record?: { key: string; value: string; entriesMax: number; bytesMax: number; ms: number };
   /** Sent as it is, with the message. */
   raw?: RawMessage;
   once?: Once;
@@ -83,6 +83,18 @@ export interface ReadLimits {
   bytesMax: number;
   /** Later entries are ignored: they do not count. */
   upTo: Id;
+}
+
+export interface RecordLimits {
+  entriesMax: number;
+  /** Reading stops at the value that reaches it. */
+  bytesMax: number;
+}
+
+export interface RecordPage {
+  values: { id: Id; value: string }[];
+  /** Whether there may be older values. */
+  more: boolean;
 }
 
 export interface SessionKey {
@@ -158,8 +170,8 @@ export interface Engine {
    * once. Logs with entries beyond the limits are `too_much`.
    */
   readLogs(positions: LogPosition[], limits: ReadLimits): Promise<LogPart[]>;
-  /** The newest `count` values of a record before an id or `+`, newest first. */
-  readRecord(key: string, before: string, count: number): Promise<{ id: Id; value: string }[]>;
+  /** The newest values of a record before an id or `+`, newest first. */
+  readRecord(key: string, before: string, limits: RecordLimits): Promise<RecordPage>;
   /**
    * Writes a session. The recovery window starts when its socket is first gone, and ends only when
    * the client has confirmed that it is back: not with a claim.

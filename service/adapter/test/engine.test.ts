@@ -128,7 +128,13 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       const heard: string[] = [];
       await engine.subscribe('channel', 'log', (_id, text) => heard.push(String(text))).ready;
       const once = { key: 'test:once', ms: 60_000, digest: 'content', result: 'first' };
-      const record = { key: 'test:record', value: 'first', entriesMax: 10, ms: 60_000 };
+      const record = {
+        key: 'test:record',
+        value: 'first',
+        entriesMax: 10,
+        bytesMax: 1_000,
+        ms: 60_000,
+      };
       const [first] = await engine.publish([message('a', { once, record })]);
       const again = { once: { ...once, result: 'second' }, record: { ...record, value: 'second' } };
       const changed = { once: { ...once, digest: 'another' }, record };
@@ -143,8 +149,9 @@ describe.each(kinds)('the engine of %s', (_, open) => {
       expect(plain?.first).toBe(true);
       await until('the last arrives', () => heard.includes('c'));
       expect(heard).toEqual(['a', 'c']);
-      const recorded = await engine.readRecord('test:record', '+', 10);
-      expect(recorded.map(({ value }) => value)).toEqual(['first']);
+      const all = { entriesMax: 10, bytesMax: 1_000 };
+      const recorded = await engine.readRecord('test:record', '+', all);
+      expect(recorded.values.map(({ value }) => value)).toEqual(['first']);
     });
 
     it('nothing more to a subscription that is closed', async () => {
@@ -317,14 +324,17 @@ describe.each(kinds)('the engine of %s', (_, open) => {
 
   it('reads the newest of a record, before an id', async () => {
     const { engine } = await twoEngines();
-    const record = { key: 'test:record', entriesMax: 4, ms: 60_000 };
+    const record = { key: 'test:record', entriesMax: 4, bytesMax: 1_000_000, ms: 60_000 };
     const outcomes = await engine.publish(
       ['a', 'b', 'c', 'd', 'e'].map((value) => message(value, { record: { ...record, value } })),
     );
-    const valuesOf = async (before: string, count: number) =>
-      (await engine.readRecord('test:record', before, count)).map(({ value }) => value);
+    const valuesOf = async (before: string, entriesMax: number, bytesMax = 1_000) => {
+      const page = await engine.readRecord('test:record', before, { entriesMax, bytesMax });
+      return page.values.map(({ value }) => value);
+    };
     expect(await valuesOf('+', 10)).toEqual(['e', 'd', 'c', 'b']);
     expect(await valuesOf('+', 2)).toEqual(['e', 'd']);
+    expect(await valuesOf('+', 10, 3)).toEqual(['e', 'd', 'c']);
     expect(await valuesOf(outcomes[3]?.id ?? '', 2)).toEqual(['c', 'b']);
   });
 

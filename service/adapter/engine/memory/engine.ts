@@ -120,11 +120,17 @@ function createMemoryEngine(
       const reading = { left: { ...limits }, ids: new Set<Id>() };
       return positions.map(({ log, after }) => store.logs.read(log, after, reading));
     },
-    readRecord: async (key, before, count) =>
-      (store.records.get(key) ?? [])
-        .filter(({ id }) => before === '+' || id < before)
-        .slice(-count)
-        .reverse(),
+    async readRecord(key, before, { entriesMax, bytesMax }) {
+      const all = store.records.get(key) ?? [];
+      const older = all.filter(({ id }) => before === '+' || id < before).reverse();
+      let bytes = 0;
+      const end = older.findIndex(({ value }, i) => {
+        bytes += Buffer.byteLength(value);
+        return i + 1 >= entriesMax || bytes >= bytesMax;
+      });
+      const values = end === -1 ? older : older.slice(0, end + 1);
+      return { values, more: values.length < older.length };
+    },
     async saveSession(session) {
       const outcome = store.sessions.save(session, holder);
       if (outcome !== 'evicted') return outcome;
@@ -167,9 +173,13 @@ function publishOne(
     if (store.logs.append(log, id, payload)) limitReached('log_bytes');
   }
   if (record) {
-    const { key, value, entriesMax, ms } = record;
-    const values = [...(store.records.get(key) ?? []), { id, value }];
-    store.records.set(key, values.slice(-entriesMax), ms);
+    const { key, value, entriesMax, bytesMax, ms } = record;
+    const values = [...(store.records.get(key) ?? []), { id, value }].slice(-entriesMax);
+    let bytes = values.reduce((sum, one) => sum + Buffer.byteLength(one.value), 0);
+    while (bytes > bytesMax && values.length > 1) {
+      bytes -= Buffer.byteLength(values.shift()?.value ?? '');
+    }
+    store.records.set(key, values, ms);
   }
   if (once) store.published.set(once.key, { id, ...once }, once.ms);
   for (const channel of channels) {

@@ -3,6 +3,7 @@
 import { RESP_TYPES } from '@redis/client';
 import { idLength } from '../../delivery/envelope.ts';
 import { type AdapterOptions, stockKeyOf } from '../../options.ts';
+import type { RecordLimits, RecordPage } from '../engine.ts';
 import type { Client } from './client.ts';
 import { openLink } from './connection.ts';
 import { evaluate } from './evaluate.ts';
@@ -71,17 +72,28 @@ export function openConnections(
     read: ({ lua }: Script, keys: string[], args: Argument[]) =>
       link.use(([, reader]) => evaluate(inBuffers(reader), lua, keys, args), commandMsMax),
     /** The newest entries of a record before an id or `+`. */
-    async newest(stream: string, before: string, count: number) {
+    async newest(
+      stream: string,
+      before: string,
+      { entriesMax, bytesMax }: RecordLimits,
+    ): Promise<RecordPage> {
       const end = before === '+' ? '+' : `(${before}-0`;
+      const args = [end, String(entriesMax), String(bytesMax)];
       const read = ([, reader]: [Client, Client]) =>
-        reader.xRevRange(stream, end, '-', { COUNT: count });
-      const entries = (await link.use(read, commandMsMax)) ?? [];
-      return entries.map(({ id, message }) => ({
-        id: id.slice(0, idLength),
-        value: String(message.d),
-      }));
+        evaluate(reader, logScripts.readRecord.lua, [stream], args);
+      return pageOf((await link.use(read, commandMsMax)) as unknown as PageAnswer);
     },
   };
+}
+
+type PageAnswer = [more: number, ...idsAndValues: string[]];
+
+function pageOf([more, ...flat]: PageAnswer): RecordPage {
+  const values: RecordPage['values'] = [];
+  for (let i = 0; i < flat.length; i += 2) {
+    values.push({ id: (flat[i] as string).slice(0, idLength), value: flat[i + 1] as string });
+  }
+  return { values, more: more === 1 };
 }
 
 /** Returns a function that runs functions once the promise has resolved, in call order. */

@@ -15,8 +15,8 @@ const copiedBytesMax = 4_096;
  * KEYS: sequence, clock, low watermark, shared log, formats, then for each message: logs, record,
  * once. ARGV: entries max, bytes max, both for the shared log, log ms, format, number of messages,
  * then for each message: payload, number of ids, number of logs, number of channels, record max,
- * record ms, record value, once ms, digest and result, encoded rooms, channel and text of a raw
- * message, channels. '' means none.
+ * record bytes max, record ms, record value, once ms, digest and result, encoded rooms, channel and
+ * text of a raw message, channels. '' means none.
  * Returns the last id of each message. If its `once` key was used before, it is `=`, the first id
  * and the first result; if the digest differs, `!` and the first id. Then follows the number of
  * logs that were trimmed because of their bytes. Or returns the newest format that all processes
@@ -31,6 +31,14 @@ ${position}
 if now > last then last = now - 1 end
 local cut = 0
 local base = text(last - ARGV[5] * 1000) .. '-0'
+local function trim(stream, newest, entriesMax, bytesMax)
+  if newest <= bytesMax / entriesMax then return false end -- cannot add up to bytes max
+  local bytes = redis.call('MEMORY', 'USAGE', stream)
+  if bytes <= tonumber(bytesMax) then return false end
+  local keep = math.floor(redis.call('XLEN', stream) * 0.9 * bytesMax / bytes)
+  redis.call('XTRIM', stream, 'MAXLEN', math.max(1, keep)) -- an empty log would seem complete
+  return true
+end
 local function append(log, id, field, value, entriesMax, bytesMax)
   if not redis.call('XADD', log, 'NOMKSTREAM', 'MAXLEN', '~', entriesMax, id, field, value) then
     redis.call('XADD', log, base, 'start', '')
@@ -38,21 +46,17 @@ local function append(log, id, field, value, entriesMax, bytesMax)
   end
   local ahead = math.max(0, last - now) -- the sequence may run ahead of the clock
   redis.call('PEXPIRE', log, ARGV[5] + ${expiryMarginMs} + math.floor(ahead / 1000))
-  if #value <= bytesMax / entriesMax then return end -- cannot add up to bytes max
-  local bytes = redis.call('MEMORY', 'USAGE', log)
-  if bytes <= tonumber(bytesMax) then return end
-  local keep = math.floor(redis.call('XLEN', log) * 0.9 * bytesMax / bytes)
-  redis.call('XTRIM', log, 'MAXLEN', math.max(1, keep)) -- an empty log would seem complete
-  cut = cut + 1
+  if trim(log, #value, entriesMax, bytesMax) then cut = cut + 1 end
 end
 local key, arg, out = 6, 8, {}
 for message = 1, tonumber(ARGV[7]) do
   local payload, ids = ARGV[arg], ARGV[arg + 1]
   local logs, channels = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
-  local recordMax, recordMs, record = ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6]
-  local onceMs, digest, result = ARGV[arg + 7], ARGV[arg + 8], ARGV[arg + 9]
-  local rooms, rawChannel, raw = ARGV[arg + 10], ARGV[arg + 11], ARGV[arg + 12]
-  arg = arg + 13
+  local recordMax, recordBytesMax = ARGV[arg + 4], ARGV[arg + 5]
+  local recordMs, record = ARGV[arg + 6], ARGV[arg + 7]
+  local onceMs, digest, result = ARGV[arg + 8], ARGV[arg + 9], ARGV[arg + 10]
+  local rooms, rawChannel, raw = ARGV[arg + 11], ARGV[arg + 12], ARGV[arg + 13]
+  arg = arg + 14
   local recordKey, onceKey = key + logs, key + logs + (recordMax ~= '' and 1 or 0)
   local published = onceMs ~= '' and redis.call('GET', KEYS[onceKey])
   if published then
@@ -74,6 +78,7 @@ for message = 1, tonumber(ARGV[7]) do
     end
     if recordMax ~= '' then
       redis.call('XADD', KEYS[recordKey], 'MAXLEN', recordMax, id .. '-0', 'd', record)
+      trim(KEYS[recordKey], #record, recordMax, recordBytesMax)
       redis.call('PEXPIRE', KEYS[recordKey], recordMs)
     end
     if onceMs ~= '' then redis.call('SET', KEYS[onceKey], id .. digest .. result, 'PX', onceMs) end
@@ -163,6 +168,33 @@ for i = 5, #KEYS do
     if not read(log, entries, out[#out]) then return out end
   end
   out[1] = place
+end
+return out`,
+};
+
+/**
+ * Reads the newest values of a record: up to a number, and until they reach a number of bytes.
+ * KEYS: record. ARGV: where to start, entries max, bytes max.
+ * Returns 1 if there may be older ones, otherwise 0; then alternating ids and values.
+ */
+export const readRecord: Script = {
+  lua: `
+local from, left, bytesMax = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local out, bytes, seen, count = {1}, 0, 0, math.min(left, 4)
+while left > 0 do
+  local entries = redis.call('XREVRANGE', KEYS[1], from, '-', 'COUNT', count)
+  for _, entry in ipairs(entries) do
+    from, left, seen = '(' .. entry[1], left - 1, seen + 1
+    out[#out + 1] = entry[1]
+    out[#out + 1] = entry[2][2]
+    bytes = bytes + #entry[2][2]
+    if bytes >= bytesMax then return out end
+  end
+  if #entries < count then
+    out[1] = 0
+    return out
+  end
+  count = math.max(1, math.min(left, 256, math.floor((bytesMax - bytes) / (bytes / seen + 1))))
 end
 return out`,
 };

@@ -45,6 +45,11 @@ export async function publish(
 
 const incompatible = 'A process of a version that cannot read what this one writes is running';
 
+const recordOf = (record: Publication['record']): string[] =>
+  record
+    ? [...[record.entriesMax, record.bytesMax, record.ms].map(String), record.value]
+    : ['', '', '', ''];
+
 /** The keys and arguments of the script. */
 function callOf(
   publications: Publication[],
@@ -64,7 +69,7 @@ function callOf(
       String(messages),
       String(logs.length),
       String(channels.length),
-      ...(record ? [`${record.entriesMax}`, `${record.ms}`, record.value] : ['', '', '']),
+      ...recordOf(record),
       ...(once ? [`${once.ms}`, once.digest, once.result] : ['', '', '']),
       encodeRooms(rooms),
       ...(raw ? [raw.channel, raw.message] : ['', '']),
