@@ -65,7 +65,10 @@ version: node_modules/.package-lock.json ## Write the version NEW=0.2.0 wherever
 release: node_modules/.package-lock.json ## Build and publish the image, chart and packages to REGISTRY; DRY=1: to a registry on loopback
 	@exec $(NODE) tools/release/main.ts
 
-image: ## Build the image IMAGE=mooring:VERSION with docker, podman or buildah
+sbom.cdx.json: package-lock.json
+	npm sbom --sbom-format cyclonedx --omit dev --package-lock-only > $@.tmp && mv $@.tmp $@
+
+image: sbom.cdx.json ## Build the image IMAGE=mooring:VERSION with docker, podman or buildah
 	@test -n "$(ENGINE)" || { echo 'docker, podman or buildah is needed' >&2; exit 1; }
 	$(ENGINE) build --file service/Dockerfile --tag $(IMAGE) \
 	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \

@@ -22,8 +22,10 @@ import { followSecrets } from './config/secrets.ts';
 import { costOf, keepDeletionCost } from './fleet/deletion-cost.ts';
 import { annotatePod } from './fleet/kubernetes.ts';
 import { createLifecycle } from './fleet/lifecycle.ts';
+import { watchOverload } from './fleet/overload.ts';
 import { startSelfProbe } from './fleet/self-probe.ts';
 import { runCommands } from './sockets/commands.ts';
+import { createShedding } from './sockets/costliest.ts';
 import { connectionsForDescriptors, reserveDescriptors } from './sockets/descriptors.ts';
 import { createSocketServer } from './sockets/server.ts';
 import { followTraces } from './sockets/traces.ts';
@@ -85,7 +87,10 @@ export async function createApp(settings: Config, log: Log, given: Given = {}) {
   };
   const common = { config, metrics, log, report, trail };
   const { fleet, isLive } = stores;
-  const lifecycle = createLifecycle({ ...common, ...open, fleet, isLive });
+  const shed = createShedding(open.connections, () => metrics.connectionClosed('overload'));
+  const overload = watchOverload({ ...common, ...open, shed });
+  const { isOverloaded } = overload;
+  const lifecycle = createLifecycle({ ...common, ...open, fleet, isLive, isOverloaded });
   const events = createEvents();
   const sockets = createSocketServer(httpServer, {
     ...common,
@@ -145,6 +150,7 @@ export async function createApp(settings: Config, log: Log, given: Given = {}) {
     /** The order matters: sockets may still write to the stores while they close. */
     async close() {
       background.close();
+      overload.close();
       secrets.close();
       await runner.close();
       await lifecycle.close();

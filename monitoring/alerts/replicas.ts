@@ -28,6 +28,18 @@ export const replicaAlerts: Alert[] = [
       'nothing until their ping timeout, within 45 seconds, and then reconnect elsewhere.',
   },
   {
+    name: 'MooringPodOverloaded',
+    severity: 'warning',
+    // A peak is over sooner; peers take the clients meanwhile.
+    expr: 'mooring_overload > 0',
+    for: '2m',
+    summary: 'A replica refuses new clients because it is overloaded',
+    description:
+      '{{ $labels.instance }} has been refusing new clients for two minutes: its event loop is ' +
+      'late, or its heap or memory is nearly full. At 2 it also closes connections; it is at ' +
+      '{{ $value }}.',
+  },
+  {
     name: 'MooringPodRestarts',
     severity: 'warning',
     // One restart can be a lost node; two within half an hour have a persistent cause.

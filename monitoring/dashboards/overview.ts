@@ -182,8 +182,7 @@ const saturation: Panel[] = [
     title: 'Disconnects and slow clients',
     description:
       'By reason. transport_close: a network failure or a rollout; ping_timeout: a client that ' +
-      'vanished; slow: over 4 MiB unread; fast: more per second than allowed; short of: ' +
-      'closed to protect the replica.',
+      'vanished; slow: over 4 MiB unread; fast: more per second than allowed.',
     kind: 'lines',
     unit: 'ops',
     queries: [
@@ -192,10 +191,6 @@ const saturation: Panel[] = [
         legend: '{{reason}}',
       },
       { expr: `sum(${perSecond('mooring_slow_consumers_total')})`, legend: 'slow' },
-      {
-        expr: `sum by (cause) (${perSecond('mooring_protective_closes_total')})`,
-        legend: 'short of {{cause}}',
-      },
       {
         expr: `sum by (action) (${perSecond('mooring_flow_limited_total')})`,
         legend: 'fast: {{action}}',
@@ -217,6 +212,22 @@ const saturation: Panel[] = [
         legend: 'closed: {{reason}}',
       },
     ],
+  },
+  {
+    title: 'Protection',
+    description:
+      'Level: 1 while a replica refuses new clients because of overload, 2 while it closes ' +
+      'connections, too. Closed per second, by what ran short. Good: 0.',
+    kind: 'lines',
+    unit: 'short',
+    queries: [
+      { expr: `max(${shown('mooring_overload')})`, legend: 'level' },
+      {
+        expr: `sum by (cause) (${perSecond('mooring_protective_closes_total')})`,
+        legend: 'closed: {{cause}}',
+      },
+    ],
+    alert: 'MooringPodOverloaded',
   },
   {
     title: 'Background failures',

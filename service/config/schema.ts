@@ -222,6 +222,15 @@ export const settings = z.object({
     "publishes per second of an API key and process; a burst holds five seconds' worth",
     1_000,
   ),
+  OVERLOAD_LAG_MS_MAX: count(
+    'mean delay of the event loop above which new clients get 503, and connections close, in ms',
+    500,
+    10,
+  ),
+  OVERLOAD_MEMORY_SHARE_MAX: share(
+    'the same for the share of the heap or of the memory of the container, from 0 to 1',
+    0.9,
+  ),
   MESSAGE_BYTES_MAX: count('maximum size of a message from a client, in bytes', 131_072, 1_024),
   MESSAGE_BYTES_PER_USER_MAX: count(
     'bytes of messages of a user per hour, per process; beyond that, they are rate_limited',

@@ -28,6 +28,7 @@ interface Parts {
   count(): number;
   /** Whether this process receives messages. */
   isLive(): boolean;
+  isOverloaded(): boolean;
   metrics: Metrics;
   log: Log;
   report(stage: string, error: unknown): void;
@@ -43,7 +44,7 @@ export interface Readiness {
 }
 
 export function createLifecycle(parts: Parts) {
-  const { config, fleet, connections, count, isLive, log, report } = parts;
+  const { config, fleet, connections, count, isLive, isOverloaded, log, report } = parts;
   let phase: Situation['phase'] = 'starting';
   let closing = false;
   let runningSince = performance.now();
@@ -60,7 +61,7 @@ export function createLifecycle(parts: Parts) {
     settings: settingsOf(config),
     heartbeat: () => ({
       ...own,
-      ready: readiness().ready,
+      ready: readiness().ready && !isOverloaded(), // peers shall send no clients here
       readyMs: phase === 'running' ? Math.floor(performance.now() - runningSince) : 0,
       draining: phase === 'draining',
       live: isLive(),
@@ -76,7 +77,6 @@ export function createLifecycle(parts: Parts) {
   };
   const behind = watchBehind({ ...config, isLive, peers: membership.peers, changed });
   const storm = createStorm(config.handshakesPerSecondMax, () => void membership.exchange());
-
   return {
     readiness,
     /** Marks the start as complete: clients are accepted from now on. */
@@ -92,6 +92,7 @@ export function createLifecycle(parts: Parts) {
         phase,
         closing,
         full: full(),
+        overloaded: isOverloaded(),
         behind: behind.isBehind(),
         elsewhere: peers && peers.eligible.length > 0,
         rebalance: membership.decision().refuse,

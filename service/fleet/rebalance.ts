@@ -116,6 +116,7 @@ export interface Situation {
   /** Draining, and the endpoint delay is over. */
   closing: boolean;
   full: boolean;
+  overloaded: boolean;
   /** This process receives no messages, and its peers do. */
   behind: boolean;
   /** Whether an eligible peer exists; `undefined`: unknown. */
@@ -130,10 +131,11 @@ export interface Situation {
  * count: when every upstream refuses, the proxy makes clients wait for its timeouts.
  */
 export function refusalOf(situation: Situation): HandshakeRefusal | undefined {
-  const { phase, closing, full, behind, elsewhere, rebalance, storm } = situation;
+  const { phase, closing, full, overloaded, behind, elsewhere, rebalance, storm } = situation;
   if (phase === 'starting') return 'starting';
   if (phase === 'draining' && (closing || elsewhere !== false)) return 'draining';
   if (full) return 'over_capacity';
+  if (overloaded) return 'overloaded';
   if (behind) return 'behind';
   if (elsewhere === false) return undefined;
   return rebalance ?? (storm && elsewhere ? 'storm' : undefined);

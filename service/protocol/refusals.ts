@@ -191,6 +191,12 @@ export const handshakeRefusals = {
     status: 503,
     rollout: false,
   },
+  overloaded: {
+    description:
+      'Event loop, heap or memory are above `OVERLOAD_LAG_MS_MAX` or `OVERLOAD_MEMORY_SHARE_MAX`.',
+    status: 503,
+    rollout: false,
+  },
   storm: {
     description:
       'More handshakes arrive than `HANDSHAKES_PER_SECOND_MAX`, and other replicas have room.',

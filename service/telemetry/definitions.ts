@@ -137,6 +137,12 @@ const connectionMetrics = ({ counter, gauge }: Kinds) => ({
       'for a while, or closed',
     { action: fixed(['paused', 'closed']) },
   ),
+  overload: gauge(
+    'overload',
+    '1 while this replica refuses new clients because of overload, 2 while it closes connections',
+    {},
+    'max',
+  ),
   rooms: gauge('rooms', 'Rooms with at least one member on this replica'),
 });
 

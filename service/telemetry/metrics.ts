@@ -158,6 +158,8 @@ function createStates(registry: Registry, metrics: ReturnType<typeof registerMet
         metrics.strangers.set(connections.waiting());
       };
     },
+    /** 0: normal; 1: refuses new clients; 2: closes connections, too. */
+    overloaded: (level: number) => metrics.overload.set(level),
     redisSays(stats: RedisStats) {
       metrics.redisMemory.set(stats.memoryBytes);
       metrics.redisMemoryMax.set(stats.memoryBytesMax);

@@ -24,6 +24,10 @@ export const cases: Record<string, { firing: Case[]; quiet: Case[] }> = {
       }),
     ],
   },
+  MooringPodOverloaded: {
+    firing: [fires('MooringPodOverloaded', 14, { [of('overload')]: '0x9 1x50' })],
+    quiet: [quiet(14, { [of('overload')]: '0x9 1 0x50' })],
+  },
   MooringPodRestarts: {
     firing: [fires('MooringPodRestarts', 31, { [of('start_time_seconds')]: '1x9 2x9 3x40' })],
     quiet: [quiet(31, { [of('start_time_seconds')]: '1x9 2x50' })],

@@ -31,6 +31,7 @@ const healthy: Series = Object.fromEntries(
     [of('redis_memory_bytes', pod), '50x60'],
     [of('redis_memory_max_bytes', pod), '100x60'],
     [of('slow_consumers_total', pod), '0x60'],
+    [of('overload', pod), '0x60'],
     [of('connects_total', pod, 'result="accepted"'), '0+20x60'],
     [of('connects_total', pod, 'result="invalid_token"'), '0x60'],
     [of('recoveries_total', pod, 'result="recovered"'), '0+10x60'],

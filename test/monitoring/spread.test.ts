@@ -75,6 +75,27 @@ describe('a fault', () => {
   });
 });
 
+describe('a replica', () => {
+  it('whose event loop is late', async () => {
+    const busy = await startFleet({
+      OVERLOAD_LAG_MS_MAX: '10',
+      APPLICATION: 'test/harness/strain.ts',
+    });
+    const watching = await startPrometheus(busy.targets);
+    const alerts = watchAlerts(() => watching.url);
+    const client = busy.client(0);
+    await connected(client);
+    const block = (ms: number) => client.emitWithAck('block', ms);
+    await alerts.expectAlert(
+      'MooringPodOverloaded',
+      () => block(100),
+      () => block(0),
+    );
+    busy.stop();
+    await watching.stop();
+  });
+});
+
 describe('the alerts', () => {
   it('are each made true by a fault', () => {
     const tests = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.test.ts'));
