@@ -109,7 +109,7 @@ async function measure(members: number, changesPerSecond: number, seconds: numbe
       const running: Promise<void>[] = [];
       for (let n = 0; n < changesPerSecond * seconds; n += 1) {
         await sleep(Math.max(0, startedAt + (n * 1_000) / changesPerSecond - performance.now()));
-        running.push(change(all[Math.floor((n / 2) * 7) % all.length] as Member));
+        running.push(change(all[(Math.floor(n / 2) * 7) % all.length] as Member));
       }
       await Promise.all(running);
     });
