@@ -55,8 +55,9 @@ export function removeMember(room, userId) {
   room.typing.delete(userId);
 }
 
-export function applyDiff(room, { joined, left, count }) {
-  for (const member of joined) addMember(room, member);
+export function applyDiff(room, { joined, left, presences, count }) {
+  for (const userId of joined) addMember(room, { userId });
+  for (const member of presences) addMember(room, member);
   for (const userId of left) removeMember(room, userId);
   room.count = count;
 }

@@ -210,8 +210,9 @@ export const serverEvents: ServerEvent[] = [
     schema: z.tuple([
       roomSchema.extend({
         count: count.describe('The number of members'),
-        joined: z.array(memberSchema).describe('Who is in the room: joined or updated'),
+        joined: z.array(userIdSchema).describe('Who is in the room: joined or updated'),
         left: z.array(userIdSchema),
+        presences: z.array(memberSchema).describe('Those of `joined` who have set a presence'),
         complete: z.boolean().describe('Whether all changes are named'),
       }),
     ]),

@@ -18,9 +18,11 @@ export interface PresenceDiff {
   roomId: string;
   /** The number of users in the room. */
   count: number;
-  /** Who has joined or shows something else. */
-  joined: Present[];
+  /** User ids: who has joined or shows something else. */
+  joined: string[];
   left: string[];
+  /** What those of `joined` show who show anything. */
+  presences: Present[];
   /** False if more has changed than is named. */
   complete: boolean;
 }
@@ -90,5 +92,7 @@ function toDiff({ roomId, count, joined, left, isComplete }: Diff): PresenceDiff
     return bytes <= diffBytesMax;
   });
   const complete = isComplete && named.length === joined.length;
-  return { roomId, count, joined: named.map(presentOf), left, complete };
+  const ids = named.map(({ userId }) => userId);
+  const presences = named.filter(({ presence }) => presence !== '').map(presentOf);
+  return { roomId, count, joined: ids, left, presences, complete };
 }

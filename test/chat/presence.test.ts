@@ -3,7 +3,7 @@ import type { Socket } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import { get } from '../harness/backend.ts';
 import { recording, startChat } from '../harness/chat.ts';
-import { next } from '../harness/service.ts';
+import { next, until } from '../harness/service.ts';
 
 const lobby = { roomId: 'lobby' };
 const set = (client: Socket, presence: unknown, roomId = 'lobby') =>
@@ -59,6 +59,19 @@ describe('presence that a user sets', () => {
     await left;
     const names = ['phone', 'desk', 'phone'];
     expect(updates).toEqual(names.map((name) => ({ ...lobby, userId: 'bob', presence: { name } })));
+  });
+
+  it('reaches the members of a large room with the next diff', async () => {
+    const { member } = await startChat({ PRESENCE_EVENTS_MEMBERS_MAX: '0' });
+    const [alice, bob] = [await member('alice'), await member('bob')];
+    const diffs = recording(alice, 'presence_diff');
+    const presence = { name: 'Bob' };
+    await set(bob, presence);
+    const bobs = { presences: [{ userId: 'bob', presence }] };
+    await until('alice knows', () =>
+      JSON.stringify(diffs).includes(JSON.stringify(bobs).slice(1, -1)),
+    );
+    expect(diffs.at(-1)).toMatchObject({ count: 2, left: [], complete: true, ...bobs });
   });
 
   it('ends with the membership, also if the server removes the socket from the room', async () => {

@@ -98,14 +98,8 @@ describe('rooms', () => {
     const histories = recording(carol, 'room_history');
     const reply = await carol.emitWithAck('join_room', 'lobby');
     expect(reply).toMatchObject({ ok: true, count: 3, history: [{ text: 'hello' }] });
-    const joined = [{ userId: 'carol' }];
-    expect((await diff)[0]).toEqual({
-      roomId: 'lobby',
-      count: 3,
-      joined,
-      left: [],
-      complete: true,
-    });
+    const lists = { joined: ['carol'], left: [], presences: [] };
+    expect((await diff)[0]).toEqual({ roomId: 'lobby', count: 3, ...lists, complete: true });
     expect([events, histories]).toEqual([[], []]);
     const dave = await user('dave');
     const history = next(dave, 'room_history');

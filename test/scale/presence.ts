@@ -20,7 +20,9 @@ interface Member {
   isIn: boolean;
 }
 
-let received = { events: 0, bytes: 0 };
+/** Events and their bytes, and those of the answers. */
+const nothing = { events: 0, bytes: 0, answerBytes: 0 };
+let received = { ...nothing };
 
 function open(port: number, user: string): Promise<Member> {
   const { promise, resolve, reject } = Promise.withResolvers<Member>();
@@ -36,7 +38,7 @@ function open(port: number, user: string): Promise<Member> {
         received.bytes += end - start;
       },
       answered(text) {
-        received.bytes += text.length;
+        received.answerBytes += text.length;
         waiting[Number.parseInt(text, 10)]?.(text);
       },
       closed: (reason) => reject(new Error(`${user}: ${reason}`)),
@@ -86,7 +88,7 @@ async function measure(members: number, changesPerSecond: number, seconds: numbe
     }
     const all: Member[] = [];
     const costOf = async (work: () => Promise<void>) => {
-      received = { events: 0, bytes: 0 };
+      received = { ...nothing };
       const before = cpu();
       await work();
       await sleep(settleMs);
@@ -107,7 +109,7 @@ async function measure(members: number, changesPerSecond: number, seconds: numbe
       const running: Promise<void>[] = [];
       for (let n = 0; n < changesPerSecond * seconds; n += 1) {
         await sleep(Math.max(0, startedAt + (n * 1_000) / changesPerSecond - performance.now()));
-        running.push(change(all[Math.floor((n / 2) * 7) % all.length] as Member));
+        running.push(change(all[(Math.floor(n / 2) * 7) % all.length] as Member));
       }
       await Promise.all(running);
     });
@@ -116,23 +118,20 @@ async function measure(members: number, changesPerSecond: number, seconds: numbe
       cpuSeconds: changed.cpuSeconds - idle.cpuSeconds,
     });
     const perSecond = changed.bytes / members / seconds;
-    process.stdout.write(`${Math.round(perSecond)} bytes per member and second\n`);
+    process.stdout.write(`${Math.round(perSecond)} bytes of events per member and second\n`);
   } finally {
     service.child.kill('SIGKILL');
     redis.stop();
   }
 }
 
-function print(
-  what: string,
-  count: number,
-  cost: Awaited<{ cpuSeconds: number; events: number; bytes: number }>,
-) {
-  const { cpuSeconds, events, bytes } = cost;
+function print(what: string, count: number, cost: typeof nothing & { cpuSeconds: number }) {
+  const { cpuSeconds, events, bytes, answerBytes } = cost;
   const each = (value: number) => Math.round((100 * value) / count) / 100;
   process.stdout.write(
     `${what}: ${each(cpuSeconds * 1_000)} ms of CPU, ${each(events)} deliveries, ` +
-      `${Math.round(bytes / count)} bytes each\n`,
+      `${Math.round(bytes / count)} bytes of events, ` +
+      `${Math.round(answerBytes / count)} bytes of answers each\n`,
   );
 }
 
