@@ -50,6 +50,7 @@ export async function bundle(folder: string): Promise<void> {
   const alone = await build({ ...common, input, output: { ...outputOptions, dir: folder } });
   for (const name of [...packages, adapter]) writePackage(folder, name);
   cpSync(join(root, 'service/page'), join(folder, 'page'), { recursive: true });
+  copyClient(folder);
   copyLicenses(folder, [...service.output, ...alone.output]);
   writeJson(join(folder, 'package.json'), { name: 'mooring', version, type: 'module' });
   writeFileSync(join(folder, 'service/main.ts'), entryOfRepository);
@@ -57,6 +58,7 @@ export async function bundle(folder: string): Promise<void> {
 
 const common = {
   platform: 'node' as const,
+  transform: { define: { __dirname: 'import.meta.dirname' } }, // modules have no other
   plugins: [reexports(), thriftyPrototypes()],
   logLevel: 'warn' as const,
   preserveEntrySignatures: 'strict' as const,
@@ -127,6 +129,13 @@ function writePackage(folder: string, name: string): void {
 
 const packageFolder = (name: string) =>
   name === adapter ? join(root, 'service/adapter') : join(root, 'node_modules', name);
+
+/** The client for the page, which Socket.IO reads from the folder beside its own. */
+function copyClient(folder: string): void {
+  const from = join(root, 'node_modules/socket.io/client-dist');
+  for (const file of globSync('*.js', { cwd: from }))
+    cpSync(join(from, file), join(folder, 'client-dist', file));
+}
 
 /** The license of each package with code in the bundle. */
 function copyLicenses(folder: string, output: readonly { type: string }[]): void {

@@ -85,7 +85,7 @@ describe('the Deployment', () => {
     const before = annotations({});
     expect(annotations({ config: { LOG_LEVEL: 'debug' } })).not.toBe(before);
     expect(annotations({ autoscaling: { mode: 'none' }, replicas: 5 })).toBe(before);
-    expect(annotations({ exposure: { host: 'chat.example.com' } })).toBe(before);
+    expect(annotations({ tests: { url: 'https://chat.example.com' } })).toBe(before);
     expect(annotations({ networkPolicy: { enabled: false } })).toBe(before);
   });
 });

@@ -48,7 +48,14 @@ describe('the bundle', () => {
     const heard = clients.map((client) => next(client, 'new_message'));
     await clients[0]?.emitWithAck('send_message', { roomId: 'lobby', text: 'hi' });
     for (const [message] of await Promise.all(heard)) expect(message).toMatchObject({ text: 'hi' });
-    expect((await fetch(`${service.url}/page.css`)).status).toBe(200);
+    for (const file of ['page.css', 'socket.io/socket.io.esm.min.js', 'socket.io/socket.io.js']) {
+      const answer = await fetch(`${service.url}/${file}`);
+      expect([file, answer.status, (await answer.text()).length > 1_000]).toEqual([
+        file,
+        200,
+        true,
+      ]);
+    }
   });
 
   it('runs an application that imports packages and modules of the service', async () => {
