@@ -169,7 +169,8 @@ export class RecoveringAdapter extends RedisAdapter {
     const writeAgain = (packet: DirectPacket) => this.#direct.writeAgain(session, socket, packet);
     goLive(this, session, packets, writeAgain, this.stream);
     void this.writer.save(session);
-    confirmOnceAnswered(session, socket, this.stream.delivered(), this.writer.save);
+    const written = session.heldAfter ?? this.stream.delivered();
+    confirmOnceAnswered(session, socket, written, this.writer.save);
   };
 
   override persistSession({ sid, data }: { sid: string; data: unknown }): void {
@@ -245,7 +246,8 @@ export class RecoveringAdapter extends RedisAdapter {
 
   #release(session: Session): void {
     session.unconfirmed = this.stream.confirmations.take(session);
-    if (session.confirmed !== undefined) confirm(session, this.stream.received());
+    const isConfirmed = session.confirmed !== undefined && session.heldAfter === undefined;
+    if (isConfirmed) confirm(session, this.stream.received());
     this.writer.release(session);
     this.#tell(session.pid === undefined ? 'ended' : 'released', session); // without id: forgotten
   }

@@ -135,7 +135,8 @@ async function attempt(
   if (!received || received.id > highWatermark) return 'future';
   if (stream.stock.mayMiss(received.id)) return 'trimmed';
   if (state.heldAfter && received.id > state.heldAfter) received.id = state.heldAfter;
-  const position = received.id > claim.received ? received.id : claim.received;
+  const isHigher = !state.heldAfter && claim.received > received.id;
+  const position = isHigher ? claim.received : received.id;
   const unread = unconfirmed ? unreadOf(unconfirmed, received) : [];
   if (!unread) {
     stream.options.observer.limitReached('unconfirmed');
