@@ -1,6 +1,7 @@
 // `make chaos`: ROUNDS=20 CLIENTS=100 CAUSES=SIGTERM,cut, then SEEDS=1-200 or 17,23 SECONDS=15
 // PARALLEL=2; see docs/internals/chaos.md.
 import { requirePrograms } from '../../tools/programs.ts';
+import { buildClocks } from '../harness/clock.ts';
 import shareCompiledCode from '../harness/compile-cache.ts';
 import { causes } from './causes.ts';
 import { isClean, runRounds } from './rounds.ts';
@@ -25,6 +26,9 @@ if (Number(ROUNDS) > 0) {
 }
 const seeds = seedsOf(SEEDS);
 if (seeds.length > 0) {
+  const clocks = buildClocks();
+  if (!clocks) print('Clocks stay as they are: setting them needs Linux and a C compiler.');
+  clocks?.remove();
   const times = { seconds: Number(SECONDS), parallel: Number(PARALLEL) };
   const totals = await runSeeds({ seeds, ...times, print });
   print(summary(totals));

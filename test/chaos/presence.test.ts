@@ -185,6 +185,9 @@ describe('what clients are notified of', () => {
       ]),
     ).toEqual(['wrongly told']);
     expect(judged([first, [3000, told('1', 'joined')]])).toEqual(['wrongly told']);
+    const step = [{ from: 2500, to: 2500, what: 'Redis: clock', forgets: true }];
+    const again = watcher([first, [3000, told('1', 'joined')]]);
+    expect(found([alice(), again], { ...end, disturbances: step })).toEqual([]);
   });
 });
 

@@ -6,7 +6,8 @@
 // those of clients that are gone for good without a word.
 //
 // Changes of one user in one room alternate, the first one is a join, the last one says what
-// presence says at the end, and nobody is notified twice.
+// presence says at the end, and nobody is notified twice, unless Redis's clock stepped forward and
+// the idempotency key of the change expired.
 import { type ClientRecord, type History, hasForgotten } from './history.ts';
 import { type Life, mayBeIn, stateAt, throughout } from './membership.ts';
 import type { Violation } from './violation.ts';
@@ -115,10 +116,11 @@ interface Change {
   room: string;
   user: string;
   offset: string;
+  at: number;
 }
 
 function judgeChanges(history: History, lives: Lives, report: Report): void {
-  const changes = readChanges(lives, report);
+  const changes = readChanges(history, lives, report);
   if (!changes) return;
   const last = new Map<string, Change>();
   for (const one of changes) {
@@ -141,7 +143,7 @@ function judgeChanges(history: History, lives: Lives, report: Report): void {
 }
 
 /** All changes in order, if a watcher had one session from the start to the end. */
-function readChanges(lives: Lives, report: Report): Change[] | undefined {
+function readChanges(history: History, lives: Lives, report: Report): Change[] | undefined {
   const all = new Map<string, Change>();
   let isComplete = false;
   for (const [{ name, events }, theirs] of lives) {
@@ -150,7 +152,8 @@ function readChanges(lives: Lives, report: Report): Change[] | undefined {
       if (event.type !== 'presence') continue;
       const { id, at, offset } = event;
       const known = all.get(id);
-      if (seen.has(id) || (known && known.offset !== offset)) {
+      const isAgain = seen.has(id) || (known && known.offset !== offset);
+      if (isAgain && !hasForgotten(history, known?.at ?? at, at)) {
         report(name, at, `change ${id} of ${event.user} in ${event.room} again`);
       }
       seen.add(id);
