@@ -9,7 +9,7 @@ KEY = $$(head -c 32 /dev/urandom | base64)
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help start dev test check generate chaos scale bench up roll down format version release image install e2e k8s dashboards
+.PHONY: help start dev test check generate chaos fuzz scale bench up roll down format version release image install e2e k8s dashboards
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -37,6 +37,9 @@ generate: node_modules/.package-lock.json ## Regenerate the reference docs, rule
 
 chaos: node_modules/.package-lock.json ## Break replicas, Redis and connections under load; see docs/internals/chaos.md
 	@exec $(NODE) test/chaos/main.ts
+
+fuzz: node_modules/.package-lock.json ## Send broken input to a real service, and judge what is left; SECONDS=60 SEED=1
+	@exec $(NODE) test/fuzz/main.ts
 
 scale: node_modules/.package-lock.json ## Break a fleet with 10,000 clients, and judge what each got; CLIENTS=10000 PODS=3 RATE=100
 	@exec $(NODE) test/scale/main.ts

@@ -6,7 +6,10 @@ const inFolders = (...folders: string[]) => folders.map((folder) => `test/${fold
 const projects = {
   adapter: ['service/adapter/test/**/*.test.ts'],
   redis: inFolders('recovery', 'redis'),
-  fleet: inFolders('bench', 'chaos', 'cli', 'fleet', 'languages', 'nginx', 'scale', 'workers'),
+  fleet: [
+    ...inFolders('bench', 'chaos', 'cli', 'fleet', 'fuzz', 'languages'),
+    ...inFolders('nginx', 'scale', 'workers'),
+  ],
   chart: inFolders('chart'),
   page: inFolders('monitoring', 'page'),
 };
