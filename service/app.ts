@@ -71,7 +71,7 @@ export async function createApp(settings: Config, log: Log, given: Given = {}) {
   const stores = openStores({
     config,
     current: secrets.current,
-    identify: identifyBy(verifyAuth, (connection) => sockets.strangers.admit(connection)),
+    identify: identifyBy(verifyAuth, (connection) => sockets.unauthenticated.admit(connection)),
     admit: roomReview.admit,
     metrics,
     report,
@@ -83,7 +83,7 @@ export async function createApp(settings: Config, log: Log, given: Given = {}) {
   reserveDescriptors(httpServer, connectionsMax, () => metrics.connectionClosed('descriptors'));
   const open = {
     connections: () => sockets.connections(),
-    count: () => sockets.strangers.authenticated(),
+    count: () => sockets.unauthenticated.authenticated(),
   };
   const common = { config, metrics, log, report, trail };
   const { fleet, isLive } = stores;
@@ -103,7 +103,7 @@ export async function createApp(settings: Config, log: Log, given: Given = {}) {
     refuseHandshake: lifecycle.refuse,
   });
   const { io } = sockets;
-  metrics.observe(config, lifecycle.readiness, sockets.strangers);
+  metrics.observe(config, lifecycle.readiness, sockets.unauthenticated);
 
   const services: Services = {
     history,

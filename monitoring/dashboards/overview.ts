@@ -199,16 +199,16 @@ const saturation: Panel[] = [
     alert: 'MooringSlowConsumers',
   },
   {
-    title: 'Strangers',
+    title: 'Unauthenticated connections',
     description:
       'Connections without a verified token, and how many are closed per second, by reason. ' +
       'timeout: they did nothing; evicted: there were too many. Good: near 0.',
     kind: 'lines',
     unit: 'short',
     queries: [
-      { expr: `sum(${shown('mooring_strangers')})`, legend: 'open' },
+      { expr: `sum(${shown('mooring_unauthenticated_clients')})`, legend: 'open' },
       {
-        expr: `sum by (reason) (${perSecond('mooring_strangers_closed_total')})`,
+        expr: `sum by (reason) (${perSecond('mooring_unauthenticated_closed_total')})`,
         legend: 'closed: {{reason}}',
       },
     ],

@@ -16,7 +16,7 @@ type Report = (stage: string, error: unknown) => void;
 type Connection = MooringSocket['conn'];
 
 /** The budget of connections that have not authenticated. */
-interface Strangers {
+interface Unauthenticated {
   /** Returns false if there is no room for another client: the connection is closed. */
   admit(connection: Connection): boolean;
   /** Its last socket has left the connection. */
@@ -30,18 +30,18 @@ type Next = (error?: Error) => void;
  */
 export function createAuthentication(parts: {
   verifyAuth: VerifyAuth;
-  strangers: Strangers;
+  unauthenticated: Unauthenticated;
   connectionsPerUserMax: number;
   metrics: Metrics;
   report: Report;
   accepted: (socket: MooringSocket) => void;
 }) {
-  const { verifyAuth, strangers, connectionsPerUserMax, metrics, report, accepted } = parts;
+  const { verifyAuth, unauthenticated, connectionsPerUserMax, metrics, report, accepted } = parts;
   const connected = new WeakMap<object, Set<string>>();
   function disconnected(this: MooringSocket) {
     const namespaces = connected.get(this.conn);
     namespaces?.delete(this.nsp.name);
-    if (namespaces?.size === 0) strangers.left(this.conn);
+    if (namespaces?.size === 0) unauthenticated.left(this.conn);
   }
   return async function authenticate(socket: MooringSocket, next: Next): Promise<void> {
     const { auth } = socket.handshake;
@@ -66,7 +66,7 @@ export function createAuthentication(parts: {
     }
     const refuse = (refused: Refusal, reason?: string) => {
       namespaces.delete(nsp.name);
-      if (namespaces.size === 0) strangers.left(conn);
+      if (namespaces.size === 0) unauthenticated.left(conn);
       const { code, message, ...data } = refused.error;
       metrics.connectRefused(code, { socketId: socket.id, reason });
       next(Object.assign(new Error(message), { data: { code, ...data } }));
@@ -77,7 +77,7 @@ export function createAuthentication(parts: {
     if (code) return refuse(refusal(code));
     if (othersOf(verdict.data.user.id, socket) >= connectionsPerUserMax)
       return refuse(refusal('too_many_connections'));
-    if (!strangers.admit(conn)) return next(new Error('over capacity'));
+    if (!unauthenticated.admit(conn)) return next(new Error('over capacity'));
     Object.assign(socket.data, verdict.data);
     await socket.join(userRoom(verdict.data.user.id));
     socket.on('disconnect', disconnected); // one function for all sockets
@@ -107,9 +107,9 @@ export function verifyOnce(verify: Verify): VerifyAuth {
 
 /**
  * Identifies the user before a session is restored, which may take a while: from then on, the
- * connection is no stranger. A rejection closes it, and the client tries again.
+ * connection counts as authenticated. A rejection closes it, and the client tries again.
  */
-export function identifyBy(verifyAuth: VerifyAuth, admit: Strangers['admit']) {
+export function identifyBy(verifyAuth: VerifyAuth, admit: Unauthenticated['admit']) {
   return async (auth: Record<string, unknown>, connection: object): Promise<Verdict> => {
     const verdict = await verifyAuth(auth);
     if (verdict.ok && !admit(connection as Connection)) throw new Unavailable('Over capacity');

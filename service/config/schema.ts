@@ -102,13 +102,14 @@ export const settings = z.object({
     .min(1)
     .optional()
     .describe('folder of secrets, one file for each, such as `jwt-secret`'),
-  CORS_ORIGINS: list('origins of web pages that may connect; empty: the same origin only')
+  CORS_ORIGINS: list('')
     .transform((origins) => origins.map((origin) => origin.toLowerCase()))
     .refine(
       (origins) => origins.every(isOriginPattern),
       'must be origins such as https://app.example.com, capacitor://localhost or ' +
         'https://*.example.com (any one label), without path and default port, separated by commas',
-    ),
+    )
+    .describe('origins of web pages that may connect; empty: the same origin only'),
   API_KEY: apiKey('bearer key of the backend API, with every scope; no key: the API answers 403'),
   API_KEYS: apiKeys(
     'more keys as `name:scope+scope:key`, comma-separated; scopes: publish, read, moderate',
@@ -140,7 +141,7 @@ export const settings = z.object({
   HISTORY_MS_MAX: count('how long a message stays in the history, in ms', 86_400_000),
   PRESENCE_EVENTS_MEMBERS_MAX: count(
     'members of a room up to which each join and leave is an event; above, one diff per second',
-    100,
+    400,
     0,
     1_000,
   ),
@@ -201,7 +202,7 @@ export const settings = z.object({
     10_000,
     100,
   ),
-  CONNECTIONS_PER_USER_MAX: count('connections of a user to a namespace, per process', 100),
+  CONNECTIONS_PER_USER_MAX: count('connections of a user to a namespace, per process', 1_000),
   TRUSTED_PROXIES: list(
     'addresses and networks of proxies whose X-Forwarded-For tells the address of the client; ' +
       'limits per address do not apply to the proxies themselves',
@@ -220,7 +221,7 @@ export const settings = z.object({
   ),
   PUBLISHES_PER_SECOND_MAX: count(
     "publishes per second of an API key and process; a burst holds five seconds' worth",
-    1_000,
+    10_000,
   ),
   OVERLOAD_LAG_MS_MAX: count(
     'mean delay of the event loop above which new clients get 503, and connections close, in ms',

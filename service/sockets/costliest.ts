@@ -2,7 +2,7 @@
 // look, and those that wait for them.
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import { type Connection, discard } from './strangers.ts';
+import { type Connection, discard } from './unauthenticated.ts';
 
 interface Counted {
   unreadBytes?: number;

@@ -23,9 +23,9 @@ import { createDispatch } from './dispatch.ts';
 import { guardDynamicNamespaces, guardNamespace } from './handlers.ts';
 import { closeSlowConsumers } from './limits.ts';
 import { createObserver, observeEngine, observeRooms } from './observation.ts';
-import { watchStrangers } from './strangers.ts';
 import { createSocketTrail, trailRooms } from './trail.ts';
 import { paceTransports } from './transports.ts';
+import { watchUnauthenticated } from './unauthenticated.ts';
 
 const envelopeBytesMax = 4_096; // lets an oversized message reach the handler, which refuses it
 const encodingMax = 6; // JSON may need six bytes, such as `\u0001`, for one
@@ -54,11 +54,11 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
   const io: MooringServer = new Server(httpServer, socketOptions(parts));
   const trailSocket = createSocketTrail(trail);
   paceTransports(io, paceOf(config, metrics));
-  const strangers = watchStrangers(io, { config, metrics });
+  const unauthenticated = watchUnauthenticated(io, { config, metrics });
 
   const authenticate = createAuthentication({
     verifyAuth: parts.verifyAuth,
-    strangers,
+    unauthenticated,
     connectionsPerUserMax: config.connectionsPerUserMax,
     metrics,
     report,
@@ -101,9 +101,9 @@ export function createSocketServer(httpServer: HttpServer, parts: Parts) {
     io,
     /** The open Engine.IO connections. */
     connections: (): Connection[] => Object.values(Reflect.get(io.engine, 'clients')),
-    strangers,
+    unauthenticated,
     async close() {
-      strangers.close();
+      unauthenticated.close();
       expiry.close();
       if (grants) grants.close();
       const closed = io.close();

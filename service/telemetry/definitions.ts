@@ -94,9 +94,9 @@ const connectionMetrics = ({ counter, gauge }: Kinds) => ({
   }),
   clients: gauge('clients', 'Authenticated connections, independent of namespaces'),
   clientsMax: gauge('clients_max', 'Maximum number of authenticated connections'),
-  strangers: gauge('strangers', 'Connections that have not authenticated yet'),
-  strangersClosed: counter(
-    'strangers_closed_total',
+  unauthenticated: gauge('unauthenticated_clients', 'Connections that have not authenticated yet'),
+  unauthenticatedClosed: counter(
+    'unauthenticated_closed_total',
     'Connections closed before they authenticated: too late, or the oldest of too many',
     { reason: fixed(['timeout', 'evicted']) },
   ),

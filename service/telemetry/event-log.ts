@@ -26,9 +26,9 @@ export function withEventLog(metrics: Metrics, log: Log, tell: Tell): Metrics {
       metrics.recoveryEnded(result);
       if (result !== 'recovered') tell('info', `recovery ${result}`, { result }, 'recovery ended');
     },
-    strangerClosed(reason) {
-      metrics.strangerClosed(reason);
-      tell('info', `stranger ${reason}`, { reason }, 'unauthenticated connection closed');
+    unauthenticatedClosed(reason) {
+      metrics.unauthenticatedClosed(reason);
+      tell('info', `unauthenticated ${reason}`, { reason }, 'unauthenticated connection closed');
     },
     connectionClosed(cause) {
       metrics.connectionClosed(cause);

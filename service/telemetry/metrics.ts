@@ -110,7 +110,8 @@ export function createMetrics() {
 /** Connections that reached a limit. */
 const createLimited = (metrics: ReturnType<typeof registerMetrics>) => ({
   /** It did not authenticate in time, or was the oldest of too many. */
-  strangerClosed: (reason: 'timeout' | 'evicted') => metrics.strangersClosed.inc({ reason }),
+  unauthenticatedClosed: (reason: 'timeout' | 'evicted') =>
+    metrics.unauthenticatedClosed.inc({ reason }),
   connectionClosed: (cause: ProtectiveCause) => metrics.protectiveCloses.inc({ cause }),
   /** It sent more packets or bytes per second than it may. */
   flowLimited: (action: 'paused' | 'closed') => metrics.flowLimited.inc({ action }),
@@ -155,7 +156,7 @@ function createStates(registry: Registry, metrics: ReturnType<typeof registerMet
         metrics.ready.set(ready ? 1 : 0);
         metrics.live.set(live ? 1 : 0);
         metrics.clients.set(connections.authenticated());
-        metrics.strangers.set(connections.waiting());
+        metrics.unauthenticated.set(connections.waiting());
       };
     },
     /** 0: normal; 1: refuses new clients; 2: closes connections, too. */

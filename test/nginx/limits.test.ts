@@ -54,6 +54,13 @@ describe('one address', () => {
     expect(nginx.output()).not.toContain('limiting');
   });
 
+  it('has no limit if it is private: all clients of a proxy would share it', async () => {
+    const { url } = await startApp();
+    const nginx = await inFrontOf([Number(new URL(url).port)]);
+    const answers = await statuses(nginx.url + handshakePath, '10.1.2.3', 800);
+    expect(new Set(answers)).toEqual(new Set([200]));
+  });
+
   it('has so many requests open at once, and others are not concerned', async () => {
     const waiting = new Set<() => void>();
     const server = createServer(({ url }, response) => {

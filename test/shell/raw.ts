@@ -1,4 +1,4 @@
-// What strangers do who have no token: raw connections to the port for clients.
+// What an attacker without a token does: raw connections to the port for clients.
 import { connect } from 'node:net';
 import { onTestFinished } from 'vitest';
 

@@ -1,5 +1,5 @@
 // Connections that have not authenticated yet. They have a budget of their own, in number and time,
-// so that strangers cannot take the slots of clients. If there are too many, the oldest make room:
+// so that they cannot take the slots of clients. If there are too many, the oldest make room:
 // a client authenticates at once, and does not compete with those who only wait.
 import type { WebSocket } from 'ws';
 import type { MooringServer, MooringSocket } from '../protocol/identity.ts';
@@ -26,12 +26,12 @@ const pollMsMax = 5_000; // until the next request of a polling client that is s
 
 interface Parts {
   config: { unauthenticatedMax: number; unauthenticatedMsMax: number; connectionsMax: number };
-  metrics: Pick<Metrics, 'strangerClosed' | 'connectRefused'>;
+  metrics: Pick<Metrics, 'unauthenticatedClosed' | 'connectRefused'>;
 }
 
-export type Strangers = ReturnType<typeof watchStrangers>;
+export type Unauthenticated = ReturnType<typeof watchUnauthenticated>;
 
-export function watchStrangers(io: MooringServer, { config, metrics }: Parts) {
+export function watchUnauthenticated(io: MooringServer, { config, metrics }: Parts) {
   const { unauthenticatedMax, unauthenticatedMsMax, connectionsMax } = config;
   const { maxHttpBufferSize: messageBytesMax = 0 } = io.engine.opts;
   /** The oldest first, with the time since when. */
@@ -39,7 +39,7 @@ export function watchStrangers(io: MooringServer, { config, metrics }: Parts) {
   const authenticated = () => io.engine.clientsCount - waiting.size;
 
   const close = (connection: Connection, reason: 'timeout' | 'evicted') => {
-    metrics.strangerClosed(reason);
+    metrics.unauthenticatedClosed(reason);
     discard(connection);
   };
   const wait = (connection: Connection) => {
@@ -88,7 +88,7 @@ export function watchStrangers(io: MooringServer, { config, metrics }: Parts) {
       setBytesMax(connection, messageBytesMax);
       return true;
     },
-    /** A connection without namespaces has no token that could expire: it is a stranger again. */
+    /** Without namespaces there is no token that could expire: it counts as unauthenticated again. */
     left(connection: Connection) {
       if (connection.readyState === 'open') wait(connection);
     },

@@ -46,10 +46,13 @@ describe('connections without a token', () => {
     const refused = await openSession(service.url);
     await fetch(service.url + sessionPath(refused), { method: 'POST', body: '40{"token":"no"}' });
     await until('all are closed', async () => {
-      const closed = await samples(service.operationsUrl, 'strangers_closed_total');
+      const closed = await samples(service.operationsUrl, 'unauthenticated_closed_total');
       return (closed['reason="timeout"'] ?? 0) >= 7 && webSocket.isClosed;
     });
-    await until('none is left', async () => (await one(service.operationsUrl, 'strangers')) === 0);
+    await until(
+      'none is left',
+      async () => (await one(service.operationsUrl, 'unauthenticated_clients')) === 0,
+    );
     expect(client.connected).toBe(true);
   });
 
@@ -74,7 +77,7 @@ describe('connections without a token', () => {
     for (let i = 0; i < 5; i += 1) {
       await connected(service.connect(`user-${i}`, { transports: ['websocket'] }));
     }
-    expect(await one(service.operationsUrl, 'strangers')).toBeLessThanOrEqual(20);
+    expect(await one(service.operationsUrl, 'unauthenticated_clients')).toBeLessThanOrEqual(20);
     expect(await one(service.operationsUrl, 'clients')).toBe(5);
     flooding = false;
     await Promise.all(floods);
