@@ -12,7 +12,7 @@ const packages = {
   'redis-server': { debian: 'redis-server', brew: 'redis' },
   'redis-cli': { debian: 'redis-tools', brew: 'redis' },
   openssl: { debian: 'openssl', brew: 'openssl' },
-  faketime: { debian: 'faketime', brew: 'libfaketime' },
+  cc: { debian: 'gcc libc6-dev', brew: 'gcc' },
   nginx: { debian: 'nginx-light', brew: 'nginx' },
   chromium: { debian: 'chromium', brew: 'chromium' },
   prometheus: { debian: 'prometheus', brew: 'prometheus' },
@@ -59,7 +59,7 @@ async function mayInstall(missing: Program[], unattended: boolean): Promise<bool
 }
 
 function install(missing: Program[]) {
-  const names = missing.map((program) => packages[program].debian);
+  const names = missing.flatMap((program) => packages[program].debian.split(' '));
   // Runlevel 1 keeps Debian from starting the packages' own services on their usual ports.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const install = ['install', '-y', '--no-install-recommends', ...new Set(names)];

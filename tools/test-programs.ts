@@ -8,7 +8,7 @@ const programs = [
   ...fleetPrograms,
   'redis-cli',
   'openssl',
-  'faketime',
+  'cc',
   'chromium',
   'prometheus',
   'promtool',

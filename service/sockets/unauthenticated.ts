@@ -88,7 +88,7 @@ export function watchUnauthenticated(io: MooringServer, { config, metrics }: Par
       setBytesMax(connection, messageBytesMax);
       return true;
     },
-    /** Without namespaces there is no token that could expire: it counts as unauthenticated again. */
+    /** Without namespaces it has no token that could expire: it is unauthenticated again. */
     left(connection: Connection) {
       if (connection.readyState === 'open') wait(connection);
     },

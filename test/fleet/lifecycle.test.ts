@@ -96,7 +96,7 @@ describe('shutdown', () => {
   });
 
   it.each(['websocket', 'polling'])('does not wait for a client that is gone: %s', async (name) => {
-    const never = { PING_INTERVAL_MS: '600000', PING_TIMEOUT_MS: '600000' };
+    const never = { PING_INTERVAL_MS: '300000', PING_TIMEOUT_MS: '300000' };
     const service = await startProcess({ DRAIN_MS_MAX: '1000', ...never });
     await untilReady(service.operationsUrl);
     if (name === 'polling')

@@ -1,4 +1,4 @@
-// Bodies on the port for clients: a client without a token can make the service hold little, and not for long.
+// Bodies on the port for clients: without a token, the service holds little, and not for long.
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startApp, until } from '../harness/service.ts';
