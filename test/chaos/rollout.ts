@@ -16,6 +16,7 @@ interface Options {
   from: string;
   to: string;
   clients: number;
+  pods: number;
   /** The format that all replicas write with either build alone. */
   formats: [from: number, to: number];
 }
@@ -33,14 +34,15 @@ export interface Rollout {
 const stepMsMin = 1_100; // see roundMsMin in rounds.ts
 const agreedMsMax = 150_000; // a process that was killed counts until its lease ends
 
-export async function rollBothWays({ from, to, clients, formats }: Options): Promise<Rollout> {
+export async function rollBothWays(options: Options): Promise<Rollout> {
+  const { from, to, clients, pods, formats } = options;
   const now = createClock();
   const disturbances: History['disturbances'] = [];
   const history = emptyHistory(disturbances);
   const fleet = await startFleet(
     disturbing(disturbances, now),
     { REBALANCE: 'off' },
-    { build: from },
+    { build: from, size: pods },
   );
   const format = await watchFormat(fleet);
   const crowd = await gather(fleet, history, clients, now);
