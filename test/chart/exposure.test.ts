@@ -244,7 +244,7 @@ describe('exposure through other controllers', () => {
   });
 
   it('gateway: kgateway keeps workers apart', () => {
-    const workers = { config: { WORKERS: 2 }, resources: { limits: { cpu: 3 } } };
+    const workers = { config: { WORKERS: 2 } };
     const { spec } = only(
       render({ ...gatewayOf('gateway-kgateway', 'experimental'), ...workers }),
       'BackendConfigPolicy',

@@ -94,8 +94,8 @@ const invalidCombinations: [string, Values][] = [
     { serviceAccount: { create: false }, podDeletionCost: { enabled: true } },
   ],
   [
-    'resources.limits.cpu=2 throttles config.WORKERS=4: set 5 or more, or null',
-    { config: { WORKERS: 4 } },
+    'resources.limits.cpu=4 throttles config.WORKERS=4: set 5 or more, or null',
+    { config: { WORKERS: 4 }, resources: { limits: { cpu: 4 } } },
   ],
   [
     'resources.limits.cpu=2500m throttles config.WORKERS=2: set 3 or more',

@@ -94,7 +94,7 @@ ports:
 {{- range $name, $probe := include "mooring.probes" . | fromYaml }}
 {{ $name }}: {{- toYaml $probe | nindent 2 }}
 {{- end }}
-resources: {{- toYaml .Values.resources | nindent 2 }}
+resources: {{- include "mooring.resources" . | nindent 2 }}
 volumeMounts:
   {{- if .Values.externalRedis.caSecret }}
   - { name: redis-ca, mountPath: /etc/mooring/redis-ca, readOnly: true }
@@ -103,6 +103,16 @@ volumeMounts:
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/* An empty limit of the CPU follows the number of workers. */}}
+{{- define "mooring.resources" -}}
+{{- $resources := deepCopy .Values.resources -}}
+{{- $limits := $resources.limits | default dict -}}
+{{- if eq (toString $limits.cpu) "" -}}
+{{- $_ := set $limits "cpu" (.Values.config.WORKERS | default 1 | int | add 1 | toString) -}}
+{{- end -}}
+{{- toYaml $resources -}}
 {{- end -}}
 
 {{/* Spreads each revision separately, so that old pods do not influence a rollout. */}}
