@@ -16,8 +16,9 @@ function scratch() {
 }
 
 const version = currentVersion();
+const source = 'https://github.com/acme/mooring';
 const packaged = (folder: string) =>
-  packageChart({ folder, epoch: 1_700_000_000, version }, 'ghcr.io/acme');
+  packageChart({ folder, epoch: 1_700_000_000, version, source }, 'ghcr.io/acme');
 
 it('packages the chart with the same bytes each time', () => {
   const [first, second] = [packaged(scratch()), packaged(scratch())];
@@ -32,6 +33,7 @@ it('packages a chart that pulls the image from the registry of the release', () 
     registry: 'ghcr.io/acme',
     repository: 'mooring',
   });
+  expect(parse(read('Chart.yaml'))).toMatchObject({ home: source, sources: [source] });
   expect(parse(read('Chart.yaml')).annotations['artifacthub.io/images']).toContain(
     `image: ghcr.io/acme/mooring:${version}`,
   );

@@ -9,6 +9,8 @@ interface Build {
   /** Seconds since 1970, of the commit. */
   epoch: number;
   version: string;
+  /** Where the source is public, such as https://github.com/acme/mooring. */
+  source?: string | undefined;
 }
 
 /**
@@ -16,11 +18,12 @@ interface Build {
  * with the present time, so its archive is packed once more.
  * @param registry such as ghcr.io/acme
  */
-export function packageChart({ folder, epoch, version }: Build, registry: string): string {
+export function packageChart({ folder, epoch, version, source }: Build, registry: string): string {
   const scratch = join(folder, 'chart');
   mkdirSync(scratch, { recursive: true });
   cpSync('charts/mooring', join(scratch, 'source'), { recursive: true });
   setRegistry(join(scratch, 'source'), registry);
+  if (source) setSource(join(scratch, 'source'), source, version);
   const helm = findHelm();
   const archive = `mooring-${version}.tgz`;
   run(helm, ['package', join(scratch, 'source'), '--destination', scratch]);
@@ -52,6 +55,13 @@ function setRegistry(chart: string, registry: string) {
     /(image: )(mooring:)/,
     `$1${registry}/$2`,
   );
+}
+
+/** For Artifact Hub. */
+function setSource(chart: string, source: string, version: string) {
+  const icon = `${source}/raw/v${version}/docs/images/icon.svg`;
+  const lines = `home: ${source}\nsources: [${source}]\nicon: ${icon}\nmaintainers:`;
+  change(join(chart, 'Chart.yaml'), '\nmaintainers:', /maintainers:/, lines);
 }
 
 /** Replaces what the pattern finds first after a text. */

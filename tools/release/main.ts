@@ -50,9 +50,11 @@ function publish(version: string, registry: string, notes: string) {
   const epoch = Number(run('git', ['log', '-1', '--format=%ct']));
   const revision = run('git', ['rev-parse', 'HEAD']).trim();
   const image = `${registry}/mooring`;
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = env;
+  const source = env.SOURCE || (server && repository && `${server}/${repository}`);
   const sign = signatures(folder, dry);
 
-  const chart = packageChart({ folder, epoch, version }, registry);
+  const chart = packageChart({ folder, epoch, version, source }, registry);
   const adapter = packAdapter({ folder, epoch, version });
   const imageDigest = publishImage(
     {
