@@ -22,7 +22,7 @@ export async function gather(fleet: Fleet, history: History, count: number, now:
   let home = 0;
   const around = (index: number) => pods[index % pods.length] as Pod;
   const route = { clients: () => around(home).port, publishers: (pod: number) => around(pod).port };
-  const { clients, publishers } = await connectAll(history, count, now, route);
+  const { clients, publishers } = await connectAll(history, pods.length, count, now, route);
   const all = [...publishers, ...clients];
   const allBack = () =>
     until('all are connected again', () => all.every((c) => c.isConnected()), backMsMax);
@@ -62,6 +62,7 @@ export async function gather(fleet: Fleet, history: History, count: number, now:
 /** Publishers stay on their replica; `route` places clients. */
 async function connectAll(
   { clients: records, endings }: History,
+  pods: number,
   count: number,
   now: () => number,
   route: { clients: Surroundings['route']; publishers: Surroundings['route'] },
@@ -72,7 +73,7 @@ async function connectAll(
   const common = { now, recorded, ending, users: createUsers(), nextRequest: () => ++requests };
   const transportsOf = (i: number) => (i % 2 === 0 ? ['polling', 'websocket'] : ['websocket']);
   const publishers = await Promise.all(
-    [0, 1, 2].map((pod) => {
+    Array.from({ length: pods }, (_, pod) => {
       const around = { ...common, route: route.publishers };
       return openClient(around, `publisher-${pod}`, { transports: ['websocket'], pod });
     }),
