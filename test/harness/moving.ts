@@ -1,11 +1,27 @@
 // Clients that find another replica when theirs is gone, and what they got.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Socket } from 'socket.io-client';
+import { connect, type Socket } from 'socket.io-client';
+import { onTestFinished } from 'vitest';
 import { connected, until } from './service.ts';
 
 /** Where the client's next connection goes; a load balancer would decide it. */
 export function sendTo(client: Socket, url: string): void {
   Reflect.set(client.io, 'uri', url);
+}
+
+/** Another connection of the client, which claims its session with the offset that it has now. */
+export function claimantOf(client: Socket, url: string): Socket {
+  const claimant = connect(url, {
+    forceNew: true,
+    transports: ['websocket'],
+    reconnection: false,
+    autoConnect: false,
+  });
+  for (const field of ['_pid', '_lastOffset']) {
+    Reflect.set(claimant, field, Reflect.get(client, field));
+  }
+  onTestFinished(() => void claimant.disconnect());
+  return claimant;
 }
 
 /** Tries the replicas in turn on every attempt to reconnect. */

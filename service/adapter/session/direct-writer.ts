@@ -25,13 +25,10 @@ export type DirectWriter = ReturnType<typeof createDirectWriter>;
 export function createDirectWriter(nsp: Namespace, encoder: PacketEncoder, parts: Parts) {
   const { numbers, confirmations, delivered } = parts;
   /** Writes an encoded event, and keeps it until the client has confirmed it. */
-  const send = (
-    session: Session,
-    socket: Socket,
-    { number, encoded, compress }: Omit<DirectPacket, 'after'>,
-  ) => {
+  const send = (session: Session, socket: Socket, packet: DirectPacket) => {
+    const { encoded, compress } = packet;
     writeEncoded(socket, encoded, { compress });
-    confirmations.keep(session, { number, after: session.cursor, encoded, compress });
+    confirmations.keep(session, packet);
   };
   return {
     /** Writes a packet of the application. */
@@ -47,20 +44,23 @@ export function createDirectWriter(nsp: Namespace, encoder: PacketEncoder, parts
         return;
       }
       const encoded = encoder.encode(offered).map((part) => (isText(part) ? part : bytesOf(part)));
-      send(session, socket, { number, encoded, compress });
+      send(session, socket, { number, after: session.cursor, encoded, compress });
     },
-    /** Writes a packet that the client has not read on its last connection. */
-    writeAgain(session: Session, socket: Socket, { encoded, compress }: DirectPacket): void {
-      const number = numbers.next();
-      const [text, ...attachments] = encoded as [string, ...Buffer[]];
-      const offset = offsetOf(session.cursor || noId, number);
+    /**
+     * Writes a packet that the client has not read, according to the offset of this connection. The
+     * packet keeps its place: a connection that claims its session late has an old offset, and the
+     * client may have read the packet on a newer connection.
+     */
+    writeAgain(session: Session, socket: Socket, packet: DirectPacket): void {
+      const [text, ...attachments] = packet.encoded as [string, ...Buffer[]];
+      const offset = offsetOf(session.cursor || noId, packet.number);
       const again = [replaceOffset(text, offset), ...attachments];
       if (socket.listenersAnyOutgoing().length > 0) {
-        const packet = decode(nsp.server, again);
-        packet.data.pop(); // the offset
-        notifyOutgoing(socket, packet);
+        const decoded = decode(nsp.server, again);
+        decoded.data.pop(); // the offset
+        notifyOutgoing(socket, decoded);
       }
-      send(session, socket, { number, encoded: again, compress });
+      send(session, socket, { ...packet, encoded: again });
     },
   };
 }

@@ -3,20 +3,21 @@
 import type { Socket as ServerSocket } from 'socket.io';
 import { connect } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { sendTo } from '../../../test/harness/moving.ts';
+import { claimantOf, sendTo } from '../../../test/harness/moving.ts';
 import { startRelay } from '../../../test/harness/relay.ts';
 import { threeServers } from '../../../test/harness/servers.ts';
 import { connected, next, until } from '../../../test/harness/service.ts';
 
 type Options = NonNullable<Parameters<typeof threeServers>[0]>;
 type Further = Parameters<typeof threeServers>[2];
+type Node = Awaited<ReturnType<typeof threeServers>>['nodes'][number];
 
 /** A client of the first server whose connection can break without the server noticing. */
 async function oneClient(options: Options = {}, further: Further = {}, transports = ['websocket']) {
   const limits = new Set<string>();
   const observer = { limitReached: (limit: string) => limits.add(limit) };
   const parts = await threeServers({ ...options, observer }, '/', further);
-  const [{ address, io }] = parts.nodes as [(typeof parts.nodes)[0]];
+  const [{ address, io }] = parts.nodes as [Node];
   const addressOf = (node: number) => parts.nodes[node]?.address as string;
   const relay = await startRelay(Number(new URL(address).port));
   const arrived = new Promise<ServerSocket>((resolve) => io.once('connection', resolve));
@@ -89,7 +90,7 @@ describe('packets to a socket of this process', () => {
   it('keep their place among messages to rooms', async () => {
     const { client, socket, seen, got, lose, nodes } = await oneClient();
     await socket.join('room');
-    const { adapter, io } = nodes[0] as (typeof nodes)[0];
+    const { adapter, io } = nodes[0] as Node;
     let written = 0;
     socket.conn.on('packetCreate', () => {
       written += 1;
@@ -146,6 +147,28 @@ describe('packets to a socket of this process', () => {
     client.connect();
     await got(5);
     expect([client.recovered, ...seen]).toEqual([true, 1, 2, 3, 4, 5]);
+  });
+
+  it('arrive once, also if an earlier connection of the client claims the session late', async () => {
+    const { client, socket, seen, got, nodes } = await oneClient();
+    client.io.reconnection(false);
+    const [, { address, io }, { address: last }] = nodes as [Node, Node, Node];
+    socket.emit('event', 1);
+    await got(1);
+    const late = claimantOf(client, address);
+    socket.emit('event', 2);
+    await got(2);
+    const arrived = new Promise<ServerSocket>((resolve) => io.once('connection', resolve));
+    const again = next(late, 'event');
+    const gone = next(client, 'disconnect');
+    late.connect();
+    expect((await again)[0]).toBe(2);
+    await gone;
+    (await arrived).emit('event', 3);
+    sendTo(client, last);
+    client.connect();
+    await got(3);
+    expect([client.recovered, ...seen]).toEqual([true, 1, 2, 3]);
   });
 
   it('are read by who has received something later', async () => {

@@ -1,6 +1,6 @@
 // A session comes back to the process that still has its last connection. Found by `make chaos`.
-import { connect } from 'socket.io-client';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
+import { claimantOf } from '../../../test/harness/moving.ts';
 import { nearAndFar } from '../../../test/harness/servers.ts';
 import { next, until } from '../../../test/harness/service.ts';
 
@@ -10,15 +10,7 @@ it('a late answer to the last save of a connection does not end its successor', 
   const { client, socket } = await open();
   await socket.join('room');
   const pid = Reflect.get(client, '_pid') as string;
-  const successor = connect(far.address, {
-    forceNew: true,
-    transports: ['websocket'],
-    autoConnect: false,
-  });
-  onTestFinished(() => void successor.disconnect());
-  for (const field of ['_pid', '_lastOffset']) {
-    Reflect.set(successor, field, Reflect.get(client, field));
-  }
+  const successor = claimantOf(client, far.address);
   relay.hold();
   successor.connect();
   await until('its claim is on its way', () => relay.holds(pid));
