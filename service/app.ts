@@ -71,7 +71,11 @@ export async function createApp(settings: Config, log: Log, given: Given = {}) {
   const stores = openStores({
     config,
     current: secrets.current,
-    identify: identifyBy(verifyAuth, (connection) => sockets.unauthenticated.admit(connection)),
+    identify: identifyBy(
+      verifyAuth,
+      (connection) => sockets.unauthenticated.admit(connection),
+      () => commands.available(),
+    ),
     admit: roomReview.admit,
     metrics,
     report,

@@ -7,7 +7,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { adminOnly } from './admin.ts';
 import { refuseToken, type Verdict, type Verify } from './tokens.ts';
 
-export type VerifyAuth = (auth: Record<string, unknown>) => Promise<Verdict>;
+export type VerifyAuth = (auth: Record<string, unknown>, again?: 'again') => Promise<Verdict>;
 const authBytesMax = 4_096; // beside the token
 const namespacesMax = 20; // of one connection
 
@@ -94,12 +94,13 @@ function othersOf(userId: string, { id, nsp }: MooringSocket): number {
 
 /**
  * Verifies the payload of a CONNECT packet once: the adapter asks before it restores a session, and
- * the middleware asks for every namespace.
+ * the middleware asks for every namespace. Asked `again`, it replaces the verdict.
  */
 export function verifyOnce(verify: Verify): VerifyAuth {
   const verdicts = new WeakMap<object, Promise<Verdict>>();
-  return (auth) => {
-    const verdict = verdicts.get(auth) ?? (isTooLarge(auth) ? tooLarge : verify(auth.token));
+  return (auth, again) => {
+    const known = again ? undefined : verdicts.get(auth);
+    const verdict = known ?? (isTooLarge(auth) ? tooLarge : verify(auth.token));
     verdicts.set(auth, verdict);
     return verdict;
   };
@@ -108,12 +109,24 @@ export function verifyOnce(verify: Verify): VerifyAuth {
 /**
  * Identifies the user before a session is restored, which may take a while: from then on, the
  * connection counts as authenticated. A rejection closes it, and the client tries again.
+ *
+ * Whose session it is depends on the commands that concern the user. If this process may not know
+ * them all, a client that presents a session waits: a wrong answer would cost it the session.
  */
-export function identifyBy(verifyAuth: VerifyAuth, admit: Unauthenticated['admit']) {
+export function identifyBy(
+  verifyAuth: VerifyAuth,
+  admit: Unauthenticated['admit'],
+  available: () => Promise<void>,
+) {
   return async (auth: Record<string, unknown>, connection: object): Promise<Verdict> => {
     const verdict = await verifyAuth(auth);
-    if (verdict.ok && !admit(connection as Connection)) throw new Unavailable('Over capacity');
-    return verdict;
+    if (!verdict.ok) return verdict;
+    if (!admit(connection as Connection)) throw new Unavailable('Over capacity');
+    if (!verdict.isProvisional || typeof auth.pid !== 'string') return verdict;
+    await available();
+    const current = await verifyAuth(auth, 'again');
+    if (current.ok && current.isProvisional) throw new Unavailable('Redis is unavailable');
+    return current;
   };
 }
 

@@ -16,7 +16,8 @@ export function refuseRevoked(
   return async (token) => {
     const verdict = await verify(token);
     if (!verdict.ok) return verdict;
-    const { revokedBefore, sessionsEndedAt } = await cutoffsOf(verdict.data.user.id);
+    const cutoffs = await cutoffsOf(verdict.data.user.id);
+    const { revokedBefore, sessionsEndedAt, mayBeOutdated } = cutoffs;
     const { issuedAt } = verdict.data;
     if (issuedAt < revokedBefore) {
       // A new token, of an issuer whose clock is slow? If so, one will soon be accepted.
@@ -29,7 +30,7 @@ export function refuseRevoked(
         ...(mayBeNew && { retryable: true }),
       };
     }
-    if (sessionsEndedAt === 0) return verdict;
-    return { ok: true, data: { ...verdict.data, sessionsEndedAt } satisfies SocketData };
+    const data: SocketData = { ...verdict.data, ...(sessionsEndedAt > 0 && { sessionsEndedAt }) };
+    return { ok: true, data, ...(mayBeOutdated && { isProvisional: true }) };
   };
 }

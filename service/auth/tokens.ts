@@ -27,7 +27,14 @@ export interface TokenRefused {
   retryable?: boolean;
 }
 
-export type Verdict = { ok: true; data: SocketData } | TokenRefused;
+export interface TokenAccepted {
+  ok: true;
+  data: SocketData;
+  /** Commands that this process does not know may concern the user: Redis could not be asked. */
+  isProvisional?: true;
+}
+
+export type Verdict = TokenAccepted | TokenRefused;
 export type Verify = (token: unknown) => Promise<Verdict>;
 
 const seconds = 'must be a number of seconds';

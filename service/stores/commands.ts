@@ -24,6 +24,8 @@ export interface Commands {
   poll(): Promise<Command[]>;
   /** While Redis is unavailable, answers with what this process knows. */
   cutoffsOf(userId: string): Promise<Cutoffs>;
+  /** Resolves once it is worth asking again for cutoffs that may be outdated. */
+  available(): Promise<void>;
 }
 
 /** What commands have left behind for a user, in epoch milliseconds; 0: nothing. */
@@ -32,6 +34,8 @@ export interface Cutoffs {
   revokedBefore: number;
   /** Sessions that connected before cannot be recovered. */
   sessionsEndedAt: number;
+  /** Redis could not be asked: there may be later commands that this process does not know. */
+  mayBeOutdated?: true;
 }
 
 /** Makes the sessions of users and socket ids unrecoverable. */

@@ -141,6 +141,7 @@ async function populate(plan: Plan, ground: Ground) {
         return judge(history).length === 0;
       };
       await until('everything is right', isRight, quietMsMax).catch(() => {});
+      await untilBack().catch(() => {}); // a pod may just have moved one to another pod
       return judge(history);
     },
     close() {

@@ -39,5 +39,6 @@ export function createMemoryCommands(
       const revokedBefore = entry && entry.until > performance.now() ? entry.before : 0;
       return { revokedBefore, sessionsEndedAt: endedAt(userId) };
     },
+    async available() {},
   };
 }

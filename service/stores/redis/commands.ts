@@ -100,9 +100,10 @@ export function createRedisCommands(
         return known.remember(userId, found);
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
-        return known.find(userId);
+        return { ...known.find(userId), mayBeOutdated: true };
       }
     },
+    available: redis.whenUp,
   };
 }
 

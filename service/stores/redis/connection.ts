@@ -18,6 +18,8 @@ export interface Redis {
   /** Resolves once the connection is ready for the first time. Rejects with `RedisUnfit`. */
   ready(): Promise<unknown>;
   isUp(): boolean;
+  /** Resolves once the connection is open. */
+  whenUp(): Promise<void>;
   /** The full name of a key of the stores. */
   key(name: string): string;
   /** How often the connection was opened again. */
@@ -74,6 +76,7 @@ export function openRedis(
       run((redis) => evaluate(redis, lua, keys, args.map(String)) as Promise<unknown>),
     ready: () => Promise.race([link.opened, link.refusal()]),
     isUp: () => link.now() !== undefined,
+    whenUp: link.whenUp,
     key: (name) => `${prefix}:${name}`,
     reconnects: () => opens - 1,
     close: link.close,

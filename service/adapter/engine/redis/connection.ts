@@ -37,6 +37,7 @@ export function openLink<N extends Client[]>(
   const opened = Promise.withResolvers<void>();
   const deduplicated = { ...events, warned: onceEach(events.warned) };
   let clients: N | undefined;
+  let up = Promise.withResolvers<void>();
   let drop: (error: unknown) => void = () => {};
   let refused = rejectable();
   const hold = async (succeeded: () => void): Promise<never> => {
@@ -47,9 +48,11 @@ export function openLink<N extends Client[]>(
       succeeded();
       clients = attempt.clients as N;
       opened.resolve();
+      up.resolve();
       events.up();
       return await attempt.broken.promise;
     } finally {
+      if (clients) up = Promise.withResolvers();
       clients = undefined;
       for (const client of attempt.clients) client.destroy();
     }
@@ -65,6 +68,8 @@ export function openLink<N extends Client[]>(
   return {
     /** Resolves once the link is up for the first time. */
     opened: opened.promise,
+    /** Resolves once the link is up. */
+    whenUp: () => up.promise,
     /** The connections, while the link is up. */
     now: (): N | undefined => clients,
     /**
