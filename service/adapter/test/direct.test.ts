@@ -149,7 +149,7 @@ describe('packets to a socket of this process', () => {
     expect([client.recovered, ...seen]).toEqual([true, 1, 2, 3, 4, 5]);
   });
 
-  it('arrive once, also if an earlier connection of the client claims the session late', async () => {
+  it('arrive once, even if an earlier connection claims the session late', async () => {
     const { client, socket, seen, got, nodes } = await oneClient();
     client.io.reconnection(false);
     const [, { address, io }, { address: last }] = nodes as [Node, Node, Node];
