@@ -1,11 +1,13 @@
 // Sessions that end, or are ended, around a moment in which a replica cannot reach Redis. Found by
 // `make chaos`.
 import { expect, it } from 'vitest';
-import { get } from '../harness/backend.ts';
+import { get, post } from '../harness/backend.ts';
 import { sendTo } from '../harness/moving.ts';
 import { startRedis } from '../harness/redis.ts';
+import { startRelay } from '../harness/relay.ts';
 import {
   connected,
+  next,
   samples,
   startApp,
   startProcess,
@@ -40,4 +42,26 @@ it('a member whose end was not stored before the replica died can still be recov
     const { body } = await get(b.operationsUrl, 'rooms/lobby/presence');
     return String((body as unknown as { members?: string[] }).members) === '';
   });
+});
+
+it('a session from an outage is recovered if the replica knows when the others ended', async () => {
+  const redis = await startRedis();
+  const relay = await startRelay(redis.port);
+  const start = (url: string) => startApp({ REDIS_URL: url });
+  const [a, b] = await Promise.all([start(redis.url), start(`redis://127.0.0.1:${relay.port}`)]);
+  for (const { operationsUrl } of [a, b]) await untilReady(operationsUrl);
+  const before = await connected(b.connect('alice', { ...options, reconnection: false }));
+  const gone = next(before, 'disconnect');
+  expect((await post(a.operationsUrl, 'disconnect', { users: ['alice'] })).status).toBe(202);
+  await gone; // the replica has read the command
+  relay.cut();
+  const alice = await connected(b.connect('alice', options));
+  relay.mend();
+  const join = async () => (await alice.emitWithAck('join_room', 'lobby')).ok === true;
+  await until('she is in the room', join);
+  sendTo(alice, a.url);
+  const back = next(alice, 'connect');
+  alice.io.engine.close();
+  await back;
+  expect(alice.recovered).toBe(true);
 });
