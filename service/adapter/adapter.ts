@@ -19,6 +19,7 @@ import {
   confirm,
   connected,
   createSession,
+  infoOf,
   isOver,
   leaveRoom,
   lost,
@@ -84,9 +85,10 @@ export class RecoveringAdapter extends RedisAdapter {
     this.#tell = createTell(options, nsp.name);
     this.#direct = createDirectWriter(nsp, this.#encoder, stream);
     this.store = createSessionStore(stream, nsp.name);
-    this.writer = createSessionWriter(this.store, this.sessions, options, (session) =>
-      this.retire(session),
-    );
+    this.writer = createSessionWriter(this.store, this.sessions, options, {
+      lost: (session) => this.retire(session),
+      ended: (session) => options.sessions.ended(infoOf(session, nsp.name)),
+    });
     this.handlerHost = createDataSaver(this.sessions, this.writer.save);
     this.channels = openChannels(stream, this, namesOf(stream.prefix, nsp.name));
     mapEncoded(this, (packet) => {
@@ -245,17 +247,20 @@ export class RecoveringAdapter extends RedisAdapter {
   }
 
   #release(session: Session): void {
+    if (session.pid === undefined) {
+      this.#remove(session); // nobody can claim it
+      return;
+    }
     session.unconfirmed = this.stream.confirmations.take(session);
     const isConfirmed = session.confirmed !== undefined && session.heldAfter === undefined;
     if (isConfirmed) confirm(session, this.stream.received());
     this.writer.release(session);
-    this.#tell(session.pid === undefined ? 'ended' : 'released', session); // without id: forgotten
+    this.#tell('released', session);
   }
 
   #remove(session: Session): void {
     this.stream.confirmations.take(session);
     this.writer.remove(session);
-    this.#tell('ended', session);
   }
 
   override broadcast(packet: Packet, to: BroadcastOptions): void {

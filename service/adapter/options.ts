@@ -145,8 +145,11 @@ export interface SessionListener {
   changed(session: SessionInfo): void;
   /** Its connection is gone. It may be claimed within the recovery window. */
   released(session: SessionInfo): void;
-  /** It is gone for good. */
-  ended(session: SessionInfo): void;
+  /**
+   * It is gone for good. It is deleted once this resolves, so that what belongs to it never outlives
+   * it. After a rejection it is called again.
+   */
+  ended(session: SessionInfo): Promise<void>;
   /** Another connection has claimed it. */
   lost(session: SessionInfo): void;
 }
@@ -286,7 +289,7 @@ export const defaultOptions: AdapterOptions = {
     claimed: async () => true,
     changed: ignore,
     released: ignore,
-    ended: ignore,
+    ended: async () => {},
     lost: ignore,
   },
 };

@@ -25,12 +25,13 @@ export function createPresenceSessions(
     return entry?.epoch === epoch ? entry : undefined;
   };
   const writeSoon = (entry: Entry) => void writes.mark(entry).catch(() => {}); // it is retried
-  const close = (session: SessionInfo, state: 'waiting' | 'ended') => {
+  const close = async (session: SessionInfo, state: 'waiting' | 'ended') => {
     const known = find(session);
-    if (!known && session.epoch === 1) return; // it never connected, or was claimed elsewhere
+    const isClaimed = (entries.get(session.sid)?.epoch ?? 0) > session.epoch; // here, meanwhile
+    if (isClaimed || (!known && session.epoch === 1)) return; // it never connected, or is written
     const entry = known ?? open(session, state); // a restore that failed opened none
     entry.state = state;
-    writeSoon(entry);
+    await writes.mark(entry);
   };
 
   return {
@@ -43,7 +44,9 @@ export function createPresenceSessions(
       const entry = find(session);
       if (entry) writeSoon(entry);
     },
-    released: (session) => close(session, recoveryMs > 0 ? 'waiting' : 'ended'),
+    released(session) {
+      close(session, recoveryMs > 0 ? 'waiting' : 'ended').catch(() => {}); // it is retried
+    },
     ended: (session) => close(session, 'ended'),
     lost(session) {
       if (find(session)) entries.delete(session.sid);

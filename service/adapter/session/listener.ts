@@ -6,5 +6,5 @@ export type Tell = ReturnType<typeof createTell>;
 
 export const createTell =
   ({ sessions }: Pick<AdapterOptions, 'sessions'>, namespace: string) =>
-  (event: Exclude<keyof SessionListener, 'claimed'>, session: Session): void =>
+  (event: Exclude<keyof SessionListener, 'claimed' | 'ended'>, session: Session): void =>
     sessions[event](infoOf(session, namespace));

@@ -14,19 +14,23 @@ const connectionGone = () => new EngineUnavailable('The connection is closed');
 
 export type SessionWriter = ReturnType<typeof createSessionWriter>;
 
-/**
- * @param sessions all sessions of this process
- * @param lost called if a save finds that another process has the session
- */
+interface Events {
+  /** A save found that another process has the session. */
+  lost(session: Session): void;
+  /** The session is gone for good. It is deleted once this resolves. */
+  ended(session: Session): Promise<void>;
+}
+
+/** @param sessions all sessions of this process */
 export function createSessionWriter(
   store: SessionStore,
   sessions: Map<string, Session>,
   { sessionMsMax, observer }: Pick<AdapterOptions, 'sessionMsMax' | 'observer'>,
-  lost: (session: Session) => void,
+  { lost, ended }: Events,
 ) {
   const { track, settled } = createTracker(observer);
   const limited = createLimiter(savesAtOnceMax);
-  const final = createFinalWrites(store, track);
+  const final = createFinalWrites(store, track, ended);
   let changed = new Map<Session, PromiseWithResolvers<void>>();
   const saveNow = async (session: Session) => {
     if (session.phase !== 'open') throw connectionGone();
@@ -104,7 +108,11 @@ function createRetries(isUp: () => boolean, retry: (failed: Set<Session>) => voi
 }
 
 /** Last writes of closed sockets. They are retried; otherwise sessions live too long. */
-function createFinalWrites(store: SessionStore, track: ReturnType<typeof createTracker>['track']) {
+function createFinalWrites(
+  store: SessionStore,
+  track: ReturnType<typeof createTracker>['track'],
+  ended: Events['ended'],
+) {
   let unfinished: (() => Promise<unknown>)[] = [];
   const released = new Map<string, Session>(); // by private id
   const finish = (act: () => Promise<unknown>): void => {
@@ -123,7 +131,11 @@ function createFinalWrites(store: SessionStore, track: ReturnType<typeof createT
     /** A session with unconfirmed packets whose last write is under way. */
     released: (pid: string) => released.get(pid),
     /** The socket is gone for good. */
-    remove: (session: Session) => finish(() => store.delete(session)),
+    remove: (session: Session) =>
+      finish(async () => {
+        await ended(session);
+        await store.delete(session);
+      }),
     retryAll(): void {
       const again = unfinished;
       unfinished = [];

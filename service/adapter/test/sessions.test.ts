@@ -57,6 +57,27 @@ describe('the session of a socket', () => {
     await until('the second is deleted', async () => !(await redis.exists(sessionOf(clients[1]))));
   });
 
+  it('is deleted once its listener has stored its end, which is tried again', async () => {
+    const stored = Promise.withResolvers<void>();
+    let asked = 0;
+    const ended = async () => {
+      asked += 1;
+      if (asked === 1) throw new Error('not stored');
+      await stored.promise;
+    };
+    const ignore = () => {};
+    const others = { opened: ignore, changed: ignore, released: ignore, lost: ignore };
+    const parts = await threeServers({ sessions: { ...others, claimed: async () => true, ended } });
+    const { redis, sockets, clients } = parts;
+    await isSaved(parts, clients[0]);
+    clients[0].disconnect();
+    await until('it is tried again', () => asked === 2);
+    await sockets[1].join('room');
+    expect(await redis.exists(sessionOf(clients[0]))).toBe(1);
+    stored.resolve();
+    await until('it is deleted', async () => !(await redis.exists(sessionOf(clients[0]))));
+  });
+
   it('is taken over from a connection that is closing, for good', async () => {
     const { nodes, first } = await threeServers();
     const { address, io } = nodes[0] as (typeof nodes)[0];

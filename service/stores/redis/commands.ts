@@ -87,6 +87,8 @@ export function createRedisCommands(
       for (const command of commands) {
         if (command.type === 'revoke')
           known.remember(command.userId, { revokedBefore: command.before });
+        for (const [userId, sessionsEndedAt] of Object.entries(command.endedAt ?? {}))
+          known.remember(userId, { sessionsEndedAt });
       }
       last = entries?.at(-1)?.id ?? last;
       return commands;
