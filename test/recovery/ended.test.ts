@@ -1,5 +1,6 @@
 // Sessions are ended, and their clients connect again. Found by `make chaos`.
-import { expect, it } from 'vitest';
+import type { Socket } from 'socket.io-client';
+import { describe, expect, it } from 'vitest';
 import { post } from '../harness/backend.ts';
 import { sendTo } from '../harness/moving.ts';
 import { startRedis } from '../harness/redis.ts';
@@ -46,31 +47,75 @@ it.each(Object.entries(targets))('its connection is closed: by %s', async (_, ta
   await closed;
 });
 
-it('the next session of its user is recovered by a replica that could not ask Redis', async () => {
-  const redis = await startRedis();
-  const env = { REDIS_URL: redis.url };
-  const [one, two] = [await startApp(env), await startApp(env)];
-  for (const { operationsUrl } of [one, two]) await untilReady(operationsUrl);
-  const alice = await connected(one.connect('alice'));
-  const ended = next(alice, 'disconnect');
-  expect((await post(one.operationsUrl, 'disconnect', { users: ['alice'] })).status).toBe(202);
-  expect((await ended)[0]).toBe('io server disconnect');
-  alice.connect();
-  await connected(alice);
-  await alice.emitWithAck('join_room', 'lobby');
-  const { id } = alice;
+describe('the next session of its user is recovered', () => {
+  /** Two replicas: alice was connected to the first one, and her session was ended. */
+  async function ended() {
+    const redis = await startRedis();
+    const env = { REDIS_URL: redis.url };
+    const [one, two] = [await startApp(env), await startApp(env)];
+    for (const { operationsUrl } of [one, two]) await untilReady(operationsUrl);
+    const alice = await connected(one.connect('alice'));
+    const bob = await connected(two.connect('bob'));
+    const gone = Promise.all([next(alice, 'disconnect'), next(bob, 'disconnect')]);
+    const command = { users: ['alice', 'bob'] };
+    expect((await post(one.operationsUrl, 'disconnect', command)).status).toBe(202);
+    await gone; // so both replicas have read the command
+    const killRedis = async ({ operationsUrl }: { operationsUrl: string }) => {
+      await redis.kill();
+      await until('the replica notices', async () => {
+        return (await samples(operationsUrl, 'redis_up'))[''] === 0;
+      });
+    };
+    return { redis, killRedis, one, two, alice };
+  }
 
-  await redis.kill();
-  await until('two notices', async () => {
-    return (await samples(two.operationsUrl, 'redis_up'))[''] === 0;
+  const join = (client: Socket) =>
+    until('it joins', async () => (await client.emitWithAck('join_room', 'lobby')).ok);
+
+  it('by a replica that cannot ask Redis when the client comes', async () => {
+    const { redis, killRedis, alice } = await ended();
+    alice.connect();
+    await connected(alice);
+    await join(alice);
+    const { id } = alice;
+    const late = await startApp({ REDIS_URL: redis.url }); // it has not read the command
+    await untilReady(late.operationsUrl);
+    await killRedis(late);
+    sendTo(alice, late.url);
+    const back = next(alice, 'connect');
+    alice.io.engine.close();
+    await until('it has accepted the token', async () => {
+      return (await samples(late.operationsUrl, 'clients'))[''] === 1;
+    });
+    await redis.start();
+    await back;
+    expect([alice.recovered, alice.id]).toEqual([true, id]);
   });
-  sendTo(alice, two.url);
-  const back = next(alice, 'connect');
-  alice.io.engine.close();
-  await until('two has accepted the token', async () => {
-    return (await samples(two.operationsUrl, 'clients'))[''] === 1;
+
+  it('if it began while Redis could not be asked', async () => {
+    const { redis, killRedis, two } = await ended();
+    await killRedis(two);
+    const alice = await connected(two.connect('alice')); // a new page
+    await redis.start();
+    await join(alice);
+    const { id } = alice;
+    const back = next(alice, 'connect');
+    alice.io.engine.close();
+    await back;
+    expect([alice.recovered, alice.id]).toEqual([true, id]);
   });
-  await redis.start();
-  await back;
-  expect([alice.recovered, alice.id]).toEqual([true, id]);
+
+  it('after Redis has lost the command', async () => {
+    const { redis, one, alice } = await ended();
+    alice.connect();
+    await connected(alice); // so the replica has read it from Redis, too
+    await redis.command('FLUSHALL');
+    const page = await connected(one.connect('alice'));
+    await join(page);
+    const { id } = page;
+    const back = next(page, 'connect');
+    page.io.engine.close();
+    await back;
+    expect([page.recovered, page.id]).toEqual([true, id]);
+  });
 });

@@ -85,10 +85,11 @@ export function createRedisCommands(
         return command ? [command] : [];
       });
       for (const command of commands) {
+        for (const [userId, sessionsEndedAt] of Object.entries(command.endedAt ?? {})) {
+          known.fromCommand(userId, { sessionsEndedAt });
+        }
         if (command.type === 'revoke')
-          known.remember(command.userId, { revokedBefore: command.before });
-        for (const [userId, sessionsEndedAt] of Object.entries(command.endedAt ?? {}))
-          known.remember(userId, { sessionsEndedAt });
+          known.fromCommand(command.userId, { revokedBefore: command.before });
       }
       last = entries?.at(-1)?.id ?? last;
       return commands;
@@ -99,7 +100,7 @@ export function createRedisCommands(
           client.hmGet(cutoffsKey(redis, userId), ['revoked', 'ended']),
         );
         const found = { revokedBefore: Number(revoked ?? 0), sessionsEndedAt: Number(ended ?? 0) };
-        return known.remember(userId, found);
+        return known.fromRedis(userId, found);
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
         return { ...known.find(userId), mayBeOutdated: true };
@@ -109,20 +110,34 @@ export function createRedisCommands(
   };
 }
 
-/** The cutoffs that this process has read, for while Redis is unavailable. */
+/** The cutoffs that this process knows, for while Redis is unavailable. */
 function createKnownCutoffs() {
   const known = new Map<string, Cutoffs>();
-  const remember = (userId: string, found: Partial<Cutoffs>) => {
-    const { revokedBefore, sessionsEndedAt } = known.get(userId) ?? none;
-    const latest = {
-      revokedBefore: Math.max(revokedBefore, found.revokedBefore ?? 0),
-      sessionsEndedAt: Math.max(sessionsEndedAt, found.sessionsEndedAt ?? 0),
-    };
+  const find = (userId: string): Cutoffs => known.get(userId) ?? none;
+  const keep = (userId: string, latest: Cutoffs): Cutoffs => {
     known.delete(userId);
     if (latest.revokedBefore + latest.sessionsEndedAt > 0) known.set(userId, latest);
     const [oldest] = known.keys();
     if (known.size > knownMax && oldest !== undefined) known.delete(oldest);
     return latest;
   };
-  return { remember, find: (userId: string): Cutoffs => known.get(userId) ?? none };
+  return {
+    find,
+    /** From a command, which may be older than what is known. */
+    fromCommand(
+      userId: string,
+      { revokedBefore = 0, sessionsEndedAt = 0 }: Partial<Cutoffs>,
+    ): void {
+      const before = find(userId);
+      keep(userId, {
+        revokedBefore: Math.max(before.revokedBefore, revokedBefore),
+        sessionsEndedAt: Math.max(before.sessionsEndedAt, sessionsEndedAt),
+      });
+    },
+    /** From Redis, which may have lost data. Then tokens stay revoked all the same. */
+    fromRedis(userId: string, { revokedBefore, sessionsEndedAt }: Cutoffs): Cutoffs {
+      const latest = Math.max(find(userId).revokedBefore, revokedBefore);
+      return keep(userId, { revokedBefore: latest, sessionsEndedAt });
+    },
+  };
 }
