@@ -146,8 +146,8 @@ export interface SessionListener {
   /** Its connection is gone. It may be claimed within the recovery window. */
   released(session: SessionInfo): void;
   /**
-   * It is gone for good. It is deleted once this resolves, so that what belongs to it never outlives
-   * it. After a rejection it is called again.
+   * It is gone for good. It is deleted once this resolves, so that what belongs to it is never left
+   * behind. After a rejection it is called again.
    */
   ended(session: SessionInfo): Promise<void>;
   /** Another connection has claimed it. */
