@@ -50,6 +50,10 @@ function found(clients: ClientRecord[], publishes: Publish[], more: Partial<Hist
   return judge(history).map(({ kind }) => kind);
 }
 
+const step = (at: number) => ({
+  disturbances: [{ from: at, to: at, what: 'Redis: clock', forgets: true }],
+});
+
 const joined = [up(), calls(1, 'join'), granted(1)]; // at 0, 1 and 2 s
 const joinedOther = [...joined, calls(2, 'join', 'r2'), granted(2)]; // to 4 s
 
@@ -215,9 +219,6 @@ describe('the model allows', () => {
 
   it('a new session after Redis forgot who was disconnected', () => {
     const away = client([...joined, down, up('B')]); // from 3 to 4 s
-    const step = (at: number) => ({
-      disturbances: [{ from: at, to: at, what: 'Redis: clock', forgets: true }],
-    });
     expect(found([away], [], step(3500))).toEqual([]);
     for (const at of [-3000, 4500]) {
       expect(found([away], [], step(at))).toEqual(['wrongly not recovered']);
@@ -231,6 +232,14 @@ describe('the model allows', () => {
     const after = client([up(), [8500, calls(1, 'join')], [8600, granted(1)], [8700, got(1, '5')]]);
     expect(found([after], [message(1, 4500)], { disturbances: outage })).toEqual([]);
     expect(found([after], [message(1, 4500)])).toEqual(['leaked']);
+  });
+
+  it('an old connection to stay open if Redis forgot the session during the takeover', () => {
+    const old = { ...client([...joined, got(1, '5')], 'old'), judgedFrom: 2500 }; // up to 3 s
+    expect(found([old], [message(1, 2900)], step(2600))).toEqual([]);
+    for (const at of [-3000, 4500]) {
+      expect(found([old], [message(1, 2900)], step(at))).toEqual(['stuck']);
+    }
   });
 
   it('an old connection to receive what it shares with its successor', () => {

@@ -39,6 +39,7 @@ import {
   type ClientEvent,
   type ClientRecord,
   type History,
+  hasForgotten,
   nameOf,
   type Publish,
   resumeMsMax,
@@ -163,8 +164,8 @@ function isReplay(
 }
 
 function judgeEnd(
-  { refused }: History,
-  { name, role, events }: ClientRecord,
+  history: History,
+  { name, role, judgedFrom, events }: ClientRecord,
   life: Life | undefined,
   report: Report,
 ): void {
@@ -172,9 +173,12 @@ function judgeEnd(
   const last = events.findLast(isTurn);
   const at = events.at(-1)?.at ?? 0;
   if (role === 'client' && last?.type !== 'connected') report('stuck', at, 'it did not reconnect');
-  if (role === 'client' && refused.includes(name)) report('stuck', at, 'it cannot join a room');
+  if (role === 'client' && history.refused.includes(name))
+    report('stuck', at, 'it cannot join a room');
   if (role === 'client' && life && life.mustEnd < at) report('stuck', at, 'it was not closed');
-  if (role === 'old' && last?.type === 'connected') report('stuck', at, 'it was not closed');
+  // If Redis forgot the session, its successor got another one.
+  const isReplaced = role === 'old' && !hasForgotten(history, judgedFrom, at);
+  if (isReplaced && last?.type === 'connected') report('stuck', at, 'it was not closed');
 }
 
 const lagMs = 1_000;
