@@ -1,26 +1,15 @@
 // Bodies on the port for clients: without a token, the service holds little, and not for long.
-import { connect } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { startApp, until } from '../harness/service.ts';
+import { rawConnection } from '../shell/raw.ts';
 
 /** Sends the head of a POST and a part of its body, and records what comes back. */
 function post(url: string, path: string, bytes: number, sent: number) {
-  const { hostname, port } = new URL(url);
-  const state = { answer: '', isClosed: false };
-  const socket = connect(Number(port), hostname);
-  onTestFinished(() => {
-    socket.destroy();
-  });
-  socket.on('data', (data) => {
-    state.answer += data;
-  });
-  socket.on('error', () => {});
-  socket.on('close', () => {
-    state.isClosed = true;
-  });
+  const { hostname } = new URL(url);
+  const connection = rawConnection(url);
   const head = [`POST ${path} HTTP/1.1`, `Host: ${hostname}`, `Content-Length: ${bytes}`];
-  socket.write(`${[...head, '', ''].join('\r\n')}${'x'.repeat(sent)}`);
-  return state;
+  connection.socket.write(`${[...head, '', ''].join('\r\n')}${'x'.repeat(sent)}`);
+  return connection;
 }
 
 describe('a body on the port for clients', () => {
