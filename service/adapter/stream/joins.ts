@@ -33,7 +33,7 @@ export function createJoins(stream: Stream, members: Members, { logOf }: Pick<Na
     if (!part || !isJoined(session, room)) return;
     const messages = messagesOf(part, options.observer.unreadable);
     if (typeof messages === 'string') {
-      session.client?.conn.close(); // it reconnects, and is told
+      session.client?.conn.close(); // it reconnects, and learns that it is not recovered
       return;
     }
     const start = session.joined.get(room) as Id; // it may have left and joined again
